@@ -1,0 +1,104 @@
+// The flows as the host keeps them: what was received, what will be sent, and who changed what. A flow is advanced by one async
+// function (its exchange or relay); addons' changes come in only through the gate while that function waits. No I/O here.
+import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import type { ObjectKey } from "../../sandbox-api/schema/ids.ts";
+import type { LayerKind } from "../../sandbox-api/schema/changes.ts";
+import type { ClientHelloView, LayerView } from "../../sandbox-api/schema/view.ts";
+import type { HeaderFields } from "../http/header-fields.ts";
+import type { ClientConnection, RootLayer, ServerConnection } from "./connection.ts";
+import type { MessageBody } from "./message-body.ts";
+import type { HistoryEntry } from "./history.ts";
+
+/** Why a flow is refused: an addon with failure policy `closed` failed. */
+export interface Refusal { readonly addon: string; readonly event: string; readonly fault: Fault }
+
+export interface FlowError { readonly msg: string; readonly timestamp: number }
+
+/** Passes chunks of a body through an addon's stream function; an empty chunk means the end. */
+export type StreamFunction = (chunk: Buffer) => Promise<readonly Buffer[]>;
+
+interface MessageParts {
+  headers: HeaderFields;
+  trailers: HeaderFields | null;
+  readonly body: MessageBody;
+  /** Set in `requestheaders`/`responseheaders`: pass the body on while it comes. */
+  stream: boolean | StreamFunction;
+  timestampStart: number;
+  timestampEnd: number | null;
+  /** Grows with each change of the head (own attributes or fields). */
+  version: number;
+  /** Grows with each change of the trailers. */
+  trailersVersion: number;
+}
+
+export interface HttpRequest extends MessageParts {
+  method: string;
+  scheme: "http" | "https";
+  host: string;
+  port: number;
+  /** Origin-form or `*`; for CONNECT "". */
+  path: string;
+  /** Authority of an absolute-form target or of CONNECT as the client wrote it, else "". */
+  authority: string;
+  readonly httpVersion: string;
+}
+
+export interface HttpResponse extends MessageParts {
+  statusCode: number;
+  reason: string;
+  readonly httpVersion: string;
+  /** Made by an addon: there is no server body to read. */
+  readonly made: boolean;
+}
+
+interface FlowParts {
+  readonly key: ObjectKey;
+  readonly id: string;
+  readonly client: ClientConnection;
+  server: ServerConnection;
+  error: FlowError | null;
+  live: boolean;
+  /** An addon called `flow.kill()`; who. */
+  killedBy: string | null;
+  /** An addon called `flow.intercept()` and nobody has resumed yet. */
+  intercepted: boolean;
+  marked: string;
+  comment: string;
+  readonly timestampCreated: number;
+  refusal: Refusal | null;
+  /** Who changed what; bounded. */
+  readonly history: HistoryEntry[];
+  /** Grows with each change of what the part "flow" shows. */
+  version: number;
+}
+
+export interface HttpFlow extends FlowParts {
+  readonly kind: "http";
+  readonly request: HttpRequest;
+  response: HttpResponse | null;
+  isWebSocket: boolean;
+}
+
+export interface TcpMessage { readonly fromClient: boolean; content: Buffer; readonly timestamp: number }
+
+export interface TcpFlow extends FlowParts {
+  readonly kind: "tcp";
+  /** Newest message; earlier ones are remembered by the guests that saw them. */
+  message: TcpMessage | null;
+}
+
+/** Object of `next_layer`. */
+export interface LayerProposal {
+  readonly kind: "layer";
+  readonly key: ObjectKey;
+  readonly name: LayerView["name"];
+  readonly client: ClientConnection;
+  readonly server: ServerConnection;
+  readonly dataClient: Buffer;
+  readonly clientHello: ClientHelloView | null;
+  /** What an addon returned instead. */
+  replacement: LayerKind | null;
+}
+
+export type Flow = HttpFlow | TcpFlow;
+export type { ClientConnection, RootLayer, ServerConnection };

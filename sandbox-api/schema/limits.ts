@@ -1,0 +1,49 @@
+// Every number that bounds something, with unit, default and reason (spec: sandbox.md §2). Enforced elsewhere; a limit that
+// fires is named in its error by the key used here. Nothing outside this file invents a bound for addons.
+
+export interface LimitRow {
+  readonly unit: "ms" | "MiB" | "bytes" | "calls" | "lines/s" | "share" | "loads";
+  readonly default: number;
+  /** Smallest and largest value an operator may set. */
+  readonly min: number;
+  readonly max: number;
+  readonly reason: string;
+}
+
+const row = (unit: LimitRow["unit"], value: number, min: number, max: number, reason: string): LimitRow => ({ unit, default: value, min, max, reason });
+const MiB = 1024 * 1024;
+
+export const limitTable = {
+  cpuMs: row("ms", 50, 1, 60_000, "CPU time of one entry into an isolate"),
+  wallMs: row("ms", 5_000, 10, 600_000, "time from the event to its answer, awaits included"),
+  startupMs: row("ms", 1_000, 10, 60_000, "CPU time of module body, start and configure together"),
+  memoryMiB: row("MiB", 32, 8, 4_096, "heap of one isolate"),
+  cellMemoryMiB: row("MiB", 512, 64, 65_536, "resident memory of one cell process"),
+  unresponsiveMs: row("ms", 200, 50, 60_000, "silence of a cell beyond the CPU limit of the call it runs"),
+  hostCalls: row("calls", 1_000, 1, 1_000_000, "log, timer, storage and fetch calls made during one entry"),
+  bodyBytes: row("bytes", 8 * MiB, 0, 1_024 * MiB, "largest body that is handed to an addon"),
+  mutationBytes: row("bytes", 16 * MiB, 1_024, 1_024 * MiB, "all changes of one call together"),
+  waitingCalls: row("calls", 256, 1, 100_000, "calls of one addon that were begun and not answered"),
+  logLinesPerSecond: row("lines/s", 200, 1, 1_000_000, "log lines of one addon"),
+  logLineBytes: row("bytes", 8_192, 64, MiB, "one log line; longer ones are cut"),
+  bundleBytes: row("bytes", 5 * MiB, 1_024, 64 * MiB, "compiled source of one addon"),
+  cpuBudgetShare: row("share", 0.2, 0.001, 64, "long-run share of a core one addon may use"),
+  cpuBudgetBurstMs: row("ms", 2_000, 10, 600_000, "CPU an idle addon may use at once on top of its share"),
+  cellLoads: row("loads", 1_000, 1, 1_000_000, "isolate loads after which a cell is replaced (each leaks about 32 KB)"),
+  cellRestMiB: row("MiB", 300, 64, 65_536, "resident memory of an idle cell after which it is replaced"),
+  interceptMs: row("ms", 60_000, 10, 86_400_000, "longest time a flow stays intercepted before it is resumed"),
+} as const satisfies Record<string, LimitRow>;
+
+export type LimitName = keyof typeof limitTable;
+export type Limits = { readonly [L in LimitName]: number };
+
+export const defaultLimits: Limits = Object.freeze({
+  cpuMs: limitTable.cpuMs.default, wallMs: limitTable.wallMs.default, startupMs: limitTable.startupMs.default,
+  memoryMiB: limitTable.memoryMiB.default, cellMemoryMiB: limitTable.cellMemoryMiB.default,
+  unresponsiveMs: limitTable.unresponsiveMs.default, hostCalls: limitTable.hostCalls.default,
+  bodyBytes: limitTable.bodyBytes.default, mutationBytes: limitTable.mutationBytes.default,
+  waitingCalls: limitTable.waitingCalls.default, logLinesPerSecond: limitTable.logLinesPerSecond.default,
+  logLineBytes: limitTable.logLineBytes.default, bundleBytes: limitTable.bundleBytes.default,
+  cpuBudgetShare: limitTable.cpuBudgetShare.default, cpuBudgetBurstMs: limitTable.cpuBudgetBurstMs.default,
+  cellLoads: limitTable.cellLoads.default, cellRestMiB: limitTable.cellRestMiB.default, interceptMs: limitTable.interceptMs.default,
+});

@@ -1,0 +1,90 @@
+// The message table between host and cell, both directions, and the shapes of their texts. A message type is one row; the cell's
+// handlers and the host's link are mapped over it, so the compiler names whoever does not know it. No bytes here (frame.ts).
+import type { Fault } from "../schema/faults.ts";
+
+/** Host to cell. Everything that runs guest code has a CallId and gets exactly one `result` per instance named. */
+export const hostMessages = {
+  /** text: LoadText; attachments: [bundle]. Makes the isolate and runs the module body. Answer: `result` with LoadedText. */
+  load: { type: 1, runs: true },
+  /** text: event text (schema/view.ts); attachments: bodies; words: instance, cpuMs, instance, cpuMs, … = the chain. */
+  event: { type: 2, runs: true },
+  /** text: ResumeText; attachments: bytes of the answer. Answers a host call (a timer that is due included); instance, words: [cpuMs]. */
+  resume: { type: 3, runs: true },
+  /** Disposes the isolate of `instance`; nothing of it is heard of afterwards. Answer: `result`. */
+  unload: { type: 4, runs: true },
+  /** words: keys of objects that ended; their guests forget them (at their next entry). instance. No answer. */
+  release: { type: 5, runs: false },
+  /** Asks for StatText; answer `stat` with the same id. */
+  stat: { type: 6, runs: false },
+} as const;
+
+/** Cell to host. */
+export const cellMessages = {
+  /** Once, first: text HelloText. */
+  hello: { type: 65 },
+  /** Answer to a call for `instance`; status: ResultStatus; text by status; attachments: bodies named by the changes. */
+  result: { type: 66 },
+  /** A call that answered `pending` has settled; same fields; `cpuMicros` is what the continuations used. */
+  settled: { type: 67 },
+  /** A guest asks the host: id = HostCallId, text HostCallText; attachments: bytes. */
+  hostCall: { type: 68 },
+  stat: { type: 69 },
+} as const;
+
+export type HostMessage = keyof typeof hostMessages;
+export type CellMessage = keyof typeof cellMessages;
+
+/** Status byte of `result` and `settled`. */
+export const resultStatus = {
+  /** Done, no changes; text empty. */
+  unchanged: 0,
+  /** Done; text: JSON list of changes (schema/changes.ts) for events, LoadedText for `load`. */
+  changed: 1,
+  /** The handler awaits something; `settled` follows. A chain stops here. */
+  pending: 2,
+  /** Failed; text: FaultText. A chain stops here; the isolate is gone if the fault's row says `reloads`. */
+  failed: 3,
+  /** Chain: not run because one before it ended the chain. */
+  skipped: 4,
+} as const;
+export type ResultStatus = (typeof resultStatus)[keyof typeof resultStatus];
+
+export interface HelloText { readonly contract: number; readonly node: string; readonly pid: number }
+
+export interface LoadText {
+  readonly name: string;
+  /** How the bundle is called in stack traces. */
+  readonly file: string;
+  readonly limits: {
+    readonly cpuMs: number; readonly startupMs: number; readonly memoryMiB: number;
+    readonly hostCalls: number; readonly mutationBytes: number; readonly logLineBytes: number;
+  };
+}
+
+export interface LoadedText {
+  /** Canonical names of the events that the addon handles. Also sent as the changes of `start` when it replaced the addon. */
+  readonly handlers: readonly string[];
+  readonly warnings: readonly string[];
+  /** The export `manifest` as plain data; `null`: none. Checked by the host. */
+  readonly manifest: unknown;
+}
+
+export type FaultText = Fault;
+
+/** A guest's request to the host. `log` and `timer.clear` get no answer. */
+export interface HostCalls {
+  "log": { readonly level: "debug" | "info" | "warn" | "error"; readonly msg: string };
+  "timer.set": { readonly ms: number };
+  "timer.clear": { readonly id: number };
+}
+export type HostCallName = keyof HostCalls;
+export type HostCallText = { readonly [N in HostCallName]: { readonly call: N } & HostCalls[N] }[HostCallName];
+
+export interface ResumeText {
+  /** HostCallId that is answered. */
+  readonly call: number;
+  readonly error: string | null;
+  readonly value: unknown;
+}
+
+export interface StatText { readonly loads: number; readonly instances: number; readonly heapBytes: { readonly [instance: number]: number } }
