@@ -4,6 +4,8 @@ import type { Fault } from "../schema/faults.ts";
 
 /** Host to cell. Everything that runs guest code has a CallId and gets exactly one `result` per instance named. */
 export const hostMessages = {
+  /** First: attachments: [guest bundle, ASCII]. Kept by the cell and run first in every isolate. Answer: `hello`. */
+  boot: { type: 7, runs: false },
   /** text: LoadText; attachments: [bundle]. Makes the isolate and runs the module body. Answer: `result` with LoadedText. */
   load: { type: 1, runs: true },
   /** text: event text (schema/view.ts); attachments: bodies; words: instance, cpuMs, instance, cpuMs, … = the chain. */
@@ -20,7 +22,7 @@ export const hostMessages = {
 
 /** Cell to host. */
 export const cellMessages = {
-  /** Once, first: text HelloText. */
+  /** Once, first, in answer to `boot`: text HelloText. */
   hello: { type: 65 },
   /** Answer to a call for `instance`; status: ResultStatus; text by status; attachments: bodies named by the changes. */
   result: { type: 66 },

@@ -1,0 +1,54 @@
+// The contract between the runtime (outside an isolate) and the guest bootstrap (inside): which functions each finds on the other
+// side and how results are written as one string. Types and the string form only; both sides implement it. Every call into the
+// guest is a timed `applySync`; only strings, numbers and ArrayBuffers cross (spec: sandbox.md §1 rule 1).
+
+/**
+ * The guest bundle is a script. Before it runs, the runtime has set `$post` on the global; the bundle takes it, deletes it, locks
+ * the global down and leaves `$guest`, which the runtime takes as references and deletes before any addon code is compiled.
+ */
+export interface RuntimePorts {
+  /** Queues a message to the cell; never answers. Throws once the entry has used up its host calls. */
+  readonly $post: (kind: PostKind, id: number, text: string, ...attachments: ArrayBuffer[]) => void;
+}
+
+/** `settled`: a pending call's result (id = call id, text = result string). `hostCall`: id = HostCallId, text = HostCallText. */
+export type PostKind = "settled" | "hostCall";
+
+export interface GuestEntries {
+  /**
+   * `settingsJson` is LoadText (wire/messages.ts). Called once, before the addon's script is run. The addon is one script in the
+   * form `$module(function (exports, module, require) { … })`, run by the runtime with a timeout; `$module` only keeps the function.
+   */
+  readonly prepare: (settingsJson: string) => string;
+  /** Runs the module body; result text is LoadedText. */
+  readonly load: () => string;
+  /** Runs one event (schema/view.ts). `releasedKeys`: comma-separated ObjectKeys that ended since the last entry, or "". */
+  readonly dispatch: (callId: number, releasedKeys: string, text: string, ...attachments: ArrayBuffer[]) => string;
+  /** Answers a host call; text is ResumeText. Result is "0" or a fault. */
+  readonly resume: (hostCallId: number, text: string, ...attachments: ArrayBuffer[]) => string;
+  /** Attachment `index` of the result of `callId` (0 for `load`), once; made by the bootstrap, so that it is a plain ArrayBuffer. */
+  readonly attachment: (callId: number, index: number) => ArrayBuffer;
+  /** Used bytes of everything the guest keeps for pending calls is in the isolate heap; nothing to free outside. */
+}
+
+/**
+ * Result string: status digit (wire/messages.ts `resultStatus`), then for `changed` and `failed` the number of attachments, ";" and
+ * the text. "0" = unchanged, "2" = pending, `10;[…]` = changes without attachments, `30;{…}` = fault.
+ */
+export interface GuestResult { readonly status: number; readonly attachments: number; readonly text: string }
+
+/** Reads a result string; null when it is none. */
+export function readGuestResult(result: unknown): GuestResult | null {
+  if (typeof result !== "string" || result.length === 0) return null;
+  const status = result.charCodeAt(0) - 48;
+  if (status < 0 || status > 4) return null;
+  if (result.length === 1) return { status, attachments: 0, text: "" };
+  const end = result.indexOf(";");
+  if (end < 2 || end > 6) return null;
+  const attachments = Number(result.slice(1, end));
+  return Number.isInteger(attachments) && attachments >= 0 ? { status, attachments, text: result.slice(end + 1) } : null;
+}
+
+export function writeGuestResult(status: number, attachments: number, text: string): string {
+  return text === "" && attachments === 0 ? String(status) : `${status}${attachments};${text}`;
+}
