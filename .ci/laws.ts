@@ -1,0 +1,163 @@
+// The laws of the house that a compiler does not check: who may import whom, which folder owns which package, and the style
+// that can be measured. `npm run check` runs it over the repository; a file that no rule covers is an error, so that a new
+// folder gets its rule on the day it is made. It does not format, and does not judge what needs a reader.
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { functionsOf, importsOf, lineOf, readSource, type SourceText } from "./source-text.ts";
+
+export interface SourceFile {
+  /** Relative to the repository, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface Violation {
+  readonly path: string;
+  readonly line: number;
+  readonly law: "import" | "package" | "coverage" | "name" | "opening" | "length" | "any" | "silence" | "state" | "todo";
+  readonly message: string;
+  /** A warning is printed and forgiven. */
+  readonly isWarning?: true;
+}
+
+interface ImportRule {
+  /** Paths this rule covers; the first rule that matches a file is its only one. */
+  readonly from: string;
+  /** Paths, as prefixes, of what may be imported; "node:" for Node's modules, "npm" for packages (see PACKAGES). */
+  readonly may: readonly string[] | "anything";
+}
+
+const contract = ["sandbox-api/schema/", "sandbox-api/wire/"];
+// Values and types so plain that any room of the host may hold them.
+const ground = ["host/log.ts", "host/invariant.ts"];
+const host = [...contract, ...ground, "node:", "npm"];
+
+/** Who may import whom. Inside `host` arrows go down; `header-fields` is data and lies below both http and flows. */
+const IMPORTS: readonly ImportRule[] = [
+  { from: "sandbox-api/schema/", may: ["sandbox-api/schema/"] },
+  { from: "sandbox-api/wire/", may: contract },
+  { from: "sandbox-api/", may: ["sandbox-api/schema/", "sandbox-api/guest/", "sandbox-api/index.ts", "npm"] },
+  { from: "runtime/", may: [...contract, "runtime/", "node:", "npm"] },
+  { from: "host/net/", may: [...host, "host/net/"] },
+  { from: "host/tls/", may: [...host, "host/tls/"] },
+  { from: "host/flows/", may: [...host, "host/flows/", "host/http/header-fields.ts"] },
+  { from: "host/http/", may: [...host, "host/http/", "host/net/", "host/tls/", "host/flows/"] },
+  { from: "host/layers/", may: [...host, "host/layers/", "host/http/", "host/net/", "host/tls/", "host/flows/"] },
+  { from: "host/cells/", may: [...host, "host/cells/"] },
+  { from: "host/services/", may: [...host, "host/services/"] },
+  { from: "host/addons/", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/services/"] },
+  { from: "host/log.ts", may: contract },
+  { from: "host/invariant.ts", may: [] },
+  { from: "host/launch.ts", may: ["host/main.ts"] },
+  { from: "host/host.ts", may: [...host, "host/net/", "host/tls/", "host/flows/", "host/http/", "host/layers/", "host/cells/", "host/services/", "host/addons/", "host/config.ts"] },
+  { from: "host/config.ts", may: [...host, "host/net/", "host/tls/", "host/flows/", "host/http/", "host/addons/", "host/cells/"] },
+  { from: "host/", may: [...host, "host/"] },
+  { from: "addons/hostile/", may: "anything" },
+  { from: "test/", may: "anything" },
+  { from: "bench/", may: "anything" },
+  { from: ".ci/", may: [".ci/", "node:", "npm"] },
+];
+
+/** Which paths, as prefixes, may import an npm package. A package that is not listed may be imported by tests and benches only. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  "isolated-vm": ["runtime/isolate/"],
+  "node-forge": ["host/tls/"],
+  esbuild: ["host/addons/", ".ci/build"],
+  yargs: ["host/cli"],
+  "whatwg-url": ["sandbox-api/guest/"],
+  "@exodus/bytes": ["sandbox-api/guest/"],
+  "web-streams-polyfill": ["sandbox-api/guest/"],
+  "urlpattern-polyfill": ["sandbox-api/guest/"],
+};
+
+const LENGTH = { fileLines: 500, fileLinesWarned: 300, functionLines: 80 } as const;
+
+type Report = (law: Violation["law"], at: number, message: string, isWarning?: true) => void;
+
+const isProduct = (path: string): boolean => /^(host|runtime|sandbox-api)\//.test(path);
+const packageOf = (specifier: string): string => specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+
+/** A shipped addon may import what a stranger could: files of its own folder (or nothing, when it is one file) and "flowcell". */
+const addonRule = (path: string): ImportRule => ({ from: path, may: path.split("/").length > 2 ? [`${path.split("/", 2).join("/")}/`, "flowcell"] : ["flowcell"] });
+
+function ruleFor(path: string): ImportRule | undefined {
+  const rule = IMPORTS.find(({ from }) => path.startsWith(from));
+  return rule ?? (path.startsWith("addons/") ? addonRule(path) : undefined);
+}
+
+function checkPackage(path: string, name: string, at: number, report: Report): void {
+  const owners = PACKAGES[name];
+  if (owners === undefined) report("package", at, `no rule covers the package "${name}"; add it to PACKAGES in .ci/laws.ts, or Node's modules need "node:"`);
+  else if (!owners.some((owner) => path.startsWith(owner))) report("package", at, `"${name}" may be imported only by ${owners.join(", ")}`);
+}
+
+function checkImport(path: string, may: readonly string[], specifier: string | undefined, at: number, report: Report): void {
+  if (specifier === undefined) return report("import", at, "an import must name its module in a literal, so that this law can read it");
+  const isFile = /^(\.|\/|file:|data:)/.test(specifier);
+  const target = isFile ? normalize(join(dirname(path), specifier)).replaceAll("\\", "/") : specifier;
+  if (may.some((allowed) => (allowed.endsWith("/") || allowed.endsWith(":") ? target.startsWith(allowed) : target === allowed))) return;
+  if (!isFile && !specifier.startsWith("node:") && may.includes("npm")) return checkPackage(path, packageOf(specifier), at, report);
+  report("import", at, `${path} may not import ${target}; allowed: ${may.join(" ") || "nothing"}`);
+}
+
+function checkImports({ path, text }: SourceFile, source: SourceText, report: Report): void {
+  const rule = ruleFor(path);
+  if (rule === undefined) return report("coverage", 0, "no rule covers this file; add one to IMPORTS in .ci/laws.ts");
+  const { may } = rule;
+  if (may === "anything") return;
+  for (const { specifier, at } of importsOf(text, source)) checkImport(path, may, specifier, at, report);
+}
+
+function checkLength({ text }: SourceFile, source: SourceText, report: Report): void {
+  const lines = text.replace(/\n$/, "").split("\n").length;
+  if (lines > LENGTH.fileLines) report("length", 0, `${lines} lines; ${LENGTH.fileLines} are the most`);
+  else if (lines > LENGTH.fileLinesWarned) report("length", 0, `${lines} lines; ${LENGTH.fileLinesWarned} should be enough`, true);
+  for (const span of functionsOf(source)) {
+    if (span.lines > LENGTH.functionLines) report("length", span.at, `a function of ${span.lines} lines; ${LENGTH.functionLines} are the most`);
+  }
+}
+
+function checkStyle({ path, text }: SourceFile, { code, comments }: SourceText, report: Report): void {
+  if (!path.split("/").every((part) => /^\.?[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*$/.test(part))) report("name", 0, "files and folders are named in kebab-case");
+  if (!/^(#![^\n]*\n)?\/[/*]/.test(text)) report("opening", 0, "a file opens with a comment: what it is for, and what it will not do");
+  for (const { index } of code.matchAll(/(?<![.\w$])any\b(?!\s*(\??:|\())/g)) report("any", index, "`any` switches the compiler off; say `unknown` and check");
+  for (const { index } of code.matchAll(/\bas\s+unknown\s+as\b/g)) if (isProduct(path)) report("any", index, "`as unknown as` switches the compiler off; check instead");
+  for (const { index } of code.matchAll(/^(?:export\s+)?(?:let|var)\s/gm)) if (isProduct(path)) report("state", index, "module-level mutable state; give it an owner");
+  for (const comment of comments) {
+    if (/@ts-(ignore|nocheck)/.test(comment.text)) report("silence", comment.at, "the compiler is silenced; use @ts-expect-error in a test, or fix it");
+    if (/\b(TODO|FIXME)\b(?!(\([^)]+\))?: \S[^]{9})/.test(comment.text)) report("todo", comment.at, "a TODO needs a reason: `TODO(issue): why it waits`");
+  }
+}
+
+/** Every violation of the laws in these files, in their order. Pure. */
+export function checkLaws(files: readonly SourceFile[]): readonly Violation[] {
+  return files.flatMap((file) => {
+    const source = readSource(file.text);
+    const violations: Violation[] = [];
+    const report: Report = (law, at, message, isWarning) =>
+      void violations.push({ path: file.path, line: lineOf(file.text, at), law, message, ...(isWarning && { isWarning }) });
+    checkImports(file, source, report);
+    checkLength(file, source, report);
+    checkStyle(file, source, report);
+    return violations;
+  });
+}
+
+/** The sources of the repository under `root`: what people write, not what is installed, built or a fixture. */
+export function readRepository(root: string): readonly SourceFile[] {
+  const skipped = /(^|\/)(node_modules|dist|fixtures|\.git|\.cache|coverage)$/;
+  return globSync(["**/*.{ts,mts,cts,js,mjs,cjs,tsx,jsx}", ".ci/**/*.{ts,mts,cts,js,mjs,cjs}"], { cwd: root, exclude: (path) => skipped.test(path.replaceAll("\\", "/")) })
+    .map((path) => path.replaceAll("\\", "/"))
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+}
+
+if (import.meta.main) {
+  const files = readRepository(fileURLToPath(new URL("..", import.meta.url)));
+  const violations = checkLaws(files);
+  const broken = violations.filter(({ isWarning }) => isWarning !== true);
+  for (const { path, line, message, law, isWarning } of violations) console.error(`${path}:${line}: ${isWarning ? "warning: " : ""}${message} [${law}]`);
+  console.log(`laws: ${files.length} files, ${broken.length} broken, ${violations.length - broken.length} warnings`);
+  if (broken.length > 0 || files.length === 0) process.exitCode = 1;
+}
