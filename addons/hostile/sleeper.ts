@@ -1,0 +1,4 @@
+// Awaits something that never comes. The wall-clock limit ends it.
+export async function request(): Promise<void> {
+  await new Promise<never>(() => {});
+}

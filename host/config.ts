@@ -1,0 +1,150 @@
+// One frozen configuration with every default filled in, made from what the command line gave. Checks what can be checked without
+// touching the machine; refuses with an OperatorError that names the option. Reads no files, opens nothing.
+import { homedir } from "node:os";
+import path from "node:path";
+import { defaultLimits, limitTable, type LimitName, type Limits } from "../sandbox-api/schema/limits.ts";
+import { OperatorError } from "./operator-error.ts";
+
+export type LogFormat = "pretty" | "json";
+export type Jail = "auto" | "require" | "off";
+export type FailurePolicy = "open" | "closed";
+export type CellPlacement = "shared" | "per-addon";
+
+export interface ListenerConfig { readonly mode: "regular"; readonly host: string; readonly port: number }
+
+export interface Config {
+  readonly addons: readonly string[];
+  readonly listeners: readonly ListenerConfig[];
+  readonly confdir: string;
+  /** `--set NAME=VALUE`, later ones win. */
+  readonly options: ReadonlyMap<string, string>;
+  readonly limits: Limits;
+  readonly onFailure: FailurePolicy;
+  readonly jail: Jail;
+  readonly cells: CellPlacement;
+  readonly jitless: boolean;
+  readonly ignoreHosts: readonly RegExp[];
+  readonly allowHosts: readonly RegExp[];
+  readonly tcpHosts: readonly RegExp[];
+  readonly sslInsecure: boolean;
+  readonly upstreamCa: string | null;
+  readonly verbosity: "quiet" | "normal" | "verbose";
+  readonly logFormat: LogFormat;
+}
+
+/** What the command line hands over; absent means default. */
+export interface ConfigInput {
+  readonly addons?: readonly string[];
+  readonly host?: string;
+  readonly port?: number;
+  readonly mode?: readonly string[];
+  readonly confdir?: string;
+  readonly set?: readonly string[];
+  readonly limits?: { readonly [L in LimitName]?: number | undefined };
+  readonly onFailure?: FailurePolicy;
+  readonly jail?: Jail;
+  readonly cells?: CellPlacement;
+  readonly jitless?: boolean;
+  readonly ignoreHosts?: readonly string[];
+  readonly allowHosts?: readonly string[];
+  readonly tcpHosts?: readonly string[];
+  readonly sslInsecure?: boolean;
+  readonly upstreamCa?: string | undefined;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly logFormat?: LogFormat;
+}
+
+export const defaultPort = 8080;
+export const defaultHost = "127.0.0.1";
+export const defaultConfdir = path.join(homedir(), ".flowcell");
+
+export function makeConfig(input: ConfigInput): Config {
+  if (input.quiet === true && input.verbose === true) throw usage("--quiet and --verbose exclude each other; give one of them");
+  const ignoreHosts = patterns("--ignore-hosts", input.ignoreHosts);
+  const allowHosts = patterns("--allow-hosts", input.allowHosts);
+  if (ignoreHosts.length > 0 && allowHosts.length > 0) throw usage("--ignore-hosts and --allow-hosts exclude each other; give one of them");
+  return Object.freeze({
+    addons: Object.freeze([...(input.addons ?? [])]),
+    listeners: listeners(input),
+    confdir: path.resolve(expandHome(input.confdir ?? defaultConfdir)),
+    options: settings(input.set ?? []),
+    limits: limits(input.limits ?? {}),
+    onFailure: input.onFailure ?? "open",
+    jail: input.jail ?? "auto",
+    cells: input.cells ?? "shared",
+    jitless: input.jitless ?? false,
+    ignoreHosts, allowHosts,
+    tcpHosts: patterns("--tcp-hosts", input.tcpHosts),
+    sslInsecure: input.sslInsecure ?? false,
+    upstreamCa: input.upstreamCa === undefined ? null : path.resolve(expandHome(input.upstreamCa)),
+    verbosity: input.quiet === true ? "quiet" : input.verbose === true ? "verbose" : "normal",
+    logFormat: input.logFormat ?? "pretty",
+  });
+}
+
+const usage = (sentence: string): OperatorError => new OperatorError("ERR_USAGE", sentence);
+
+function listeners(input: ConfigInput): readonly ListenerConfig[] {
+  const host = input.host ?? defaultHost;
+  const port = portNumber("--port", input.port ?? defaultPort);
+  const modes = input.mode === undefined || input.mode.length === 0 ? ["regular"] : input.mode;
+  return Object.freeze(modes.map((mode) => listener(mode, host, port)));
+}
+
+/** `regular`, optionally followed by `@[HOST:]PORT`. */
+function listener(mode: string, host: string, port: number): ListenerConfig {
+  const at = mode.lastIndexOf("@");
+  const name = at === -1 ? mode : mode.slice(0, at);
+  if (name !== "regular") throw usage(`--mode ${mode}: this version knows the mode "regular" only`);
+  if (at === -1) return Object.freeze({ mode: "regular", host, port });
+  const where = mode.slice(at + 1);
+  const colon = where.lastIndexOf(":");
+  const ownHost = colon === -1 ? host : where.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  if (ownHost === "") throw usage(`--mode ${mode}: write @PORT or @HOST:PORT`);
+  return Object.freeze({ mode: "regular", host: ownHost, port: portNumber(`--mode ${mode}`, Number(where.slice(colon + 1))) });
+}
+
+function portNumber(option: string, port: number): number {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`${option}: a port is a whole number from 0 to 65535 (0 takes any free one)`);
+  return port;
+}
+
+function settings(pairs: readonly string[]): ReadonlyMap<string, string> {
+  const options = new Map<string, string>();
+  for (const pair of pairs) {
+    const equals = pair.indexOf("=");
+    if (equals < 1) throw usage(`--set ${pair}: write --set NAME=VALUE`);
+    options.set(pair.slice(0, equals), pair.slice(equals + 1));
+  }
+  return options;
+}
+
+function limits(given: NonNullable<ConfigInput["limits"]>): Limits {
+  const merged: { [L in LimitName]: number } = { ...defaultLimits };
+  for (const name of Object.keys(limitTable)) {
+    if (!isLimitName(name)) continue;
+    const value = given[name];
+    if (value === undefined) continue;
+    const { min, max, unit } = limitTable[name];
+    if (!Number.isFinite(value) || value < min || value > max) throw usage(`the limit ${name} must be between ${min} and ${max} ${unit}`);
+    merged[name] = value;
+  }
+  return Object.freeze(merged);
+}
+
+const isLimitName = (name: string): name is LimitName => Object.hasOwn(limitTable, name);
+
+function patterns(option: string, sources: readonly string[] | undefined): readonly RegExp[] {
+  return Object.freeze((sources ?? []).map((source) => {
+    try {
+      return new RegExp(source, "i");
+    } catch (error) {
+      throw usage(`${option} ${source}: not a regular expression (${error instanceof Error ? error.message : String(error)})`);
+    }
+  }));
+}
+
+function expandHome(file: string): string {
+  return file === "~" || file.startsWith("~/") ? path.join(homedir(), file.slice(1)) : file;
+}

@@ -1,0 +1,33 @@
+// Turns log records into lines: readable ones for a terminal, JSON objects for programs. Pure; text from addons and peers is cut and
+// its control characters are escaped, so that nobody paints a terminal or forges a line.
+import type { LogRecord } from "./log.ts";
+
+const levelMarks = { debug: "·", info: "›", warn: "!", error: "✗" } as const;
+const colours = { debug: "\x1b[2m", info: "", warn: "\x1b[33m", error: "\x1b[31m" } as const;
+const reset = "\x1b[0m";
+export const longestLine = 16_384;
+
+/** One line of JSON: `time` (ISO 8601), `level`, `msg` and the fields. */
+export function jsonLine(record: LogRecord): string {
+  return JSON.stringify({ time: new Date(record.time).toISOString(), level: record.level, msg: record.msg, ...record.fields });
+}
+
+/** For a terminal. Fields that explain (`location`, `codeLine`, `stack`) get lines of their own, indented. */
+export function prettyLine(record: LogRecord, useColour: boolean): string {
+  const clock = new Date(record.time).toISOString().slice(11, 23);
+  const lines = [`${clock} ${levelMarks[record.level]} ${printable(record.msg)}`];
+  for (const name of ["location", "codeLine", "stack"] as const) {
+    const value = record.fields[name];
+    if (typeof value === "string" && value !== "") lines.push(...value.split("\n").map((line) => `               ${printable(line)}`));
+  }
+  const text = lines.join("\n");
+  return useColour && colours[record.level] !== "" ? `${colours[record.level]}${text}${reset}` : text;
+}
+
+/** Control characters (C0, DEL, C1 and the bidirectional overrides) as \x escapes; cut at `longestLine`. */
+export function printable(text: string): string {
+  const cut = text.length > longestLine ? `${text.slice(0, longestLine)}… (${text.length} chars)` : text;
+  // eslint-free: the control characters are what is looked for.
+  return cut.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (char) =>
+    char === "\n" ? "\n               " : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
