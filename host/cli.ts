@@ -1,0 +1,121 @@
+// The command line: which commands and options there are, their help and examples, and how words become a ConfigInput. It runs
+// nothing itself; main.ts gives it what each command does. A usage error is one line that says what to do (exit 2).
+import yargs, { type Argv } from "yargs";
+import type { ConfigInput } from "./config.ts";
+import { defaultConfdir, defaultHost, defaultPort } from "./config.ts";
+import { limitTable } from "../sandbox-api/schema/limits.ts";
+import { OperatorError } from "./operator-error.ts";
+
+export type Command =
+  | { readonly kind: "run"; readonly input: ConfigInput }
+  | { readonly kind: "options"; readonly input: ConfigInput }
+  | { readonly kind: "check"; readonly addons: readonly string[]; readonly input: ConfigInput }
+  | { readonly kind: "ca"; readonly action: "print" | "install-help" | "export"; readonly input: ConfigInput; readonly format: CaFormat; readonly out: string | null }
+  /** Help or version was asked for; `text` is to be printed. */
+  | { readonly kind: "text"; readonly text: string };
+
+export const caFormats = ["pem", "der", "p12"] as const;
+export type CaFormat = (typeof caFormats)[number];
+
+/**
+ * Reads the words after `flowcell`. Throws OperatorError `ERR_USAGE` whose message is one line; everything else that a user can
+ * type gives a Command.
+ */
+export async function readCommandLine(words: readonly string[], version: string): Promise<Command> {
+  let command: Command | null = null;
+  let text = "";
+  const parser = commands(yargs().scriptName("flowcell").version(version), (chosen) => { command = chosen; })
+    .exitProcess(false).strict().recommendCommands().wrap(100).help().alias("help", "h")
+    .demandCommand(1, "give a command: run, check or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
+  await parser.parseAsync([...words], {}, (_error, _argv, output) => { text = output; });
+  return command === null || text !== "" ? { kind: "text", text } : command;
+}
+
+function usage(message: string): OperatorError {
+  return new OperatorError("ERR_USAGE", `${message.split(/\s*\n\s*/).filter((line) => line !== "").join(" ")} (flowcell --help shows what there is)`);
+}
+
+function commands(parser: Argv, choose: (command: Command) => void): Argv {
+  return parser
+    .usage("flowcell: an intercepting proxy whose addons cannot hurt it")
+    .command("run [addons..]", "start the proxy with these addons (files or folders, in this order)", runOptions, (args) => {
+      choose({ kind: args.options ? "options" : "run", input: runInput(args) });
+    })
+    .command("check <addons..>", "compile and load addons without traffic: handlers, warnings, errors", checkOptions, (args) => {
+      choose({ kind: "check", addons: texts(args.addons), input: runInput({ ...args, port: 0 }) });
+    })
+    .command("ca [action]", "the certificate authority that clients must trust", caOptions, (args) => {
+      choose({ kind: "ca", action: args.action, format: args.format, out: args.out ?? null, input: { confdir: args.confdir } });
+    })
+    .example("flowcell run my-addon.ts", "proxy on 127.0.0.1:8080 with one addon")
+    .example("flowcell run -p 9090 one.ts two/ --set block_hosts=ads.example", "two addons and an option")
+    .example("flowcell check my-addon.ts", "does it compile and load?")
+    .example("flowcell ca install-help", "how to make clients trust the proxy");
+}
+
+function sandboxOptions<T>(parser: Argv<T>) {
+  return parser
+    .option("confdir", { type: "string", default: defaultConfdir, describe: "folder of the CA and settings" })
+    .option("cpu-ms", { type: "number", describe: `CPU time per call (${limitTable.cpuMs.default} ms)` })
+    .option("wall-ms", { type: "number", describe: `time per call, awaits included (${limitTable.wallMs.default} ms)` })
+    .option("memory-mib", { type: "number", describe: `heap per addon (${limitTable.memoryMiB.default} MiB)` })
+    .option("jail", { choices: ["auto", "require", "off"] as const, default: "auto" as const, describe: "operating-system jail around addon processes" })
+    .option("cells-jitless", { type: "boolean", default: false, describe: "run addons without the JIT compiler: slower, smaller attack surface" })
+    .option("set", { type: "string", array: true, nargs: 1, describe: "an option for addons, NAME=VALUE (repeatable)" })
+    .option("log-format", { choices: ["pretty", "json"] as const, default: "pretty" as const, describe: "readable lines, or one JSON object per line" });
+}
+
+function runOptions(parser: Argv) {
+  return sandboxOptions(parser)
+    .positional("addons", { type: "string", array: true, describe: "addon files (.ts, .js) or folders" })
+    .option("port", { alias: "p", type: "number", default: defaultPort, describe: "port to listen on (0: any free one)" })
+    .option("host", { type: "string", default: defaultHost, describe: "address to listen on" })
+    .option("mode", { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, or regular@[HOST:]PORT (repeatable)" })
+    .option("on-failure", { choices: ["open", "closed"] as const, default: "open" as const, describe: "when an addon fails: let the flow pass, or refuse it" })
+    .option("cells", { choices: ["shared", "per-addon"] as const, default: "shared" as const, describe: "addons share a process until one misbehaves, or never do" })
+    .option("ignore-hosts", { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern that is relayed untouched (repeatable)" })
+    .option("allow-hosts", { type: "string", array: true, nargs: 1, describe: "only these HOST:PORT patterns are intercepted (repeatable)" })
+    .option("tcp-hosts", { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern treated as raw TCP (repeatable)" })
+    .option("ssl-insecure", { type: "boolean", default: false, describe: "do not verify servers' certificates" })
+    .option("upstream-ca", { type: "string", describe: "PEM file of further authorities to trust for servers" })
+    .option("options", { type: "boolean", default: false, describe: "list the options that are set and exit" })
+    .option("quiet", { alias: "q", type: "boolean", default: false, describe: "warnings and errors only" })
+    .option("verbose", { alias: "v", type: "boolean", default: false, describe: "connections and debug lines too" });
+}
+
+function checkOptions(parser: Argv) {
+  return sandboxOptions(parser).positional("addons", { type: "string", array: true, demandOption: true, describe: "addon files or folders" });
+}
+
+function caOptions(parser: Argv) {
+  return parser
+    .positional("action", { choices: ["print", "install-help", "export"] as const, default: "print" as const, describe: "show it, explain how to trust it, or write it to a file" })
+    .option("confdir", { type: "string", default: defaultConfdir, describe: "folder of the CA" })
+    .option("format", { choices: caFormats, default: "pem" as const, describe: "form of the exported certificate" })
+    .option("out", { alias: "o", type: "string", describe: "file to write (default: standard output)" });
+}
+
+type RunArguments = Partial<Awaited<ReturnType<typeof runOptions>["argv"]>>;
+
+function runInput(args: RunArguments): ConfigInput {
+  return {
+    addons: texts(args.addons),
+    limits: { cpuMs: args["cpuMs"], wallMs: args["wallMs"], memoryMiB: args["memoryMib"] },
+    upstreamCa: args["upstreamCa"],
+    ...defined({
+      host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, onFailure: args["onFailure"],
+      jail: args.jail, cells: args.cells, jitless: args["cellsJitless"], ignoreHosts: args["ignoreHosts"], allowHosts: args["allowHosts"],
+      tcpHosts: args["tcpHosts"], sslInsecure: args["sslInsecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["logFormat"],
+    }),
+  };
+}
+
+/** Drops what is undefined, so that absent stays absent. */
+function defined<T extends object>(record: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+/** Positionals as texts: yargs makes numbers of words that look like one. */
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
