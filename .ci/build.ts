@@ -1,0 +1,39 @@
+// Builds dist/, which is what `npm pack` ships: JavaScript and declarations of host, runtime and the contract, the guest as the
+// one script that an isolate runs, and the module that answers when "flowcell" is imported outside the sandbox.
+// Nothing in the repository itself runs from dist; it does not minify, and it does not look at tests.
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const inRoot = (path: string): string => join(root, path);
+
+function compile(project: string): void {
+  const { status } = spawnSync(process.execPath, [inRoot("node_modules/typescript/bin/tsc"), "-p", inRoot(project)], { stdio: "inherit" });
+  if (status !== 0) throw new Error(`tsc -p ${project} failed; the errors are above`);
+}
+
+/** The names of the values, not types, that an addon can import. */
+async function exportedNames(entry: string): Promise<readonly string[]> {
+  const { metafile } = await build({ entryPoints: [entry], bundle: true, write: false, metafile: true, format: "esm", outdir: "unused", logLevel: "error" });
+  return Object.values(metafile.outputs).flatMap((output) => output.exports);
+}
+
+/** A module with every name of the real one, or linking would fail before it can say why it is the wrong one. */
+function outsideModule(names: readonly string[]): string {
+  const message =
+    'The module "flowcell" exists only inside the sandbox: its types are for writing addons, its values for running them. ' +
+    "Run the addon with `flowcell run FILE`, or import types alone (`import type { HTTPFlow } from \"flowcell\"`).";
+  const exported = names.filter((name) => name !== "default").map((name) => `export let ${name};\n`);
+  return `// Takes the place of "flowcell" wherever an addon is not in the sandbox. Made by the build.\nthrow new Error(${JSON.stringify(message)});\n${exported.join("")}`;
+}
+
+rmSync(inRoot("dist"), { recursive: true, force: true });
+compile("tsconfig.build.json");
+chmodSync(inRoot("dist/host/launch.js"), 0o755);
+if (existsSync(inRoot("sandbox-api/index.ts"))) {
+  compile("sandbox-api/tsconfig.build.json");
+  writeFileSync(inRoot("dist/sandbox-api/outside.js"), outsideModule(await exportedNames(inRoot("sandbox-api/index.ts"))));
+}
