@@ -1,0 +1,75 @@
+/**
+ * Which certificate authorities the proxy believes when it is the client: those Node brings, those of the system, and the operator's `--upstream-ca`.
+ * One TLS context with all of them is made at start and shared by all connections; what else a connection needs is `policy.ts`.
+ */
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createSecureContext, getCACertificates } from "node:tls";
+import { AuthorityError, systemErrorCode } from "./authority-error.ts";
+import { minimumTlsVersion, type UpstreamTrust } from "./policy.ts";
+
+export interface TrustOptions {
+  /** --ssl-insecure: verify nothing. */
+  readonly sslInsecure: boolean;
+  /** --upstream-ca: a PEM file of certificates to believe besides the usual ones. */
+  readonly upstreamCaFile?: string | undefined;
+}
+
+/** Where Linux distributions and the BSDs keep all roots in one file, likeliest first. */
+const bundleFiles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
+
+/**
+ * Loads the roots; some 20 ms of CPU, once. Throws AuthorityError when the operator's file cannot be used.
+ */
+export async function openUpstreamTrust(options: TrustOptions): Promise<UpstreamTrust> {
+  const extra = options.upstreamCaFile === undefined ? [] : await readExtraRoots(options.upstreamCaFile);
+  const usual = options.sslInsecure ? [] : [...getCACertificates("bundled"), ...getCACertificates("extra"), ...(await systemRoots())];
+  // The same certificate comes from two places, with lines of different lengths.
+  const unique = new Map([...usual, ...extra].map((pem) => [pem.replaceAll(/\s/g, ""), pem]));
+  return {
+    secureContext: createSecureContext({ ca: [...unique.values()], minVersion: minimumTlsVersion }),
+    isVerified: !options.sslInsecure,
+  };
+}
+
+/** PERF: the bundle file where there is one; Node's own way reads each certificate of the folder beside it too, five times as many, without a pause. */
+async function systemRoots(): Promise<readonly string[]> {
+  const isChosenByOperator = process.env["SSL_CERT_FILE"] !== undefined || process.env["SSL_CERT_DIR"] !== undefined;
+  if (process.platform !== "darwin" && process.platform !== "win32" && !isChosenByOperator) {
+    for (const file of bundleFiles) {
+      const pem = await readFile(file, "utf8").catch((error: unknown) => {
+        if (systemErrorCode(error) === undefined) throw error;
+        return "";
+      });
+      const certificates = splitPem(pem);
+      if (certificates.length > 0) return certificates;
+    }
+  }
+  return getCACertificates("system");
+}
+
+async function readExtraRoots(file: string): Promise<readonly string[]> {
+  let pem: string;
+  try {
+    pem = await readFile(file, "utf8");
+  } catch (error) {
+    const reason = systemErrorCode(error) ?? String(error);
+    throw new AuthorityError("ERR_UPSTREAM_CA_UNREADABLE", file, `${file} cannot be read (${reason}): give --upstream-ca a PEM file that this user can read.`, error);
+  }
+  const certificates = splitPem(pem);
+  if (certificates.length === 0) {
+    throw new AuthorityError("ERR_UPSTREAM_CA_CORRUPT", file, `${file} holds no certificate in PEM form: give --upstream-ca a file with "-----BEGIN CERTIFICATE-----" blocks.`);
+  }
+  for (const [index, certificate] of certificates.entries()) {
+    try {
+      new X509Certificate(certificate);
+    } catch (error) {
+      throw new AuthorityError("ERR_UPSTREAM_CA_CORRUPT", file, `Certificate ${index + 1} in ${file} cannot be read: take it out of the file, or put a good copy in.`, error);
+    }
+  }
+  return certificates;
+}
+
+function splitPem(pem: string): readonly string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+}
