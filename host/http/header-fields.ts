@@ -1,0 +1,224 @@
+// The fields of one head or trailer section: order, spelling, duplicates and the raw bytes of each line kept.
+// One latin1 string holds the block of lines, an array of offsets says where names and values are, so that a
+// head nobody touches costs neither field strings nor re-encoding.
+// WALL: nothing enters unchecked, so a block never holds a CR, LF or NUL of anybody's making. No rule about
+// single fields (framing, hop-by-hop) lives here.
+import { isToken } from "../../sandbox-api/schema/http.ts";
+import { invariant } from "../invariant.ts";
+import { isSendableValue, trimWhitespace } from "./field-rules.ts";
+
+/** Offsets per field: start of line, end of name, start of value, end of value. */
+const STRIDE = 4;
+const NAME_END = 1;
+const VALUE_START = 2;
+const VALUE_END = 3;
+
+/** Number n: field n of the present list, its line untouched. Pair: a new field of that name and value. */
+export type FieldEntry = number | readonly [string, string];
+
+/**
+ * An ordered list of fields. Names and values are latin1 strings, one character per byte. Names are looked up
+ * in lower case. Everything that writes throws (invariant) for a name that is no token or a value with a
+ * control byte or a character beyond 0xff: check with `sandbox-api/schema/http.ts` before.
+ */
+export class HeaderFields {
+  #block: string;
+  #marks: number[];
+
+  private constructor(block: string, marks: number[]) {
+    this.#block = block;
+    this.#marks = marks;
+  }
+
+  /** A list of these fields, each as a line `Name: value`. */
+  static from(pairs: Iterable<readonly [string, string]>): HeaderFields {
+    const fields = new HeaderFields("", []);
+    for (const [name, value] of pairs) fields.push(name, value);
+    return fields;
+  }
+
+  /** For the head reader only: a block that it has scanned byte by byte, with four offsets per field. Takes both over. */
+  static fromScan(block: string, marks: number[]): HeaderFields {
+    return new HeaderFields(block, marks);
+  }
+
+  /** How many fields there are. */
+  get length(): number {
+    return this.#marks.length / STRIDE;
+  }
+
+  /** Size of the block on the wire, each line's CRLF included, in bytes. */
+  get byteLength(): number {
+    return this.#block.length;
+  }
+
+  /** The name of field i as spelled. */
+  name(i: number): string {
+    return this.#block.slice(this.#mark(i, 0), this.#mark(i, NAME_END));
+  }
+
+  /** The value of field i without surrounding whitespace. */
+  value(i: number): string {
+    return this.#block.slice(this.#mark(i, VALUE_START), this.#mark(i, VALUE_END));
+  }
+
+  /** The raw line of field i without its CRLF. */
+  line(i: number): string {
+    return this.#block.slice(this.#mark(i, 0), this.#lineAfter(i) - 2);
+  }
+
+  /** The value of the first field of that name, which must be given in lower case. */
+  get(lowerName: string): string | undefined {
+    const i = this.indexOf(lowerName);
+    return i < 0 ? undefined : this.value(i);
+  }
+
+  /** The values of all fields of that name (lower case), in order. */
+  getAll(lowerName: string): string[] {
+    const values: string[] = [];
+    for (let i = this.indexOf(lowerName); i >= 0; i = this.indexOf(lowerName, i + 1)) values.push(this.value(i));
+    return values;
+  }
+
+  /** True when a field of that name (lower case) is there. */
+  has(lowerName: string): boolean {
+    return this.indexOf(lowerName) >= 0;
+  }
+
+  /** The index of the first field of that name (lower case) at or after `from`, or -1. */
+  indexOf(lowerName: string, from = 0): number {
+    const marks = this.#marks;
+    const wanted = lowerName.length;
+    for (let at = from * STRIDE; at < marks.length; at += STRIDE) {
+      const start = marks[at] ?? 0;
+      if ((marks[at + NAME_END] ?? 0) - start === wanted && this.#isAt(start, lowerName)) return at / STRIDE;
+    }
+    return -1;
+  }
+
+  /** Name and value of each field in order. The list must not be changed while it is walked. */
+  *entries(): IterableIterator<[string, string]> {
+    for (let i = 0; i < this.length; i++) yield [this.name(i), this.value(i)];
+  }
+
+  /** Adds a field at the end. */
+  push(name: string, value: string): void {
+    this.insert(this.length, name, value);
+  }
+
+  /** Puts a field before field i (0 to `length`). */
+  insert(i: number, name: string, value: string): void {
+    invariant(Number.isInteger(i) && i >= 0 && i <= this.length, "header fields: no such place");
+    this.#splice(i, 0, name, value);
+  }
+
+  /** Gives the first field of that name this value, keeping its place and spelling, and removes the others; appends where there is none. */
+  set(name: string, value: string): void {
+    const lower = name.toLowerCase();
+    const first = this.indexOf(lower);
+    if (first < 0) return this.push(name, value);
+    if (this.indexOf(lower, first + 1) >= 0) {
+      this.replaceAll(this.#indexes().filter((i) => i <= first || !this.#isNamed(i, lower)));
+    }
+    this.#splice(first, 1, this.name(first), value);
+  }
+
+  /** Removes all fields of that name (any case) and says how many there were. */
+  delete(name: string): number {
+    const lower = name.toLowerCase();
+    if (!this.has(lower)) return 0;
+    const before = this.length;
+    this.replaceAll(this.#indexes().filter((i) => !this.#isNamed(i, lower)));
+    return before - this.length;
+  }
+
+  /** Makes the list anew from fields of the present one (by number, lines untouched) and new ones (pairs), in this order. */
+  replaceAll(entries: readonly FieldEntry[]): void {
+    const block = this.#block;
+    const marks: number[] = [];
+    let text = "";
+    let runStart = 0; // The block from runStart to runEnd is kept but not yet in text: neighbours are copied as one piece.
+    let runEnd = 0;
+    for (const entry of entries) {
+      if (typeof entry === "number") {
+        const start = this.#mark(entry, 0);
+        if (start !== runEnd) {
+          text += block.slice(runStart, runEnd);
+          runStart = start;
+        }
+        const shift = text.length - runStart;
+        for (let k = 0; k < STRIDE; k++) marks.push(this.#mark(entry, k) + shift);
+        runEnd = this.#lineAfter(entry);
+      } else {
+        text += block.slice(runStart, runEnd);
+        runStart = runEnd = -1;
+        text += appendLine(marks, text.length, entry[0], entry[1]);
+      }
+    }
+    this.#block = text + block.slice(Math.max(runStart, 0), Math.max(runEnd, 0));
+    this.#marks = marks;
+  }
+
+  /** A copy that can be changed on its own. */
+  clone(): HeaderFields {
+    return new HeaderFields(this.#block, this.#marks.slice());
+  }
+
+  /** The lines as on the wire, each with its CRLF, without the empty line that ends a head. */
+  toBlock(): string {
+    return this.#block;
+  }
+
+  #indexes(): number[] {
+    return Array.from({ length: this.length }, (_, i) => i);
+  }
+
+  #isNamed(i: number, lowerName: string): boolean {
+    const start = this.#mark(i, 0);
+    return this.#mark(i, NAME_END) - start === lowerName.length && this.#isAt(start, lowerName);
+  }
+
+  #isAt(start: number, lowerName: string): boolean {
+    for (let k = 0; k < lowerName.length; k++) {
+      const code = this.#block.charCodeAt(start + k);
+      if ((code >= 0x41 && code <= 0x5a ? code + 0x20 : code) !== lowerName.charCodeAt(k)) return false;
+    }
+    return true;
+  }
+
+  #mark(i: number, which: number): number {
+    const mark = this.#marks[i * STRIDE + which];
+    invariant(mark !== undefined, "header fields: no such field");
+    return mark;
+  }
+
+  /** Where the line after field i begins. */
+  #lineAfter(i: number): number {
+    return this.#marks[(i + 1) * STRIDE] ?? this.#block.length;
+  }
+
+  #splice(i: number, removed: number, name: string, value: string): void {
+    const from = i < this.length ? this.#mark(i, 0) : this.#block.length;
+    const to = removed === 0 ? from : this.#lineAfter(i);
+    const marks: number[] = [];
+    const line = appendLine(marks, from, name, value);
+    const shift = line.length - (to - from);
+    this.#block = this.#block.slice(0, from) + line + this.#block.slice(to);
+    if (from === to && i === this.length) {
+      this.#marks.push(...marks);
+      return;
+    }
+    this.#marks.splice(i * STRIDE, removed * STRIDE, ...marks);
+    for (let at = (i + 1) * STRIDE; at < this.#marks.length; at++) this.#marks[at] = (this.#marks[at] ?? 0) + shift;
+  }
+}
+
+/** The line of a new field, whose offsets (from `start` on) are added to marks. */
+function appendLine(marks: number[], start: number, name: string, value: string): string {
+  invariant(isToken(name), "header fields: a name is not a token");
+  invariant(isSendableValue(value), "header fields: a value holds a forbidden character");
+  const text = trimWhitespace(value);
+  const nameEnd = start + name.length;
+  marks.push(start, nameEnd, nameEnd + 2, nameEnd + 2 + text.length);
+  return `${name}: ${text}\r\n`;
+}
