@@ -3,6 +3,8 @@
  * For operators only; faults of peers are values (`explain.ts`).
  */
 
+import { OperatorError } from "../operator-error.ts";
+
 /** Stable codes; the command line prints the message and exits 1. */
 export type AuthorityErrorCode =
   | "ERR_CA_CONFDIR"
@@ -18,14 +20,12 @@ export type AuthorityErrorCode =
   | "ERR_UPSTREAM_CA_CORRUPT";
 
 /** The operator's files do not allow a start. `message` names the file and says what to do. */
-export class AuthorityError extends Error {
-  readonly code: AuthorityErrorCode;
+export class AuthorityError extends OperatorError {
+  declare readonly code: AuthorityErrorCode;
   readonly file: string;
 
   constructor(code: AuthorityErrorCode, file: string, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = "AuthorityError";
-    this.code = code;
+    super(code, message, cause === undefined ? undefined : { cause });
     this.file = file;
   }
 }

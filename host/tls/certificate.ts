@@ -3,6 +3,7 @@
  * node-forge's own certificate objects cannot hold elliptic-curve keys, so this goes through its ASN.1; node:crypto signs. Nothing is verified here.
  */
 import { hash, randomBytes, sign, type KeyObject } from "node:crypto";
+import { invariant } from "../invariant.ts";
 import * as der from "./der.ts";
 import { addressText, readName, type CertificateName } from "./names.ts";
 
@@ -95,7 +96,7 @@ export function randomSerial(): Buffer {
 /** RFC 5280 §4.2.1.2, method 1: SHA-1 over the bits of the public key. `publicKey` is the DER of a SubjectPublicKeyInfo. */
 export function keyIdentifierOf(publicKey: KeyObject): Buffer {
   const bits = der.elements(publicKey.export({ type: "spki", format: "der" }))[1];
-  if (bits === undefined) throw new Error("a SubjectPublicKeyInfo has two elements");
+  invariant(bits !== undefined, "a SubjectPublicKeyInfo has two elements");
   return hash("sha1", der.bitStringContents(bits), "buffer");
 }
 
