@@ -12,7 +12,9 @@ const inRoot = (path: string): string => join(root, path);
 
 function compile(project: string): void {
   const { status } = spawnSync(process.execPath, [inRoot("node_modules/typescript/bin/tsc"), "-p", inRoot(project)], { stdio: "inherit" });
-  if (status !== 0) throw new Error(`tsc -p ${project} failed; the errors are above`);
+  if (status === 0) return;
+  console.error(`build: tsc -p ${project} failed; its errors are above`);
+  process.exit(1);
 }
 
 /** The names of the values, not types, that an addon can import. */
