@@ -15,6 +15,7 @@ export type BodyFraming =
 const none: BodyFraming = Object.freeze({ kind: "none" });
 const chunked: BodyFraming = Object.freeze({ kind: "chunked" });
 const close: BodyFraming = Object.freeze({ kind: "close" });
+const noTokens: readonly string[] = Object.freeze([]);
 
 /** Framing of a request body, or the fault that its head is. */
 export function requestFraming(method: string, version: HttpVersion, headers: HeaderFields): BodyFraming | FaultCode {
@@ -70,20 +71,20 @@ function transferCoding(headers: HeaderFields, first: number): BodyFraming | Fau
 }
 
 /** The elements of all fields of that name (lower case), split at commas, trimmed, in lower case, without empty ones. */
-export function listTokens(headers: HeaderFields, lowerName: string): string[] {
-  if (!headers.has(lowerName)) return [];
-  return headers.getAll(lowerName).join(",").toLowerCase().split(",").map((token) => token.trim()).filter((token) => token !== "");
+export function listTokens(headers: HeaderFields, lowerName: string): readonly string[] {
+  const first = headers.indexOf(lowerName);
+  if (first < 0) return noTokens;
+  const isOnly = headers.indexOf(lowerName, first + 1) < 0;
+  const text = (isOnly ? headers.value(first) : headers.getAll(lowerName).join(",")).toLowerCase();
+  if (!text.includes(",")) return text === "" ? noTokens : [text];
+  return text.split(",").map((token) => token.trim()).filter((token) => token !== "");
 }
 
 /** True when the sender lets the connection live on: 1.1 unless Connection says close, 1.0 only if it says keep-alive. */
 export function isPersistent(version: HttpVersion, headers: HeaderFields): boolean {
-  const first = headers.indexOf("connection");
-  if (first < 0) return version !== "1.0";
   const tokens = listTokens(headers, "connection");
   return !tokens.includes("close") && (version !== "1.0" || tokens.includes("keep-alive"));
 }
-
-const noTokens: readonly string[] = Object.freeze([]);
 
 /** The protocols of Upgrade as sent; none where Connection does not name it or the version is 1.0 (RFC 9110 §7.8). */
 export function upgradeTokens(version: HttpVersion, headers: HeaderFields): readonly string[] {

@@ -27,7 +27,9 @@ export class HeadReader {
   #at = 0;
   #fieldsAt = -1;
   #emptyLines = 0;
-  #marks: number[] = [];
+  /** PERF: used again for each head, so that each list gets marks of just its size. */
+  readonly #marks: number[] = [];
+  #markCount = 0;
 
   constructor(section: Section, limits: H1Limits) {
     this.#section = section;
@@ -43,7 +45,7 @@ export class HeadReader {
     this.#at = 0;
     this.#fieldsAt = this.#section === "trailers" ? 0 : -1;
     this.#emptyLines = 0;
-    this.#marks = [];
+    this.#markCount = 0;
   }
 
   /** True when bytes of a section were read that is not finished; empty lines before a request-line do not count. */
@@ -137,12 +139,15 @@ export class HeadReader {
     for (;;) {
       const empty = scanEmptyLine(bytes, start, end);
       if (empty !== 0) {
-        if (typeof empty === "number" && empty !== MORE) this.fields = HeaderFields.fromScan(bytes.toString("latin1", origin, start), this.#marks);
+        if (typeof empty === "number" && empty !== MORE) {
+          this.fields = HeaderFields.fromScan(bytes.toString("latin1", origin, start), this.#marks.slice(0, this.#markCount));
+        }
         return empty;
       }
-      const next = this.#boundLine(start, end, scanFieldLine(bytes, start, Math.min(end, start + lineBytes), origin, this.#marks));
+      const next = this.#boundLine(start, end, scanFieldLine(bytes, start, Math.min(end, start + lineBytes), origin, this.#marks, this.#markCount));
       if (typeof next === "string" || next === MORE) return next;
-      if (this.#marks.length > 4 * fields) return "too-many-fields";
+      this.#markCount += 2;
+      if (this.#markCount > 2 * fields) return "too-many-fields";
       this.#at = next - base;
       start = next;
     }

@@ -40,19 +40,18 @@ export function scanEmptyLine(bytes: Uint8Array, start: number, end: number): nu
   return first === CR || first === LF ? lineEnd(bytes, start, end, "bare-cr") : 0;
 }
 
-/** A field line at `start`. Adds its four offsets, less `origin`, to marks (see HeaderFields). */
-export function scanFieldLine(bytes: Uint8Array, start: number, end: number, origin: number, marks: number[]): number | FaultCode {
+/** A field line at `start`. Writes where the line begins and the name ends, less `origin`, to marks at `mark` (see HeaderFields). */
+export function scanFieldLine(
+  bytes: Uint8Array, start: number, end: number, origin: number, marks: number[], mark: number,
+): number | FaultCode {
   const nameEnd = skip(bytes, start, end, TOKEN);
   if (nameEnd === end) return MORE;
   if (bytes[nameEnd] !== COLON) return nameFault(bytes[nameEnd], nameEnd === start);
   if (nameEnd === start) return "empty-field-name";
-  let valueStart = nameEnd + 1;
-  while (valueStart < end && isBlank(bytes[valueStart])) valueStart++;
-  let valueEnd = skip(bytes, valueStart, end, VALUE);
-  const next = lineEnd(bytes, valueEnd, end, "bad-field-value");
+  const next = lineEnd(bytes, skip(bytes, nameEnd + 1, end, VALUE), end, "bad-field-value");
   if (typeof next === "string" || next === MORE) return next;
-  while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd--;
-  marks.push(start - origin, nameEnd - origin, valueStart - origin, valueEnd - origin);
+  marks[mark] = start - origin;
+  marks[mark + 1] = nameEnd - origin;
   return next;
 }
 

@@ -7,11 +7,9 @@ import { isToken } from "../../sandbox-api/schema/http.ts";
 import { invariant } from "../invariant.ts";
 import { isSendableValue, trimWhitespace } from "./field-rules.ts";
 
-/** Offsets per field: start of line, end of name, start of value, end of value. */
-const STRIDE = 4;
+/** Offsets per field: start of line, end of name. The rest follows from the bytes. */
+const STRIDE = 2;
 const NAME_END = 1;
-const VALUE_START = 2;
-const VALUE_END = 3;
 
 /** Number n: field n of the present list, its line untouched. Pair: a new field of that name and value. */
 export type FieldEntry = number | readonly [string, string];
@@ -24,6 +22,8 @@ export type FieldEntry = number | readonly [string, string];
 export class HeaderFields {
   #block: string;
   #marks: number[];
+  /** Bit n is set when a name of length n (modulo 32) is there; 0: not known. PERF: most look-ups are for fields that are not there. */
+  #nameLengths = 0;
 
   private constructor(block: string, marks: number[]) {
     this.#block = block;
@@ -37,7 +37,7 @@ export class HeaderFields {
     return fields;
   }
 
-  /** For the head reader only: a block that it has scanned byte by byte, with four offsets per field. Takes both over. */
+  /** For the head reader only: a block that it has scanned byte by byte, with start of line and end of name per field. Takes both over. */
   static fromScan(block: string, marks: number[]): HeaderFields {
     return new HeaderFields(block, marks);
   }
@@ -59,7 +59,12 @@ export class HeaderFields {
 
   /** The value of field i without surrounding whitespace. */
   value(i: number): string {
-    return this.#block.slice(this.#mark(i, VALUE_START), this.#mark(i, VALUE_END));
+    const block = this.#block;
+    let start = this.#mark(i, NAME_END) + 1;
+    let end = this.#lineAfter(i) - 2;
+    while (start < end && isBlank(block.charCodeAt(start))) start++;
+    while (end > start && isBlank(block.charCodeAt(end - 1))) end--;
+    return block.slice(start, end);
   }
 
   /** The raw line of field i without its CRLF. */
@@ -89,9 +94,11 @@ export class HeaderFields {
   indexOf(lowerName: string, from = 0): number {
     const marks = this.#marks;
     const wanted = lowerName.length;
+    if (this.#nameLengths === 0) this.#nameLengths = lengthBits(marks);
+    if ((this.#nameLengths & (1 << wanted)) === 0) return -1;
     for (let at = from * STRIDE; at < marks.length; at += STRIDE) {
       const start = marks[at] ?? 0;
-      if ((marks[at + NAME_END] ?? 0) - start === wanted && this.#isAt(start, lowerName)) return at / STRIDE;
+      if ((marks[at + NAME_END] ?? 0) - start === wanted && isNameAt(this.#block, start, lowerName)) return at / STRIDE;
     }
     return -1;
   }
@@ -117,19 +124,13 @@ export class HeaderFields {
     const lower = name.toLowerCase();
     const first = this.indexOf(lower);
     if (first < 0) return this.push(name, value);
-    if (this.indexOf(lower, first + 1) >= 0) {
-      this.replaceAll(this.#indexes().filter((i) => i <= first || !this.#isNamed(i, lower)));
-    }
     this.#splice(first, 1, this.name(first), value);
+    this.#deleteFrom(first + 1, lower);
   }
 
   /** Removes all fields of that name (any case) and says how many there were. */
   delete(name: string): number {
-    const lower = name.toLowerCase();
-    if (!this.has(lower)) return 0;
-    const before = this.length;
-    this.replaceAll(this.#indexes().filter((i) => !this.#isNamed(i, lower)));
-    return before - this.length;
+    return this.#deleteFrom(0, name.toLowerCase());
   }
 
   /** Makes the list anew from fields of the present one (by number, lines untouched) and new ones (pairs), in this order. */
@@ -142,21 +143,22 @@ export class HeaderFields {
     for (const entry of entries) {
       if (typeof entry === "number") {
         const start = this.#mark(entry, 0);
-        if (start !== runEnd) {
+        if (start !== runEnd || runEnd === 0) {
           text += block.slice(runStart, runEnd);
           runStart = start;
         }
         const shift = text.length - runStart;
-        for (let k = 0; k < STRIDE; k++) marks.push(this.#mark(entry, k) + shift);
+        marks.push(start + shift, this.#mark(entry, NAME_END) + shift);
         runEnd = this.#lineAfter(entry);
       } else {
         text += block.slice(runStart, runEnd);
-        runStart = runEnd = -1;
+        runStart = runEnd = 0;
         text += appendLine(marks, text.length, entry[0], entry[1]);
       }
     }
-    this.#block = text + block.slice(Math.max(runStart, 0), Math.max(runEnd, 0));
+    this.#block = text + block.slice(runStart, runEnd);
     this.#marks = marks;
+    this.#nameLengths = 0;
   }
 
   /** A copy that can be changed on its own. */
@@ -167,23 +169,6 @@ export class HeaderFields {
   /** The lines as on the wire, each with its CRLF, without the empty line that ends a head. */
   toBlock(): string {
     return this.#block;
-  }
-
-  #indexes(): number[] {
-    return Array.from({ length: this.length }, (_, i) => i);
-  }
-
-  #isNamed(i: number, lowerName: string): boolean {
-    const start = this.#mark(i, 0);
-    return this.#mark(i, NAME_END) - start === lowerName.length && this.#isAt(start, lowerName);
-  }
-
-  #isAt(start: number, lowerName: string): boolean {
-    for (let k = 0; k < lowerName.length; k++) {
-      const code = this.#block.charCodeAt(start + k);
-      if ((code >= 0x41 && code <= 0x5a ? code + 0x20 : code) !== lowerName.charCodeAt(k)) return false;
-    }
-    return true;
   }
 
   #mark(i: number, which: number): number {
@@ -197,28 +182,66 @@ export class HeaderFields {
     return this.#marks[(i + 1) * STRIDE] ?? this.#block.length;
   }
 
-  #splice(i: number, removed: number, name: string, value: string): void {
-    const from = i < this.length ? this.#mark(i, 0) : this.#block.length;
-    const to = removed === 0 ? from : this.#lineAfter(i);
-    const marks: number[] = [];
-    const line = appendLine(marks, from, name, value);
-    const shift = line.length - (to - from);
-    this.#block = this.#block.slice(0, from) + line + this.#block.slice(to);
-    if (from === to && i === this.length) {
-      this.#marks.push(...marks);
-      return;
+  #deleteFrom(from: number, lowerName: string): number {
+    const first = this.indexOf(lowerName, from);
+    if (first < 0) return 0;
+    if (this.indexOf(lowerName, first + 1) < 0) {
+      this.#replaceLines(first, 1, "", []);
+      return 1;
     }
-    this.#marks.splice(i * STRIDE, removed * STRIDE, ...marks);
-    for (let at = (i + 1) * STRIDE; at < this.#marks.length; at++) this.#marks[at] = (this.#marks[at] ?? 0) + shift;
+    const before = this.length;
+    const kept: number[] = [];
+    for (let i = 0; i < before; i++) {
+      const start = this.#mark(i, 0);
+      const isNamed = this.#mark(i, NAME_END) - start === lowerName.length && isNameAt(this.#block, start, lowerName);
+      if (i < from || !isNamed) kept.push(i);
+    }
+    this.replaceAll(kept);
+    return before - kept.length;
+  }
+
+  #splice(i: number, removed: number, name: string, value: string): void {
+    const marks: number[] = [];
+    const line = appendLine(marks, this.#marks[i * STRIDE] ?? this.#block.length, name, value);
+    this.#replaceLines(i, removed, line, marks);
+  }
+
+  /** Puts that line (or none) with its marks in the place of `removed` (0 or 1) lines at i, and moves what follows. */
+  #replaceLines(i: number, removed: number, line: string, lineMarks: readonly number[]): void {
+    const from = this.#marks[i * STRIDE] ?? this.#block.length;
+    const to = removed === 0 ? from : this.#lineAfter(i);
+    const shift = line.length - (to - from);
+    const marks = this.#marks;
+    this.#block = this.#block.slice(0, from) + line + this.#block.slice(to);
+    marks.splice(i * STRIDE, removed * STRIDE, ...lineMarks);
+    for (let at = i * STRIDE + lineMarks.length; at < marks.length; at++) marks[at] = (marks[at] ?? 0) + shift;
+    this.#nameLengths = 0;
   }
 }
 
-/** The line of a new field, whose offsets (from `start` on) are added to marks. */
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** True when that name (lower case) is spelled at that offset, in any case. */
+function isNameAt(block: string, start: number, lowerName: string): boolean {
+  for (let k = 0; k < lowerName.length; k++) {
+    const code = block.charCodeAt(start + k);
+    if ((code >= 0x41 && code <= 0x5a ? code + 0x20 : code) !== lowerName.charCodeAt(k)) return false;
+  }
+  return true;
+}
+
+function lengthBits(marks: readonly number[]): number {
+  let bits = 0;
+  for (let at = 0; at < marks.length; at += STRIDE) bits |= 1 << ((marks[at + NAME_END] ?? 0) - (marks[at] ?? 0));
+  return bits;
+}
+
+/** The line of a new field, whose marks (from `start` on) are added to marks. */
 function appendLine(marks: number[], start: number, name: string, value: string): string {
   invariant(isToken(name), "header fields: a name is not a token");
   invariant(isSendableValue(value), "header fields: a value holds a forbidden character");
-  const text = trimWhitespace(value);
-  const nameEnd = start + name.length;
-  marks.push(start, nameEnd, nameEnd + 2, nameEnd + 2 + text.length);
-  return `${name}: ${text}\r\n`;
+  marks.push(start, start + name.length);
+  return `${name}: ${trimWhitespace(value)}\r\n`;
 }
