@@ -39,3 +39,16 @@ if (existsSync(inRoot("sandbox-api/index.ts"))) {
   compile("sandbox-api/tsconfig.build.json");
   writeFileSync(inRoot("dist/sandbox-api/outside.js"), outsideModule(await exportedNames(inRoot("sandbox-api/index.ts"))));
 }
+if (existsSync(inRoot("sandbox-api/guest/main.ts"))) {
+  await build({
+    entryPoints: [inRoot("sandbox-api/guest/main.ts")],
+    outfile: inRoot("dist/sandbox-api/guest/main.js"),
+    bundle: true,
+    format: "iife",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    target: "es2024",
+    charset: "ascii",
+    logLevel: "warning",
+  });
+}

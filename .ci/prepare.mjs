@@ -113,11 +113,13 @@ function lockHolder() {
   }
   const holder = Number.parseInt(readOrNothing(lockFile) ?? "", 10);
   if (!Number.isNaN(holder) && !isRunning(holder)) {
-    // Renamed, not removed: of two who find the same dead holder only one gets the file.
+    // Renamed, not removed: of two who find the same dead holder only one gets its file, and a file that has meanwhile become
+    // somebody's lock is put back.
     const grave = `${lockFile}.${process.pid}`;
     try {
       renameSync(lockFile, grave);
-      rmSync(grave, { force: true });
+      if (readFileSync(grave, "utf8") === String(holder)) rmSync(grave);
+      else renameSync(grave, lockFile);
     } catch (error) {
       if (error.code !== "ENOENT") throw error;
     }
