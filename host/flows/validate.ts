@@ -1,0 +1,164 @@
+// WALL 5: judges what came back from a cell for one call: the text of a change list and the bodies beside it. Either every change
+// is legal, granted and allowed in this event, or the call has failed with a fault that names the field. Pure: reads the flow,
+// changes nothing (merge.ts does), and believes nothing but sizes that were counted here.
+import { changePrefix, changeTable, isChangeAddress, type Change, type ChangeAddress, type ChangeValues } from "../../sandbox-api/schema/changes.ts";
+import { eventTable } from "../../sandbox-api/schema/events.ts";
+import type { Fault, FaultCode } from "../../sandbox-api/schema/faults.ts";
+import { permissionTable, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
+import type { CallName } from "../../sandbox-api/schema/view.ts";
+import type { HeaderFields } from "../http/header-fields.ts";
+import type { HttpFlow } from "./flow.ts";
+import type { GateSubject } from "./gate.ts";
+import { Refused, valueChecks, type SeenFields, type ValueContext } from "./validate-values.ts";
+import { withheldFields } from "./view.ts";
+
+export interface ChangeRequest {
+  readonly event: CallName;
+  readonly subject: GateSubject;
+  readonly permissions: ReadonlySet<PermissionName>;
+  /** JSON list of changes as the cell sent it. */
+  readonly text: string;
+  readonly attachments: readonly Buffer[];
+  /** LIMIT mutationBytes: text and bodies together. */
+  readonly mutationBytes: number;
+}
+
+export type Verdict = { readonly kind: "changes"; readonly changes: readonly Change[] } | { readonly kind: "fault"; readonly fault: Fault };
+
+/** More changes than addresses and re-assignments could need. */
+const mostChanges = 1_000;
+
+/** Checks a change list against what it would change. Never throws, whatever the text. */
+export function validateChanges(request: ChangeRequest): Verdict {
+  const bytes = request.attachments.reduce((sum, body) => sum + body.length, request.text.length);
+  if (bytes > request.mutationBytes) {
+    const limit = { name: "mutationBytes", value: request.mutationBytes, used: bytes, unit: "bytes" };
+    return { kind: "fault", fault: { code: "mutation-too-large", message: `changes of ${bytes} bytes, at most ${request.mutationBytes} are allowed`, limit } };
+  }
+  const list = parseList(request.text);
+  if (list === null) return fault("illegal-change", "the list of changes is not one", "changes");
+  if (list.length > mostChanges) return fault("illegal-change", `${list.length} changes in one call, at most ${mostChanges} are allowed`, "changes");
+  const draft = new DraftState(request.subject);
+  const changes: Change[] = [];
+  for (const item of list) {
+    const verdict = checkChange(item, request, draft);
+    if ("code" in verdict) return { kind: "fault", fault: verdict };
+    changes.push(verdict.change);
+    draft.apply(verdict.change);
+  }
+  return { kind: "changes", changes };
+}
+
+const fault = (code: FaultCode, message: string, field: string): Verdict => ({ kind: "fault", fault: { code, message, field } });
+
+function parseList(text: string): readonly unknown[] | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : null;
+  } catch {
+    return null; // Not JSON: refused with a sentence by the caller.
+  }
+}
+
+function checkChange(item: unknown, request: ChangeRequest, draft: DraftState): { readonly change: Change } | Fault {
+  if (!Array.isArray(item) || item.length !== 2) return { code: "illegal-change", message: "a change is not a pair of address and value", field: "changes" };
+  const [address, value]: readonly unknown[] = item;
+  if (!isChangeAddress(address)) return { code: "illegal-change", message: "a change has an address that does not exist", field: "changes" };
+  const refuse = (code: FaultCode, message: string): Fault => ({ code, message: `${address}: ${message}`, field: address });
+  if (!mayChange(request.event, address)) return refuse("illegal-change", `cannot be changed in ${request.event}`);
+  const { needs } = changeTable[address];
+  if (needs !== null && !request.permissions.has(needs)) return refuse("permission", `needs the permission ${needs} (${permissionTable[needs]})`);
+  const late = draft.refusal(request.event, address);
+  if (late !== null) return refuse("illegal-change", late);
+  const checked = checkValue(address, value, {
+    attachments: request.attachments.length, fields: draft.fields(address), withheld: withheldFields(request.permissions),
+  });
+  return checked instanceof Refused ? refuse(checked.code, checked.reason) : { change: checked };
+}
+
+function mayChange(event: CallName, address: ChangeAddress): boolean {
+  if (event === "stream") return address === "stream.chunks";
+  const prefixes: readonly string[] = eventTable[event].mayChange;
+  return prefixes.includes(changePrefix(address));
+}
+
+function checkValue<A extends ChangeAddress>(address: A, value: unknown, context: ValueContext): Change | Refused {
+  const checked: ChangeValues[A] | Refused = valueChecks[address](value, context);
+  // The one cast of this file: the table above pairs each address with the check of its own value.
+  return checked instanceof Refused ? checked : ([address, checked] as Change);
+}
+
+const lowerNames = (fields: HeaderFields | null): SeenFields => (fields === null ? [] : Array.from({ length: fields.length }, (_, i) => fields.name(i).toLowerCase()));
+
+/** What the changes accepted so far have made of the flow, as far as later changes of the same list depend on it. */
+class DraftState {
+  readonly #flow: HttpFlow | null;
+  readonly #subject: GateSubject;
+  #madeFields: SeenFields | null = null;
+  readonly #lists = new Map<ChangeAddress, SeenFields>();
+
+  constructor(subject: GateSubject) {
+    this.#subject = subject;
+    this.#flow = subject.kind === "http" ? subject : null;
+  }
+
+  /** The fields that references in the value of `address` count in. */
+  fields(address: ChangeAddress): SeenFields {
+    const known = this.#lists.get(address);
+    if (known !== undefined) return known;
+    switch (address) {
+      case "request.headers": return lowerNames(this.#flow?.request.headers ?? null);
+      case "request.trailers": return lowerNames(this.#flow?.request.trailers ?? null);
+      case "response.headers": return this.#madeFields ?? lowerNames(this.#flow?.response?.headers ?? null);
+      case "response.trailers": return this.#madeFields !== null ? [] : lowerNames(this.#flow?.response?.trailers ?? null);
+      default: return [];
+    }
+  }
+
+  /** Why this part can no longer, or not yet, be changed. */
+  refusal(event: CallName, address: ChangeAddress): string | null {
+    const flow = this.#flow;
+    if (flow === null) return address.startsWith("request.") || address.startsWith("response.") ? "there is no such message" : this.#plainRefusal(address);
+    if (address.startsWith("request.")) return requestRefusal(flow, event, address);
+    if (!address.startsWith("response.")) return null;
+    if (address === "response.make") return flow.response?.body.state === "streamed" ? "the response has already been sent on" : null;
+    if (this.#madeFields !== null) return null;
+    return responseRefusal(flow, event, address);
+  }
+
+  #plainRefusal(address: ChangeAddress): string | null {
+    return address === "message.content" && (this.#subject.kind !== "tcp" || this.#subject.message === null) ? "there is no message" : null;
+  }
+
+  apply(change: Change): void {
+    if (change[0] === "response.make") {
+      this.#madeFields = change[1].fields.map(([name]) => name.toLowerCase());
+      this.#lists.delete("response.headers");
+      this.#lists.delete("response.trailers");
+    }
+    // A second list of the same part would count in the first one's outcome, which the guest never sends: one list per call.
+    if (change[0] === "request.headers" || change[0] === "request.trailers" || change[0] === "response.headers" || change[0] === "response.trailers") {
+      const before = this.fields(change[0]);
+      this.#lists.set(change[0], change[1].map((entry) => (typeof entry === "number" ? (before[entry] ?? "") : entry[0].toLowerCase())));
+    }
+  }
+}
+
+function requestRefusal(flow: HttpFlow, event: CallName, address: ChangeAddress): string | null {
+  const { state } = flow.request.body;
+  if (address === "request.stream") return event === "requestheaders" ? null : "can be set in requestheaders only";
+  if (event === "http_connect" && address !== "request.headers" && address !== "request.host" && address !== "request.port") return "cannot be changed in http_connect";
+  if (state === "streamed") return "the request has already been sent on";
+  if ((address === "request.body" || address === "request.content") && state === "unread") return "the body has not been read yet; change it in request";
+  return null;
+}
+
+function responseRefusal(flow: HttpFlow, event: CallName, address: ChangeAddress): string | null {
+  const { response } = flow;
+  if (response === null) return "there is no response yet";
+  if (address === "response.stream") return event === "responseheaders" ? null : "can be set in responseheaders only";
+  if (response.body.state === "streamed") return "the response has already been sent on";
+  if (event === "responseheaders" && !response.made && (address === "response.body" || address === "response.content")) return "the body has not been read yet; change it in response";
+  if (address === "response.statusCode" && response.statusCode < 200) return "an interim response's status cannot be changed";
+  return null;
+}
