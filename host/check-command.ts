@@ -1,0 +1,49 @@
+// `flowcell check`: compiles each addon, loads it into an isolate of its own without any traffic, and tells what it handles, what it may
+// do, and what is wrong with it. Exit code 1 when one of them would not load.
+import { existsSync } from "node:fs";
+import type { Writable } from "node:stream";
+import { checkAddon, type AddonCheck } from "./addons/check.ts";
+import { bundleGuest } from "./addons/bundle.ts";
+import type { CellPool } from "./cells/cell.ts";
+import { createCellPool } from "./cells/pool.ts";
+import type { Config } from "./config.ts";
+import { makeLog } from "./log.ts";
+import { printable } from "./log-format.ts";
+
+interface CheckReport { readonly addon: string; readonly check: AddonCheck }
+
+/** Runs the command; gives the exit code. */
+export async function runCheck(paths: readonly string[], config: Config, output: Writable): Promise<number> {
+  const pool = createCellPool({
+    guestBundle: await bundleGuest(), standby: 1, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
+    jail: config.jail, jitless: config.jitless,
+  });
+  try {
+    const reports: CheckReport[] = [];
+    for (const addon of paths) reports.push({ addon, check: await check(addon, config, pool) });
+    for (const report of reports) output.write(config.logFormat === "json" ? `${JSON.stringify({ addon: report.addon, ...report.check })}\n` : pretty(report));
+    return reports.every((report) => report.check.kind === "ok") ? 0 : 1;
+  } finally {
+    await pool.close();
+  }
+}
+
+async function check(addon: string, config: Config, pool: CellPool): Promise<AddonCheck> {
+  if (!existsSync(addon)) return { kind: "problem", message: `there is no addon at ${addon}; give the path of a .ts or .js file, or of a folder with an index.ts` };
+  return checkAddon(addon, { pool, limits: config.limits, log: makeLog(() => {}) });
+}
+
+function pretty({ addon, check }: CheckReport): string {
+  if (check.kind === "problem") return `✗ ${addon}\n${indented(check.message)}`;
+  const lines = [
+    `handles      ${check.handlers.length === 0 ? "nothing: export a function named like an event (docs/events.md)" : check.handlers.join(", ")}`,
+    `may          ${check.permissions.join("; ")}`,
+    `bundle       sha256 ${check.hash}`,
+    ...check.warnings.map((warning) => `warning      ${warning}`),
+  ];
+  return `✓ ${addon}\n${indented(lines.join("\n"))}`;
+}
+
+function indented(text: string): string {
+  return text.split("\n").map((line) => `  ${printable(line)}\n`).join("");
+}

@@ -1,0 +1,100 @@
+// The composition root: builds the proxy out of its parts from one configuration, starts it and stops it in the right order. The only
+// place that knows all of them; it holds no logic of its own beyond that order.
+import { existsSync } from "node:fs";
+import type { LogRecord } from "./log.ts";
+import { makeLog, type Log } from "./log.ts";
+import type { Config } from "./config.ts";
+import { OperatorError } from "./operator-error.ts";
+import { createAddonHost, type AddonHost, type AddonState } from "./addons/addon-host.ts";
+import { bundleGuest } from "./addons/bundle.ts";
+import type { CellPool } from "./cells/cell.ts";
+import { createCellPool } from "./cells/pool.ts";
+import { createProxy, type Proxy } from "./layers/proxy.ts";
+import { openAuthority, type Authority } from "./tls/authority.ts";
+import { createLeafCache } from "./tls/leaf-cache.ts";
+import { openUpstreamTrust } from "./tls/trust.ts";
+
+export const drainMs = 5_000;
+const warmCells = 2;
+
+export interface OpenListener { readonly mode: string; readonly host: string; readonly port: number }
+
+export interface Flowcell {
+  readonly listeners: readonly OpenListener[];
+  readonly authority: Authority;
+  addons(): readonly AddonState[];
+  /** Drains connections (at most `drainMs`), runs every addon's `done`, ends all processes. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything. Rejects with an operator error (CA, port, addon path, jail) after having stopped what had started already.
+ * `print` gets every log record, in order.
+ */
+export async function startFlowcell(config: Config, print: (record: LogRecord) => void): Promise<Flowcell> {
+  checkAddonPaths(config.addons);
+  const owners: (() => Promise<void>)[] = [];
+  const stopAll = async (): Promise<void> => { for (const stop of owners.splice(0).reverse()) await stop(); };
+  try {
+    const started = await assemble(config, print, owners);
+    let stopping: Promise<void> | null = null;
+    return { ...started, stop: () => (stopping ??= stopAll()) };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+async function assemble(config: Config, print: (record: LogRecord) => void, owners: (() => Promise<void>)[]): Promise<Omit<Flowcell, "stop">> {
+  const listening: { addons: AddonHost | null } = { addons: null };
+  const log = makeLog((record) => { print(record); listening.addons?.tellLog(record); });
+  const [authority, trust, guestBundle] = await Promise.all([
+    openAuthority(config.confdir),
+    openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }) }),
+    bundleGuest(),
+  ]);
+  for (const warning of authority.warnings) log.warn(warning, { event: "ca" });
+  const pool = makePool(config, guestBundle, log);
+  owners.push(() => pool.close());
+  const addons = createAddonHost({
+    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, options: config.options, watch: true,
+  });
+  owners.push(() => addons.close());
+  listening.addons = addons;
+  await loadAddons(addons, config);
+  const proxy = createProxy({
+    gate: addons.gate, log, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
+    ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
+  });
+  owners.push(() => proxy.close(drainMs));
+  const listeners = await openListeners(proxy, config);
+  return { listeners, authority, addons: () => addons.addons() };
+}
+
+function makePool(config: Config, guestBundle: Buffer, log: Log): CellPool {
+  return createCellPool({
+    guestBundle, standby: warmCells, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
+    jail: config.jail, jitless: config.jitless, note: (sentence: string) => log.info(sentence, { event: "cells" }),
+  });
+}
+
+function checkAddonPaths(paths: readonly string[]): void {
+  for (const path of paths) {
+    if (!existsSync(path)) throw new OperatorError("ERR_ADDON_NOT_FOUND", `there is no addon at ${path}; give the path of a .ts or .js file, or of a folder with an index.ts`);
+  }
+}
+
+/** With `--on-failure closed` a proxy without one of its addons would let pass what that addon was there to stop: it does not start. */
+async function loadAddons(addons: AddonHost, config: Config): Promise<void> {
+  const problems = await addons.loadAll(config.addons);
+  const [first] = problems;
+  if (first !== undefined && config.onFailure === "closed") {
+    throw new OperatorError("ERR_ADDON_NOT_LOADED", `with --on-failure closed every addon must load, and "${first.addon}" did not: see the error above`);
+  }
+}
+
+async function openListeners(proxy: Proxy, config: Config): Promise<readonly OpenListener[]> {
+  const open: OpenListener[] = [];
+  for (const listener of config.listeners) open.push({ mode: listener.mode, ...(await proxy.listen(listener)) });
+  return open;
+}

@@ -1,0 +1,109 @@
+// The program: reads the command line, does what it says, prints, and sets the exit code: 0 done, 1 could not start or found errors,
+// 2 wrong usage. Knows the process (signals, streams); everything else is in the modules it calls.
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { runCa } from "./ca-command.ts";
+import { runCheck } from "./check-command.ts";
+import { readCommandLine, type Command } from "./cli.ts";
+import { makeConfig, type Config } from "./config.ts";
+import { jsonLine, prettyLine } from "./log-format.ts";
+import type { LogRecord } from "./log.ts";
+import { startFlowcell, type Flowcell } from "./host.ts";
+import { operatorSentence } from "./operator-error.ts";
+
+const levelsFor = { quiet: new Set(["warn", "error"]), normal: new Set(["info", "warn", "error"]), verbose: new Set(["debug", "info", "warn", "error"]) } as const;
+
+await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<void> {
+  try {
+    process.exitCode = await execute(await readCommandLine(words, ownVersion()));
+  } catch (error) {
+    const sentence = operatorSentence(error);
+    process.stderr.write(`flowcell: ${sentence ?? (error instanceof Error ? error.stack ?? error.message : String(error))}\n`);
+    process.exitCode = error instanceof Error && "code" in error && error.code === "ERR_USAGE" ? 2 : 1;
+  }
+}
+
+async function execute(command: Command): Promise<number> {
+  switch (command.kind) {
+    case "text": process.stdout.write(`${command.text}\n`); return 0;
+    case "ca": return runCa(command, makeConfig(command.input), process.stdout);
+    case "check": return runCheck(command.addons, makeConfig(command.input), process.stdout);
+    case "options": return printOptions(makeConfig(command.input));
+    case "run": return run(makeConfig(command.input));
+  }
+}
+
+async function run(config: Config): Promise<number> {
+  const print = printer(config);
+  const stopped = stopSignal();
+  const flowcell = await startFlowcell(config, print);
+  print({
+    time: Date.now(), level: "info", msg: readyMessage(flowcell),
+    fields: { event: "ready", listeners: flowcell.listeners.map(({ mode, host, port }) => ({ mode, host, port })), version: ownVersion() },
+  });
+  if (config.logFormat === "pretty" && config.verbosity !== "quiet") process.stdout.write(firstSteps(flowcell));
+  const signal = await stopped;
+  print({ time: Date.now(), level: "info", msg: `${signal}: finishing open flows, then stopping (again to stop at once)`, fields: { event: "stopping", signal } });
+  await flowcell.stop();
+  return 0;
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as every shell user expects. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const take = (signal: NodeJS.Signals): void => {
+      if (isStopping) process.exit(130);
+      isStopping = true;
+      resolve(signal);
+    };
+    process.on("SIGINT", take);
+    process.on("SIGTERM", take);
+  });
+}
+
+function printer(config: Config): (record: LogRecord) => void {
+  const levels = levelsFor[config.verbosity];
+  const useColour = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
+  const line = config.logFormat === "json" ? jsonLine : (record: LogRecord) => prettyLine(record, useColour);
+  return (record) => { if (levels.has(record.level) || record.fields["event"] === "ready") process.stdout.write(`${line(record)}\n`); };
+}
+
+function readyMessage(flowcell: Flowcell): string {
+  const where = flowcell.listeners.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(", ");
+  const running = flowcell.addons().filter((addon) => addon.status === "running").length;
+  return `proxy listening on ${where}, ${running} ${running === 1 ? "addon" : "addons"} running`;
+}
+
+function firstSteps(flowcell: Flowcell): string {
+  const [first] = flowcell.listeners;
+  if (first === undefined) return "";
+  const proxy = `http://${first.host.includes(":") ? `[${first.host}]` : first.host}:${first.port}`;
+  const answersItself = flowcell.addons().some((addon) => addon.name === "reply-from-proxy" && addon.status === "running");
+  const target = answersItself ? "https://flowcell.example/" : "https://example.com/";
+  return [
+    "", "  Send a request through it:", `    curl -i -x ${proxy} --cacert ${flowcell.authority.files.certPem} ${target}`,
+    "  Make browsers and tools trust it: flowcell ca install-help", "  Stop it: Ctrl-C", "", "",
+  ].join("\n");
+}
+
+function printOptions(config: Config): number {
+  for (const [name, value] of config.options) process.stdout.write(`${name}=${value}\n`);
+  if (config.options.size === 0) process.stdout.write("no options are set; give some with --set NAME=VALUE\n");
+  return 0;
+}
+
+/** From package.json, which stands above `host/` in the sources and above `dist/host/` when published. */
+function ownVersion(): string {
+  for (const up of ["..", "../.."]) {
+    try {
+      const parsed: unknown = JSON.parse(readFileSync(path.join(import.meta.dirname, up, "package.json"), "utf8"));
+      if (typeof parsed === "object" && parsed !== null && "name" in parsed && parsed.name === "flowcell" && "version" in parsed) return String(parsed.version);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    }
+  }
+  return "unknown";
+}
