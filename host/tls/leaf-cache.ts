@@ -104,6 +104,11 @@ export class LeafCache {
   }
 }
 
+/** The cache for an authority's leaves; one for the whole process is meant. */
+export function createLeafCache(authority: Pick<Authority, "issuer">, options: LeafCacheOptions = {}): LeafCache {
+  return new LeafCache(authority, options);
+}
+
 /** Names that differ only in spelling share a context; what is no name counts as none. */
 function keyOf({ sni, host, upstreamCertificate }: LeafSubject): string {
   const names = [sni, host].map((text) => readName(text ?? "")?.value ?? "");
