@@ -1,0 +1,139 @@
+// Compiles one addon to one script: TypeScript or JavaScript with its imports, by esbuild, inside the wall of its own folder
+// (bundle-wall.ts). WALL: nothing of the addon runs here, no tsconfig and no plugin of its own is read. Also makes the guest
+// script. Only this file and bundle-wall.ts know esbuild; neither loads what they make.
+import { createHash } from "node:crypto";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type BuildOptions, type BuildResult, type Message } from "esbuild";
+import { addonWall, isInside, sourceExtensions } from "./bundle-wall.ts";
+
+export interface Bundle {
+  /** ASCII: `$module(function (exports, module, require) { … })`. */
+  readonly source: Buffer;
+  /** Source map as JSON, for lines of `source`; sources are relative to `folder`. */
+  readonly sourceMap: string;
+  /** sha256 of `source`, hex. */
+  readonly hash: string;
+  readonly folder: string;
+  /** What the bundle is called in stack traces. */
+  readonly file: string;
+  readonly warnings: readonly string[];
+}
+
+export type BundleResult =
+  | { readonly kind: "bundle"; readonly bundle: Bundle; readonly inputs: readonly string[] }
+  /** `message`: a sentence per problem, each with `file:line:column` and the line of code under it. */
+  | { readonly kind: "error"; readonly message: string; readonly inputs: readonly string[] };
+
+interface Entry { readonly file: string; readonly folder: string }
+
+const wrapperHead = "$module(function (exports, module, require) {\n";
+const wrapperTail = "\n});\n";
+const mostMessages = 10;
+
+/**
+ * Compiles the addon at `path`, a file or a folder (its package.json's `main`, else index.ts, index.js). `inputs` are the absolute
+ * paths that a watcher should look at, after an error too. Never rejects.
+ */
+export async function bundleAddon(path: string, bundleBytes: number): Promise<BundleResult> {
+  const entry = await findEntry(resolve(path));
+  if (typeof entry === "string") return { kind: "error", message: entry, inputs: [resolve(path)] };
+  const inputs = new Set<string>([entry.file]);
+  try {
+    const result = await build(addonOptions(entry, inputs));
+    return finish(entry, result, inputs, bundleBytes);
+  } catch (error) {
+    const messages = messagesOf(error);
+    return { kind: "error", message: messages.length === 0 ? String(error) : describe(messages), inputs: [...inputs] };
+  }
+}
+
+/** The script that runs first in every isolate. Built from the sources, or read where a build has been made. Rejects when neither works. */
+export async function bundleGuest(): Promise<Buffer> {
+  const built = new URL("../../sandbox-api/guest/main.js", import.meta.url);
+  if (import.meta.url.endsWith(".js")) return readFile(built);
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL("../../sandbox-api/guest/main.ts", import.meta.url))],
+    bundle: true, write: false, format: "iife", platform: "neutral", mainFields: ["module", "main"], target: "es2024", charset: "ascii", logLevel: "silent",
+  });
+  const script = outputFiles[0];
+  if (script === undefined) throw new Error("esbuild gave no guest script");
+  return Buffer.from(script.contents);
+}
+
+function addonOptions({ file, folder }: Entry, inputs: Set<string>): BuildOptions & { readonly write: false } {
+  return {
+    entryPoints: [file], absWorkingDir: folder, outfile: join(folder, "addon.js"), write: false, bundle: true, format: "cjs", platform: "neutral",
+    mainFields: ["module", "main"], conditions: ["import", "module", "default"], target: "es2024", charset: "ascii", legalComments: "none", logLevel: "silent",
+    sourcemap: "external", sourcesContent: true, sourceRoot: "", tsconfigRaw: "{}", resolveExtensions: [...sourceExtensions],
+    plugins: [addonWall(folder, inputs)],
+  };
+}
+
+/** A sentence for the operator, or where to begin. */
+async function findEntry(path: string): Promise<Entry | string> {
+  try {
+    const real = await realpath(path);
+    if (!(await stat(real)).isDirectory()) {
+      return sourceExtensions.includes(extname(real)) && extname(real) !== ".json" ? { file: real, folder: dirname(real) } : `${path} is no addon: it must be a .ts, .mts, .js or .mjs file, or a folder`;
+    }
+    const main = await mainOf(real);
+    for (const name of main === null ? ["index.ts", "index.mts", "index.js", "index.mjs"] : [main]) {
+      const file = await realpath(join(real, name)).catch(() => null);
+      if (file === null) continue;
+      return isInside(real, file) ? { file, folder: real } : `${path}: "main" in package.json leaves the addon's folder; move the file into it`;
+    }
+    return main === null ? `${path} has no index.ts or index.js, and no package.json that names a "main"` : `${path}: package.json names "${main}" as "main", but there is no such file`;
+  } catch (error) {
+    return explainFile(path, error);
+  }
+}
+
+function explainFile(path: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT") return `there is no addon at ${path}`;
+  if (code === "EACCES" || code === "EPERM") return `${path} cannot be read: permission denied`;
+  return `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+async function mainOf(folder: string): Promise<string | null> {
+  const text = await readFile(join(folder, "package.json"), "utf8").catch(() => null);
+  if (text === null) return null;
+  const value: unknown = JSON.parse(text);
+  return typeof value === "object" && value !== null && "main" in value && typeof value.main === "string" ? value.main : null;
+}
+
+function finish(entry: Entry, result: BuildResult<{ write: false }>, inputs: ReadonlySet<string>, bundleBytes: number): BundleResult {
+  const code = result.outputFiles.find(({ path }) => path.endsWith(".js"));
+  const map = result.outputFiles.find(({ path }) => path.endsWith(".map"));
+  if (code === undefined || map === undefined) return { kind: "error", message: `${entry.file}: esbuild gave no code`, inputs: [...inputs] };
+  const source = Buffer.from(wrapperHead + asciiOnly(code.text) + wrapperTail, "latin1");
+  if (source.length > bundleBytes) {
+    return { kind: "error", message: `${entry.file}: the bundle has ${source.length} bytes, at most ${bundleBytes} are allowed (limit bundleBytes)`, inputs: [...inputs] };
+  }
+  const hash = createHash("sha256").update(source).digest("hex");
+  // One line for the wrapper's head: the map counts lines of the whole script.
+  const sourceMap = map.text.replace('"mappings": "', '"mappings": ";');
+  const warnings = result.warnings.slice(0, mostMessages).map((warning) => describe([warning]));
+  const file = `${basename(entry.file, extname(entry.file)).replace(/[^\w.-]/g, "_")}.bundle.js`;
+  return { kind: "bundle", bundle: { source, sourceMap, hash, folder: entry.folder, file, warnings }, inputs: [...inputs] };
+}
+
+/** esbuild escapes strings and identifiers; what else is there (regular expressions, comments) means the same when escaped. */
+const asciiOnly = (code: string): string => code.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+function messagesOf(error: unknown): readonly Message[] {
+  return typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors) ? (error.errors as readonly Message[]) : [];
+}
+
+function describe(messages: readonly Message[]): string {
+  const lines = messages.slice(0, mostMessages).map(({ text, location, notes }) => {
+    const note = notes.map((item) => `\n    ${item.text.replaceAll("\n", " ")}`).join("");
+    if (location === null) return text + note;
+    const { file, line, column, lineText } = location;
+    return `${file}:${line}:${column + 1}: ${text}\n    ${lineText.slice(0, 200)}\n    ${" ".repeat(Math.min(column, 200))}^${note}`;
+  });
+  if (messages.length > mostMessages) lines.push(`and ${messages.length - mostMessages} more`);
+  return lines.join("\n");
+}

@@ -1,0 +1,59 @@
+// Finds the author's source behind places in a compiled bundle: maps stack traces, and gives the line of code for a message. Knows
+// one bundle; never fails on a trace it cannot read (a hostile addon may have made it up), it leaves such lines as they are.
+import { SourceMap } from "node:module";
+
+export interface SourcePlace {
+  /** `file:line:column`, the file relative to the addon's folder. */
+  readonly location: string;
+  /** The line of source there, trimmed and cut. */
+  readonly codeLine: string | null;
+}
+
+export interface MappedStack {
+  readonly stack: string;
+  /** The topmost frame that lies in the author's source. */
+  readonly place: SourcePlace | null;
+}
+
+const longestCodeLine = 200;
+const mostFrames = 50;
+
+interface Payload { readonly sources: readonly string[]; readonly sourcesContent: readonly (string | null)[] }
+
+/** The source map of one bundle. `file` is what the bundle is called in stack traces. */
+export class BundleSourceMap {
+  readonly #map: SourceMap;
+  readonly #contents: ReadonlyMap<string, readonly string[]>;
+  readonly #frame: RegExp;
+
+  /** `json` is the bundle's own map, as esbuild made it: trusted. */
+  constructor(json: string, file: string) {
+    const payload: ConstructorParameters<typeof SourceMap>[0] & Payload = JSON.parse(json);
+    this.#map = new SourceMap(payload);
+    this.#contents = new Map(payload.sources.map((source, index) => [source, (payload.sourcesContent[index] ?? "").split("\n")]));
+    this.#frame = new RegExp(`${file.replace(/[^\w]/g, "\\$&")}:(\\d{1,7}):(\\d{1,7})`);
+  }
+
+  /** The source place for a 1-based line and column of the bundle; null outside the author's code (wrapper, esbuild's own helpers). */
+  place(line: number, column: number): SourcePlace | null {
+    const entry = this.#map.findEntry(line - 1, column - 1);
+    if (!("originalSource" in entry)) return null;
+    // An entry may begin on an earlier line: then the place asked for has no source of its own.
+    if (entry.generatedLine !== line - 1) return null;
+    const source = entry.originalSource;
+    const codeLine = this.#contents.get(source)?.[entry.originalLine]?.trim().slice(0, longestCodeLine);
+    return { location: `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`, codeLine: codeLine ?? null };
+  }
+
+  /** A stack trace (or a place `file:line:column`) with every place in the bundle replaced by its source. */
+  mapStack(stack: string): MappedStack {
+    let top: SourcePlace | null = null;
+    const lines = stack.split("\n").slice(0, mostFrames).map((text) =>
+      text.replace(this.#frame, (whole: string, line: string, column: string) => {
+        const place = this.place(Number(line), Number(column));
+        top ??= place;
+        return place?.location ?? whole;
+      }));
+    return { stack: lines.join("\n"), place: top };
+  }
+}
