@@ -58,15 +58,25 @@ function declaredFraming(version: HttpVersion, headers: HeaderFields): BodyFrami
   }
   if (length < 0) return none;
   if (headers.indexOf("content-length", length + 1) >= 0) return "repeated-content-length";
-  const text = headers.value(length);
+  const text = plainValue(headers, length);
   if (/^[0-9]{1,15}$/.test(text)) return { kind: "length", length: Number(text) };
   return text.includes(",") ? "repeated-content-length" : "bad-content-length";
 }
 
+/**
+ * The value of a framing field after at most one space, whatever whitespace follows it included. WALL: the line may go on
+ * as it came, and parsers differ on tabs and trailing spaces there (llhttp refuses `chunked ` as well).
+ */
+function plainValue(headers: HeaderFields, i: number): string {
+  const line = headers.line(i);
+  const colon = headers.name(i).length;
+  return line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1);
+}
+
 function transferCoding(headers: HeaderFields, first: number): BodyFraming | FaultCode {
-  if (headers.indexOf("transfer-encoding", first + 1) < 0 && headers.value(first).toLowerCase() === "chunked") return chunked;
+  if (headers.indexOf("transfer-encoding", first + 1) < 0 && plainValue(headers, first).toLowerCase() === "chunked") return chunked;
   const codings = headers.getAll("transfer-encoding").join(",").toLowerCase().split(",").map((coding) => coding.trim());
-  const isFinalOnly = codings.indexOf("chunked") === codings.length - 1;
+  const isFinalOnly = codings.length > 1 && codings.indexOf("chunked") === codings.length - 1;
   return isFinalOnly && !codings.includes("") ? "unsupported-transfer-coding" : "bad-transfer-encoding";
 }
 

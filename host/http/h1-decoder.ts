@@ -68,6 +68,11 @@ abstract class MessageDecoder {
     return isBetween && !this.#head.isInside && this.#input.length === 0;
   }
 
+  /** True after the `end` of a 101 or of a 2xx to CONNECT, and after `takeRemainder`: what follows is not HTTP/1. */
+  get isDetached(): boolean {
+    return this.state === "detached";
+  }
+
   /** All unread bytes, for whoever speaks another protocol on this connection from now on. The decoder is finished. */
   takeRemainder(): Buffer {
     const held = this.#head.takeHeld();

@@ -1,16 +1,27 @@
-// The list of leniencies: everything the HTTP/1 decoder accepts although RFC 9112 would allow or ask it to refuse, or
-// Node's parser (llhttp, strict) refuses it; and what it refuses although llhttp accepts it. The differential test
-// (test/fuzz/h1-differential.test.ts) fails for any difference that has no row here.
-// Data only; nothing reads it to decide.
+// The list of leniencies: what the HTTP/1 decoder accepts although RFC 9112 allows or asks to refuse it, or although
+// Node's parser (llhttp, strict) refuses it. `beyondLlhttp` marks the latter: the differential tests fail for any
+// other message that we accept and llhttp refuses.
+// Data only: it documents decisions, nothing reads it to decide.
 
 interface Row {
   readonly what: string;
   readonly why: string;
+  /** llhttp refuses it. */
+  readonly beyondLlhttp: boolean;
 }
 
-/** Accepted by us. `beyondLlhttp`: llhttp refuses it. */
 export const leniencies = {
-  "empty-lines": { what: "up to `emptyLines` CRLFs before a request-line", why: "RFC 9112 §2.2 asks for it" },
-  "missing-reason": { what: "a status-line that ends after the status, with or without the space", why: "servers do it; nothing depends on the phrase" },
-  "obs-text-in-value": { what: "bytes 0x80–0xff in field values and reasons", why: "RFC 9110 §5.5 allows it as opaque data" },
+  "any-method": { what: "any token as a method", why: "RFC 9110 §9.1 leaves methods open; llhttp knows a fixed list", beyondLlhttp: true },
+  "obs-text-in-target": { what: "bytes 0x80–0xff in a request-target after its authority", why: "clients send raw UTF-8 paths; no parser splits there", beyondLlhttp: true },
+  "unescaped-target": { what: "\" < > \\ ^ ` { | } in a request-target", why: "browsers and tools send them; no parser splits there", beyondLlhttp: false },
+  "empty-lines": { what: "up to `emptyLines` CRLFs before a request-line", why: "RFC 9112 §2.2 asks for it", beyondLlhttp: false },
+  "missing-reason": { what: "a status-line without reason, with or without its space", why: "servers do it; nothing depends on the phrase", beyondLlhttp: false },
+  "large-status": { what: "status 600–999", why: "servers do it; a client takes it for a 5xx (RFC 9110 §15)", beyondLlhttp: false },
+  "obs-text-in-value": { what: "bytes 0x80–0xff in field values, reasons and quoted chunk extensions", why: "RFC 9110 §5.5 calls it opaque data", beyondLlhttp: false },
+  "framing-of-bodiless": { what: "Content-Length or Transfer-Encoding, but not both, in 1xx, 204, 304, to HEAD and to CONNECT", why: "RFC 9112 §6.3 says how such a response ends; servers send them", beyondLlhttp: false },
+  "body-with-any-method": { what: "a body with GET, HEAD, DELETE, TRACE", why: "RFC 9110 §9.3 gives it no meaning but framing is clear", beyondLlhttp: false },
+  "foreign-trailers": { what: "any trailer field that neither frames nor routes", why: "passed on as a trailer, merged by nobody here", beyondLlhttp: false },
+  "dropped-extensions": { what: "well-formed chunk extensions, which are dropped", why: "RFC 9112 §7.1.1 allows it", beyondLlhttp: false },
 } as const satisfies Record<string, Row>;
+
+export type Leniency = keyof typeof leniencies;

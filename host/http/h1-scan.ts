@@ -147,5 +147,5 @@ function targetFault(method: string, target: string): FaultCode | null {
   if (method === "CONNECT") return /^(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+):\d{1,5}$/.test(target) ? null : "bad-target";
   if (target.charCodeAt(0) === 0x2f) return null;
   if (target === "*") return method === "OPTIONS" ? null : "bad-target";
-  return /^[A-Za-z]+:\/\/[^/?]/.test(target) ? null : "bad-target";
+  return /^[A-Za-z]+:\/\/[\w.~!$&'()*+,;=:%@[\]-]+(?:[/?]|$)/.test(target) ? null : "bad-target";
 }
