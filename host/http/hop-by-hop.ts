@@ -9,7 +9,7 @@ import type { HeaderFields } from "./header-fields.ts";
 const connectionFields = ["connection", "keep-alive", "proxy-connection"] as const;
 
 /** Never removed because Connection names them: without them the message would be routed, framed or upgraded differently. */
-const notNominable: ReadonlySet<string> = new Set(["host", "content-length", "transfer-encoding", "trailer", "upgrade", "te"]);
+const notNominable: ReadonlySet<string> = new Set(["host", "content-length", "transfer-encoding", "trailer", "upgrade", "te", "connection"]);
 
 /**
  * The fields to forward: the same object when none belongs to the connection, else a changed copy. Gone are Connection, the
@@ -18,13 +18,13 @@ const notNominable: ReadonlySet<string> = new Set(["host", "content-length", "tr
  */
 export function endToEnd(headers: HeaderFields): HeaderFields {
   const hasTe = headers.has("te");
-  if (!hasTe && !connectionFields.some((name) => headers.has(name))) return headers;
+  const keepsTe = hasTe && listTokens(headers, "te").every((token) => token === "trailers");
+  if (hasTe === keepsTe && !connectionFields.some((name) => headers.has(name))) return headers;
   const nominated = listTokens(headers, "connection");
   const stripped = headers.clone();
-  const keepsTe = hasTe && listTokens(headers, "te").every((token) => token === "trailers");
-  if (hasTe && !keepsTe) stripped.delete("te");
+  if (!keepsTe) stripped.delete("te");
   for (const name of nominated) {
-    if (!notNominable.has(name) && name !== "connection") stripped.delete(name);
+    if (!notNominable.has(name)) stripped.delete(name);
   }
   stripped.delete("keep-alive");
   stripped.delete("proxy-connection");
