@@ -8,9 +8,9 @@ export const hostMessages = {
   boot: { type: 7, runs: false },
   /** text: LoadText; attachments: [bundle]. Makes the isolate and runs the module body. Answer: `result` with LoadedText. */
   load: { type: 1, runs: true },
-  /** text: event text (schema/view.ts); attachments: bodies; words: instance, cpuMs, instance, cpuMs, … = the chain. */
+  /** text: event text (schema/view.ts); attachments: bodies; words: instance, cpuMs, instance, cpuMs, … = the chain. Status: EventPhase. */
   event: { type: 2, runs: true },
-  /** text: ResumeText; attachments: bytes of the answer. Answers a host call (a timer that is due included); instance, words: [cpuMs]. */
+  /** text: ResumeText; attachments: bytes of the answer. Answers a host call (a timer that is due included); instance, words: [cpuMs, HostCallId]. */
   resume: { type: 3, runs: true },
   /** Disposes the isolate of `instance`; nothing of it is heard of afterwards. Answer: `result`. */
   unload: { type: 4, runs: true },
@@ -26,7 +26,7 @@ export const cellMessages = {
   hello: { type: 65 },
   /** Answer to a call for `instance`; status: ResultStatus; text by status; attachments: bodies named by the changes. */
   result: { type: 66 },
-  /** A call that answered `pending` has settled; same fields; `cpuMicros` is what the continuations used. */
+  /** A call that answered `pending` has settled; same fields; `cpuMicros`: what the entry that settled it used, if that was a `resume` (whose `result` then says 0). */
   settled: { type: 67 },
   /** A guest asks the host: id = HostCallId, text HostCallText; attachments: bytes. */
   hostCall: { type: 68 },
@@ -42,7 +42,7 @@ export const resultStatus = {
   unchanged: 0,
   /** Done; text: JSON list of changes (schema/changes.ts) for events, LoadedText for `load`. */
   changed: 1,
-  /** The handler awaits something; `settled` follows. A chain stops here. */
+  /** The handler awaits something from outside; `settled` follows (one that settles within the entry answers at once). A chain stops here. */
   pending: 2,
   /** Failed; text: FaultText. A chain stops here; the isolate is gone if the fault's row says `reloads`. */
   failed: 3,
@@ -50,6 +50,9 @@ export const resultStatus = {
   skipped: 4,
 } as const;
 export type ResultStatus = (typeof resultStatus)[keyof typeof resultStatus];
+
+/** Status byte of `event`: a start-up event (`start`, `configure` at load) is charged to `startupMs` together with the load. */
+export const eventPhase = { running: 0, startup: 1 } as const;
 
 export interface HelloText { readonly contract: number; readonly node: string; readonly pid: number }
 
@@ -73,11 +76,13 @@ export interface LoadedText {
 
 export type FaultText = Fault;
 
-/** A guest's request to the host. `log` and `timer.clear` get no answer. */
+/** A guest's request to the host. `log`, `timer.clear` and `flow.resume` get no answer. */
 export interface HostCalls {
   "log": { readonly level: "debug" | "info" | "warn" | "error"; readonly msg: string };
   "timer.set": { readonly ms: number };
   "timer.clear": { readonly id: number };
+  /** `flow.resume()` outside a call on that flow (from a timer, from another flow's handler): ObjectKey of the flow. */
+  "flow.resume": { readonly key: number };
 }
 export type HostCallName = keyof HostCalls;
 export type HostCallText = { readonly [N in HostCallName]: { readonly call: N } & HostCalls[N] }[HostCallName];
