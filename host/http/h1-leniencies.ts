@@ -17,6 +17,7 @@ export const leniencies = {
   "empty-lines": { what: "up to `emptyLines` CRLFs before a request-line", why: "RFC 9112 §2.2 asks for it", beyondLlhttp: false },
   "missing-reason": { what: "a status-line without reason, with or without its space", why: "servers do it; nothing depends on the phrase", beyondLlhttp: false },
   "large-status": { what: "status 600–999", why: "servers do it; a client takes it for a 5xx (RFC 9110 §15)", beyondLlhttp: false },
+  "close-in-interim": { what: "Connection: close in a 1xx, where it means nothing", why: "the final response says whether the connection lives on", beyondLlhttp: true },
   "obs-text-in-value": { what: "bytes 0x80–0xff in field values, reasons and quoted chunk extensions", why: "RFC 9110 §5.5 calls it opaque data", beyondLlhttp: false },
   "framing-of-bodiless": { what: "Content-Length or Transfer-Encoding, but not both, in 1xx, 204, 304, to HEAD and to CONNECT", why: "RFC 9112 §6.3 says how such a response ends; servers send them", beyondLlhttp: false },
   "body-with-any-method": { what: "a body with GET, HEAD, DELETE, TRACE", why: "RFC 9110 §9.3 gives it no meaning but framing is clear", beyondLlhttp: false },
