@@ -2,10 +2,10 @@
 // one script that an isolate runs, and the module that answers when "flowcell" is imported outside the sandbox.
 // Nothing in the repository itself runs from dist; it does not minify, and it does not look at tests.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const inRoot = (path: string): string => join(root, path);
@@ -32,23 +32,17 @@ function outsideModule(names: readonly string[]): string {
   return `// Takes the place of "flowcell" wherever an addon is not in the sandbox. Made by the build.\nthrow new Error(${JSON.stringify(message)});\n${exported.join("")}`;
 }
 
+async function bundle(entry: string, outfile: string, options: BuildOptions): Promise<void> {
+  await build({ entryPoints: [inRoot(entry)], outfile: inRoot(outfile), bundle: true, charset: "ascii", logLevel: "warning", ...options });
+}
+
 rmSync(inRoot("dist"), { recursive: true, force: true });
 compile("tsconfig.build.json");
 chmodSync(inRoot("dist/host/launch.js"), 0o755);
-if (existsSync(inRoot("sandbox-api/index.ts"))) {
-  compile("sandbox-api/tsconfig.build.json");
-  writeFileSync(inRoot("dist/sandbox-api/outside.js"), outsideModule(await exportedNames(inRoot("sandbox-api/index.ts"))));
-}
-if (existsSync(inRoot("sandbox-api/guest/main.ts"))) {
-  await build({
-    entryPoints: [inRoot("sandbox-api/guest/main.ts")],
-    outfile: inRoot("dist/sandbox-api/guest/main.js"),
-    bundle: true,
-    format: "iife",
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    target: "es2024",
-    charset: "ascii",
-    logLevel: "warning",
-  });
-}
+compile("sandbox-api/tsconfig.build.json");
+const names = await exportedNames(inRoot("sandbox-api/index.ts"));
+writeFileSync(inRoot("dist/sandbox-api/outside.js"), outsideModule(names));
+// One script, run first in every isolate; host/addons/bundle.ts reads it.
+await bundle("sandbox-api/guest/main.ts", "dist/sandbox-api/guest/main.js", { format: "iife", platform: "neutral", mainFields: ["module", "main"], target: "es2024" });
+// One module, so that a cell may read its entry file and nothing else.
+await bundle("runtime/main.ts", "dist/runtime/main.mjs", { format: "esm", platform: "node", target: "node24" });

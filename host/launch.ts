@@ -7,8 +7,7 @@ if (major < 24) {
   console.error(`flowcell needs Node 24 or later; this is Node ${process.versions.node} (${process.execPath}). Newer ones: https://nodejs.org`);
   process.exitCode = 1;
 } else {
-  const main: string = import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js";
-  await import(main);
+  await import("./main.ts");
 }
 
 export {};

@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from "ava";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -39,10 +39,6 @@ function succeeded(t: ExecutionContext, { code, stdout, stderr }: Finished): voi
   t.is(code, 0);
 }
 
-const commandLineExists = existsSync(join(root, "host/main.ts"));
-const needsCommandLine = commandLineExists ? test.serial : test.serial.skip;
-const needsTypes = existsSync(join(root, "sandbox-api/index.ts")) ? test.serial : test.serial.skip;
-
 test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 
 test.serial("the tarball installs into an empty folder", async (t) => {
@@ -77,7 +73,7 @@ test.serial("an older Node is told so in one line", async (t) => {
   t.pass();
 });
 
-needsTypes("an addon's types are found and checked", async (t) => {
+test.serial("an addon's types are found and checked", async (t) => {
   t.timeout(commandMs);
   const addon = (status: string): string =>
     `import { Response, type HTTPFlow } from "flowcell";\nexport function request(flow: HTTPFlow): void {\n  flow.response = Response.make(${status}, "short and stout");\n}\n`;
@@ -90,14 +86,14 @@ needsTypes("an addon's types are found and checked", async (t) => {
   t.regex(bad.stdout, /^bad\.ts\(3,\d+\): error TS2345/);
 });
 
-needsTypes("importing a value of flowcell outside the sandbox says where it belongs", async (t) => {
+test.serial("importing a value of flowcell outside the sandbox says where it belongs", async (t) => {
   writeFileSync(join(folder, "outside.js"), 'import { Response } from "flowcell";\nconsole.log(Response);\n');
   const { code, stderr } = await run(process.execPath, ["outside.js"]);
   t.is(code, 1);
   t.regex(stderr, /exists only inside the sandbox/);
 });
 
-needsCommandLine("npx flowcell --version gives the version of the package", async (t) => {
+test.serial("npx flowcell --version gives the version of the package", async (t) => {
   const finished = await run("npx", ["--no-install", "flowcell", "--version"]);
   succeeded(t, finished);
   t.is(finished.stdout.trim(), version);
@@ -108,7 +104,7 @@ interface Ready {
   readonly listeners?: readonly { readonly host: string; readonly port: number }[];
 }
 
-needsCommandLine("the installed proxy runs an addon over a request, and stops when told", async (t) => {
+test.serial("the installed proxy runs an addon over a request, and stops when told", async (t) => {
   t.timeout(commandMs);
   mkdirSync(join(folder, "confdir"));
   writeFileSync(join(folder, "mark.ts"), 'import type { HTTPFlow } from "flowcell";\nexport function response(flow: HTTPFlow) {\n  flow.response!.headers.set("x-marked", "yes");\n}\n');
