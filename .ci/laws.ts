@@ -41,7 +41,7 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "sandbox-api/wire/", may: contract },
   { from: "sandbox-api/", may: ["sandbox-api/schema/", "sandbox-api/guest/", "sandbox-api/index.ts", "npm"] },
   { from: "runtime/", may: [...contract, "runtime/", "node:", "npm"] },
-  { from: "host/net/", may: [...host, "host/net/"] },
+  { from: "host/net/", may: [...host, "host/net/", "host/flows/connection.ts"] },
   { from: "host/tls/", may: [...host, "host/tls/"] },
   { from: "host/http/", may: [...host, "host/http/"] },
   { from: "host/flows/", may: [...host, "host/flows/", "host/http/"] },
