@@ -50,6 +50,8 @@ export interface CellEvents {
   readonly hostCall: (instance: InstanceId, id: number, call: HostCallText, attachments: readonly Buffer[]) => void;
   /** An instance broke outside a call (a timer's continuation looped, …): its isolate is gone if the fault's row says `reloads`. */
   readonly instanceFault: (instance: InstanceId, fault: Fault) => void;
+  /** CPU that no outcome tells: entries that answered a host call (timers) without settling an event. For the budget. */
+  readonly cpuUsed?: (instance: InstanceId, cpuMicros: number) => void;
   /** The process ended, for whatever reason; all outstanding calls have been answered before this. Exactly once. */
   readonly end: (end: CellEnd) => void;
 }

@@ -20,11 +20,10 @@ export interface FrameHead {
   readonly attachmentBytes: readonly number[];
 }
 
-/** Where things stand in a whole frame, relative to the frame's first byte. */
+/** A whole frame, and where its text starts relative to its first byte; attachments follow the text, in order. */
 export interface FrameLayout extends FrameHead {
   readonly totalBytes: number;
   readonly textStart: number;
-  readonly attachmentStarts: readonly number[];
 }
 
 export type FrameResult =
@@ -40,33 +39,36 @@ export function frameSize(words: number, textBytes: number, attachmentBytes: rea
 }
 
 /**
- * Writes everything but text and attachments at `start`; gives the layout that says where those go.
+ * Writes everything but text and attachments at `start`; gives where the text goes, relative to `start` (attachments follow it).
  * The caller has made room (`frameSize`) and keeps within `mostWords` and `mostAttachments`.
  */
-export function writeFrameHead(view: DataView, start: number, head: FrameHead): FrameLayout {
-  if (head.words.length > mostWords || head.attachmentBytes.length > mostAttachments) throw new Error("frame with too many parts");
-  const totalBytes = frameSize(head.words.length, head.textBytes, head.attachmentBytes);
-  view.setUint32(start, totalBytes - 4, true);
+export function writeFrameHead(view: DataView, start: number, head: FrameHead): number {
+  const { words, attachmentBytes } = head;
+  if (words.length > mostWords || attachmentBytes.length > mostAttachments) throw new Error("frame with too many parts");
+  view.setUint32(start, frameSize(words.length, head.textBytes, attachmentBytes) - 4, true);
   view.setUint8(start + 4, head.type);
   view.setUint8(start + 5, head.status);
-  view.setUint16(start + 6, head.attachmentBytes.length, true);
+  view.setUint16(start + 6, attachmentBytes.length, true);
   view.setUint32(start + 8, head.id, true);
   view.setUint32(start + 12, head.instance, true);
   view.setUint32(start + 16, Math.min(head.cpuMicros, 0xffff_ffff), true);
-  view.setUint16(start + 20, head.words.length, true);
+  view.setUint16(start + 20, words.length, true);
   view.setUint16(start + 22, 0, true);
   view.setUint32(start + 24, head.textBytes, true);
   let at = start + frameHeaderBytes;
-  for (const word of head.words) { view.setUint32(at, word, true); at += 4; }
-  for (const bytes of head.attachmentBytes) { view.setUint32(at, bytes, true); at += 4; }
-  return layout(head, totalBytes, at - start);
+  for (const word of words) { view.setUint32(at, word, true); at += 4; }
+  for (const bytes of attachmentBytes) { view.setUint32(at, bytes, true); at += 4; }
+  return at - start;
 }
 
-function layout(head: FrameHead, totalBytes: number, textStart: number): FrameLayout {
-  const attachmentStarts: number[] = [];
-  let at = textStart + head.textBytes;
-  for (const bytes of head.attachmentBytes) { attachmentStarts.push(at); at += bytes; }
-  return { ...head, totalBytes, textStart, attachmentStarts };
+// PERF: most frames have neither words nor attachments; they share one empty list (bench/cell-hop).
+const none: readonly number[] = Object.freeze([]);
+
+function readNumbers(view: DataView, at: number, count: number): readonly number[] {
+  if (count === 0) return none;
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) numbers.push(view.getUint32(at + 4 * i, true));
+  return numbers;
 }
 
 /**
@@ -84,16 +86,15 @@ export function readFrame(view: DataView, start: number, available: number, larg
   if (attachments > mostAttachments || words > mostWords || view.getUint16(start + 22, true) !== 0) return { kind: "lie", message: "frame with too many parts" };
   if (tables + textBytes > totalBytes) return { kind: "lie", message: "frame shorter than its parts" };
   if (available < totalBytes) return { kind: "need-more", bytes: totalBytes };
-  const wordValues: number[] = [];
-  let at = start + frameHeaderBytes;
-  for (let i = 0; i < words; i++, at += 4) wordValues.push(view.getUint32(at, true));
-  const attachmentBytes: number[] = [];
+  const attachmentTable = start + frameHeaderBytes + 4 * words;
+  const attachmentBytes = readNumbers(view, attachmentTable, attachments);
   let sum = tables + textBytes;
-  for (let i = 0; i < attachments; i++, at += 4) { const bytes = view.getUint32(at, true); attachmentBytes.push(bytes); sum += bytes; }
+  for (const bytes of attachmentBytes) sum += bytes;
   if (sum !== totalBytes) return { kind: "lie", message: "frame whose parts do not add up to its length" };
-  const head: FrameHead = {
+  const frame: FrameLayout = {
     type: view.getUint8(start + 4), status: view.getUint8(start + 5), id: view.getUint32(start + 8, true),
-    instance: view.getUint32(start + 12, true), cpuMicros: view.getUint32(start + 16, true), words: wordValues, textBytes, attachmentBytes,
+    instance: view.getUint32(start + 12, true), cpuMicros: view.getUint32(start + 16, true),
+    words: readNumbers(view, start + frameHeaderBytes, words), textBytes, attachmentBytes, totalBytes, textStart: tables,
   };
-  return { kind: "frame", frame: layout(head, totalBytes, tables) };
+  return { kind: "frame", frame };
 }

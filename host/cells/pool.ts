@@ -1,0 +1,134 @@
+// Gives out booted cells and keeps warm ones ready, so that a replacement takes milliseconds. Owns every cell process from its
+// spawn to its end: `close` leaves none. It places nothing and restarts no addon.
+import type { Cell, CellEvents, CellPool, CellPoolOptions } from "./cell.ts";
+import { type CellEntry, CellStartError, findIsolatedVm, sourceEntry } from "./binary.ts";
+import { openHealth } from "./health.ts";
+import { type Jail, prepareJail } from "./jail.ts";
+import { CellLink } from "./link.ts";
+import { type CellProcess, spawnCell } from "./spawn.ts";
+
+export interface MakeCellPoolOptions extends CellPoolOptions {
+  /** The runtime's code; the sources when left out. */
+  readonly entry?: CellEntry;
+  /** Node for the cells; this process's own when left out. */
+  readonly node?: string;
+  /** Absolute path of the isolated-vm binary; found when left out. */
+  readonly binary?: string;
+  /** Told once what walls are missing on this machine, and later of standby cells that would not start. */
+  readonly note?: (message: string) => void;
+}
+
+const bootMs = 10_000;
+// So many cells in a row that end before they greet mean that none will.
+const mostFailures = 3;
+
+/** Probes the jail and begins to boot standby cells. Throws a CellStartError where cells cannot work here at all. */
+export function makeCellPool(options: MakeCellPoolOptions): CellPool {
+  const { node = process.execPath, binary = findIsolatedVm(), note = () => undefined } = options;
+  const jail = prepareJail({ mode: options.jail, node, dataMiB: options.jitless ? options.cellMemoryMiB : null });
+  for (const text of jail.notes) note(text);
+  return new Pool({ ...options, node, binary, note, entry: options.entry ?? sourceEntry }, jail);
+}
+
+class Pool implements CellPool {
+  readonly #options: Required<MakeCellPoolOptions>;
+  readonly #jail: Jail;
+  /** Booted cells that nobody has. */
+  readonly #ready: CellLink[] = [];
+  readonly #waiting: PromiseWithResolvers<CellLink>[] = [];
+  readonly #processes = new Set<CellProcess>();
+  #booting = 0;
+  #failures = 0;
+  #isClosed = false;
+
+  constructor(options: Required<MakeCellPoolOptions>, jail: Jail) {
+    this.#options = options;
+    this.#jail = jail;
+    this.#refill();
+  }
+
+  async acquire(events: CellEvents): Promise<Cell> {
+    const cell = await this.#take();
+    cell.attach(events);
+    return cell;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const { reject } of this.#waiting.splice(0)) reject(new CellStartError("no-start", "the pool of cells is closed"));
+    const processes = [...this.#processes];
+    for (const child of processes) child.kill();
+    await Promise.all(processes.map(({ exited }) => exited));
+  }
+
+  #take(): Promise<CellLink> {
+    if (this.#isClosed) return Promise.reject(new CellStartError("no-start", "the pool of cells is closed"));
+    let cell = this.#ready.shift();
+    while (cell !== undefined && cell.ended !== null) cell = this.#ready.shift();
+    if (cell === undefined) {
+      const waiter = Promise.withResolvers<CellLink>();
+      this.#waiting.push(waiter);
+      this.#refill();
+      return waiter.promise;
+    }
+    this.#refill();
+    return Promise.resolve(cell);
+  }
+
+  #refill(): void {
+    const wanted = this.#options.standby + this.#waiting.length;
+    while (!this.#isClosed && this.#ready.length + this.#booting < wanted) {
+      this.#booting++;
+      void this.#boot().then((cell) => this.#booted(cell), (error: unknown) => this.#failed(error));
+    }
+  }
+
+  #booted(cell: CellLink): void {
+    this.#booting--;
+    this.#failures = 0;
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) waiter.resolve(cell);
+    else this.#ready.push(cell);
+    this.#refill();
+  }
+
+  #failed(error: unknown): void {
+    this.#booting--;
+    this.#failures++;
+    if (this.#isClosed) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (this.#failures < mostFailures) return this.#refill();
+    // Nobody waits: the next acquire tries again. Otherwise everybody who waits hears why.
+    this.#options.note(`cells do not start: ${reason}`);
+    this.#failures = 0;
+    for (const { reject } of this.#waiting.splice(0)) reject(new CellStartError("no-start", `cells do not start: ${reason}`));
+  }
+
+  async #boot(): Promise<CellLink> {
+    const { node, entry, binary, jitless, guestBundle, cellMemoryMiB, unresponsiveMs } = this.#options;
+    const child = spawnCell({ node, entry, binary, jail: this.#jail, jitless });
+    this.#processes.add(child);
+    void child.exited.then(() => this.#processes.delete(child));
+    const pid = await child.nodePid;
+    const link = new CellLink({ process: child, pid, health: openHealth(pid), cellMemoryMiB, unresponsiveMs });
+    void child.exited.then(() => this.#forget(link));
+    const timer = setTimeout(() => link.kill(), bootMs);
+    link.boot(guestBundle);
+    try {
+      await link.booted;
+      return link;
+    } catch (error) {
+      const said = child.diagnosis();
+      throw new Error(`${error instanceof Error ? error.message : String(error)}${said === "" ? "" : `; it said: ${said}`}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #forget(link: CellLink): void {
+    const at = this.#ready.indexOf(link);
+    if (at < 0) return;
+    this.#ready.splice(at, 1);
+    this.#refill();
+  }
+}

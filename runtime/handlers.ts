@@ -1,0 +1,63 @@
+// What a cell does with each message of the host: the message table's mirror. A message without a handler does not compile.
+// Handlers run one after the other to their end; what an addon does wrong becomes an answer, what the host does wrong ends the cell.
+import { contractVersion } from "../sandbox-api/schema/version.ts";
+import { cellMessages, type HelloText, type HostMessage, hostMessages, type LoadText, resultStatus, type StatText } from "../sandbox-api/wire/messages.ts";
+import { done, reply, report, restarted, runChain } from "./dispatch.ts";
+import { faultAnswer } from "./isolate/result.ts";
+import type { CellLink, ReceivedFrame } from "./link.ts";
+import type { Registry } from "./registry.ts";
+
+type Handler = (frame: ReceivedFrame) => void;
+
+const asText = (buffer: ArrayBuffer | undefined): string => Buffer.from(buffer ?? new ArrayBuffer(0)).toString("latin1");
+
+/** One function for every frame; throws on a frame of no known type. */
+export function makeHandler(link: CellLink, registry: Registry): Handler {
+  const say = (type: number, id: number, text: string): void => link.send({ type, status: 0, id, instance: 0, cpuMicros: 0, text, attachments: [] });
+
+  const handlers: { readonly [M in HostMessage]: Handler } = {
+    boot: ({ id, attachments }) => {
+      registry.setGuest(asText(attachments[0]));
+      const hello: HelloText = { contract: contractVersion, node: process.version, pid: process.pid };
+      say(cellMessages.hello.type, id, JSON.stringify(hello));
+    },
+    load: ({ id, instance, text, attachments }) => {
+      // The host wrote this text; its own checks are in the host.
+      const settings: LoadText = JSON.parse(text);
+      const added = registry.add(instance, settings);
+      const result = added.isolate.load(text, asText(attachments[0]));
+      if (result.status === resultStatus.changed) return report(link, registry, id, added, result);
+      const answer = result.status === resultStatus.failed ? result : faultAnswer({ code: "load-failed", message: "the guest gave no handlers" });
+      report(link, registry, id, added, { ...result, ...answer, isFatal: true });
+    },
+    event: (frame) => runChain(link, registry, frame),
+    resume: ({ id, instance, words, text, attachments }) => {
+      const target = registry.get(instance);
+      if (target === undefined) return reply(link, id, instance, restarted);
+      const [cpuMs = 0, hostCall = 0] = words;
+      report(link, registry, id, target, target.isolate.resume(hostCall, text, attachments, cpuMs), true);
+    },
+    unload: ({ id, instance }) => {
+      registry.remove(instance);
+      reply(link, id, instance, done);
+    },
+    release: ({ instance, words }) => {
+      const target = registry.get(instance);
+      if (target === undefined) return;
+      target.releasedKeys += `${target.releasedKeys === "" ? "" : ","}${words.join(",")}`;
+    },
+    stat: ({ id }) => {
+      const heapBytes = Object.fromEntries([...registry.instances].map((instance) => [instance.id, instance.isolate.heapBytes]));
+      const stat: StatText = { loads: registry.loads, instances: registry.size, heapBytes };
+      say(cellMessages.stat.type, id, JSON.stringify(stat));
+    },
+  };
+
+  const byType: (Handler | undefined)[] = [];
+  for (const [name, { type }] of Object.entries(hostMessages)) byType[type] = handlers[name as HostMessage];
+  return (frame) => {
+    const handler = byType[frame.type];
+    if (handler === undefined) throw new Error(`no handler for message type ${frame.type}`);
+    handler(frame);
+  };
+}

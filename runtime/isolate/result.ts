@@ -1,0 +1,63 @@
+// What one entry into an isolate came to, in the form that goes to the host, and the making of it from what the guest returned
+// or from what stopped it. Pure; believes nothing the guest says about itself beyond its shape.
+import { type Fault, faultTable } from "../../sandbox-api/schema/faults.ts";
+import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/guest-contract.ts";
+import { resultStatus, type ResultStatus } from "../../sandbox-api/wire/messages.ts";
+import { oneLine, parseFault } from "../../sandbox-api/wire/text-checks.ts";
+import type { Post } from "./bridge.ts";
+
+/** Status, text and attachments as `result` and `settled` carry them. */
+export interface Answer {
+  readonly status: ResultStatus;
+  readonly text: string;
+  readonly attachments: readonly ArrayBuffer[];
+  /** The isolate may not be entered again. */
+  readonly isFatal: boolean;
+}
+
+export interface EntryResult extends Answer {
+  readonly cpuMicros: number;
+  /** What else the guest posted, in order; `settled` ones have been checked with `readAnswer` by whoever sends them. */
+  readonly posts: readonly Post[];
+}
+
+const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
+const plain = (status: ResultStatus): Answer => Object.freeze({ status, text: "", attachments: noBuffers, isFatal: false });
+const unchanged = plain(resultStatus.unchanged);
+const pending = plain(resultStatus.pending);
+
+export function faultAnswer(fault: Fault): Answer {
+  return { status: resultStatus.failed, text: asciiFault(fault), attachments: noBuffers, isFatal: faultTable[fault.code].reloads };
+}
+
+// Text travels as latin1, so what is beyond is escaped.
+const asciiFault = (fault: Fault): string =>
+  JSON.stringify(fault).replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+const noResult = faultAnswer({ code: "threw", message: "the call gave no result" });
+
+/** A guest's result with its attachments; one that is none counts as a throw. */
+export function readAnswer(result: GuestResult | null, attachments: readonly ArrayBuffer[]): Answer {
+  if (result === null || result.attachments !== attachments.length) return noResult;
+  switch (result.status) {
+    case resultStatus.unchanged: return unchanged;
+    case resultStatus.pending: return pending;
+    case resultStatus.changed: return { status: resultStatus.changed, text: result.text, attachments, isFatal: false };
+    case resultStatus.failed: {
+      const fault = parseFault(result.text);
+      return fault === null ? noResult : faultAnswer(fault);
+    }
+    default: return noResult;
+  }
+}
+
+/** The answer in a `settled` post. */
+export function readSettled(post: Post): Answer {
+  const answer = readAnswer(readGuestResult(post.text), post.attachments);
+  return answer.status === resultStatus.pending ? noResult : answer;
+}
+
+/** What a thrown value of the engine says, as one short line. */
+export function thrownMessage(error: unknown): string {
+  return oneLine(error instanceof Error && typeof error.message === "string" ? error.message : "unknown error", 300);
+}

@@ -1,0 +1,47 @@
+// The instances that live in this cell: one isolate each, and the keys their guests have yet to forget. Makes and disposes isolates
+// through runtime/isolate; decides nothing about failures.
+import type { LoadText } from "../sandbox-api/wire/messages.ts";
+import type { IsolatedVm } from "./isolate/binary.ts";
+import { type IsolateMaker, makeIsolateMaker } from "./isolate/create.ts";
+import { AddonIsolate } from "./isolate/run.ts";
+
+export interface Instance {
+  readonly id: number;
+  readonly isolate: AddonIsolate;
+  /** Keys of objects that ended since the last entry. */
+  releasedKeys: string;
+}
+
+export class Registry {
+  readonly #vm: IsolatedVm;
+  readonly #instances = new Map<number, Instance>();
+  #maker: IsolateMaker | undefined;
+  #loads = 0;
+
+  constructor(vm: IsolatedVm) { this.#vm = vm; }
+
+  get loads(): number { return this.#loads; }
+  get instances(): Iterable<Instance> { return this.#instances.values(); }
+  get size(): number { return this.#instances.size; }
+
+  /** Keeps the guest bundle that runs first in every isolate made from now on. */
+  setGuest(guestBundle: string): void { this.#maker = makeIsolateMaker(this.#vm, guestBundle); }
+
+  /** A new instance with the guest in it and no addon yet. */
+  add(id: number, settings: LoadText): Instance {
+    if (this.#maker === undefined) throw new Error("load before boot");
+    if (this.#instances.has(id)) throw new Error(`instance ${id} is loaded already`);
+    this.#loads++;
+    const instance: Instance = { id, isolate: new AddonIsolate(this.#vm, this.#maker, settings), releasedKeys: "" };
+    this.#instances.set(id, instance);
+    return instance;
+  }
+
+  get(id: number): Instance | undefined { return this.#instances.get(id); }
+
+  /** Disposes the isolate; nothing happens when there is none. */
+  remove(id: number): void {
+    this.#instances.get(id)?.isolate.dispose();
+    this.#instances.delete(id);
+  }
+}
