@@ -26,13 +26,14 @@ export function requestFraming(method: string, version: HttpVersion, headers: He
 
 /**
  * Framing of a response body, or the fault that its head is. A response to HEAD, a 1xx, 204 or 304 and a 2xx to CONNECT
- * have no body whatever they declare (RFC 9112 §6.3), but a contradictory declaration is refused there as well.
+ * have no body whatever they declare (RFC 9112 §6.3), but a contradictory declaration, or any in a 1xx, is refused.
  */
 export function responseFraming(
   status: number, requestMethod: string, version: HttpVersion, headers: HeaderFields,
 ): BodyFraming | FaultCode {
   const framing = declaredFraming(version, headers);
   if (typeof framing === "string") return framing;
+  if (status < 200 && hasBody(framing)) return "interim-with-body"; // WALL: llhttp reads a body after an unknown 1xx.
   if (isBodiless(status, requestMethod)) return none;
   return framing === none ? close : framing;
 }

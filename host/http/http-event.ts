@@ -49,6 +49,7 @@ export const faultTable = {
   "bad-chunk-end": { status: 400, sentence: "Chunk data is not followed by CRLF." },
   "trailers-too-large": { status: 431, sentence: "The trailer section is larger than the limit." },
   "forbidden-trailer": { status: 400, sentence: "A field that frames or routes the message stands in its trailers." },
+  "interim-with-body": { status: 400, sentence: "An interim response announces a body." },
   "too-many-interim": { status: 400, sentence: "More interim responses than the limit came before the final one." },
   "unasked-upgrade": { status: 400, sentence: "The server switched protocols without being asked to." },
   "closed-before-response": { status: 400, sentence: "The server closed the connection before a response." },
@@ -84,7 +85,10 @@ interface Head {
   readonly endStream: boolean;
   /** True when the sender lets the connection live on after this message. */
   readonly keepAlive: boolean;
-  /** Protocols of the Upgrade field, as sent, in order; empty unless Connection names it and the version is 1.1. */
+  /**
+   * Protocols of the Upgrade field, as sent, in order; empty unless Connection names it and the version is 1.1. Where it is
+   * empty an Upgrade field means nothing and must not be forwarded: the next parser could take it up.
+   */
   readonly upgrade: readonly string[];
 }
 

@@ -82,6 +82,7 @@ function leniencyOf(head: RequestHead | ResponseHead, before: OurMessage | undef
     const isAfterInterim = before?.head.kind === "response-head" && before.head.interim;
     return isAfterInterim && !before.head.keepAlive && error === "HPE_CLOSED_CONNECTION" ? "close-in-interim" : null;
   }
+  if (before?.head.version === "1.0" && before.head.headers.has("upgrade")) return "upgrade-in-1.0";
   if (!METHODS.includes(head.method)) return "any-method";
   return error === "HPE_INVALID_URL" && /[\x80-\xff]/.test(head.target) ? "obs-text-in-target" : null;
 }
