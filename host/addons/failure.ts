@@ -32,6 +32,11 @@ export class Breaker {
     return this.#state === "open" && now < this.#until ? this.#until : null;
   }
 
+  /** Neither suspended nor on trial. */
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
   /** Whether a call may be made now. After "trial" report the outcome by `succeed` or `strike`. */
   admit(now: number): Admission {
     if (this.#state === "closed") return "yes";

@@ -1,0 +1,146 @@
+// Everything about addons behind one door, for the composition root: takes cells, limits and paths, gives the gate, states and
+// verbs for the operator. It composes lifecycle, pipeline, options and watcher and owns the one timer of `tick`.
+import { basename, dirname, extname, resolve } from "node:path";
+import type { EventName } from "../../sandbox-api/schema/events.ts";
+import type { ObjectKey } from "../../sandbox-api/schema/ids.ts";
+import type { Limits } from "../../sandbox-api/schema/limits.ts";
+import type { CellPool } from "../cells/cell.ts";
+import type { CellsOption } from "../cells/placement.ts";
+import type { Gate } from "../flows/gate.ts";
+import { plainView } from "../flows/view.ts";
+import type { Log, LogRecord } from "../log.ts";
+import type { Addon } from "./addon.ts";
+import { Lifecycle, type LoadProblem } from "./lifecycle.ts";
+import { Options } from "./options.ts";
+import { Pipeline } from "./pipeline.ts";
+import { AddonWatcher } from "./reload.ts";
+
+export type { LoadProblem } from "./lifecycle.ts";
+
+export interface AddonHostSettings {
+  /** The operator's log. Its sink should hand each record to `tellLog`. */
+  readonly log: Log;
+  readonly pool: CellPool;
+  readonly limits: Limits;
+  /** `closed`: every addon's failure refuses its flow; `open`: only where a manifest says so. */
+  readonly failure: "open" | "closed";
+  readonly cells: CellsOption;
+  /** `--set NAME=VALUE`, as text. */
+  readonly options: ReadonlyMap<string, string>;
+  /** Edited addons are reloaded. */
+  readonly watch: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+export interface AddonState {
+  readonly name: string;
+  readonly path: string;
+  /** `failed`: no version of it could be loaded so far. */
+  readonly status: "running" | "restarting" | "suspended" | "failed";
+  readonly handlers: readonly EventName[];
+  readonly cellPid: number | null;
+  /** Has a cell of its own, because it was guilty once. */
+  readonly isIsolated: boolean;
+  readonly strikes: number;
+  readonly suspendedUntil: number | "operator" | null;
+  readonly calls: number;
+  readonly failures: number;
+  readonly reloads: number;
+  readonly restarts: number;
+  readonly cpuMicros: number;
+  readonly logLinesDropped: number;
+}
+
+export interface AddonHost {
+  readonly gate: Gate;
+  /** Loads the addons at these paths, in this order. Gives a problem (logged as an error already) for each that is not in service. */
+  loadAll(paths: readonly string[]): Promise<readonly LoadProblem[]>;
+  /** Compiles and loads an addon again, as the watcher does. Null: it is in service. */
+  reload(name: string): Promise<LoadProblem | null>;
+  /** Changes an option. Gives the reason when an addon refuses it; then nothing has changed. */
+  setOption(name: string, value: string): Promise<string | null>;
+  /** Hands an event-log entry to `log` handlers; drops entries that a `log` handler caused. */
+  tellLog(record: LogRecord): void;
+  addons(): readonly AddonState[];
+  /** Ends a suspension. False: there is no such addon. */
+  resume(name: string): boolean;
+  /** Resumes an intercepted flow. False: it is not intercepted. */
+  resumeFlow(key: ObjectKey): boolean;
+  /** Runs every `done` (bounded by the wall limit) and ends the cells in use. The pool is closed by its owner. */
+  close(): Promise<void>;
+}
+
+const tickMs = 100;
+
+/** Makes an addon host without addons. Starts no process before `loadAll`. */
+export function createAddonHost(settings: AddonHostSettings): AddonHost {
+  const { log, pool, limits, failure, cells, now = Date.now } = settings;
+  const options = new Options(settings.options);
+  // The two need each other: faults and resumes from isolates concern flows, which the pipeline knows.
+  const lifecycle: Lifecycle = new Lifecycle({
+    log, pool, limits, failure, cells, options, now,
+    resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), onChange: () => pipeline.refresh(),
+  });
+  const pipeline: Pipeline = new Pipeline(lifecycle, { log, limits, now });
+  const find = (name: string): Addon | undefined => lifecycle.addons.find((addon) => addon.name === name);
+  const reload = async (name: string): Promise<LoadProblem | null> => {
+    const addon = find(name);
+    return addon === undefined ? { addon: name, path: "", message: `there is no addon "${name}"` } : lifecycle.reload(addon);
+  };
+  const watcher = settings.watch ? new AddonWatcher({ log, changed: async (name) => { await reload(name); return find(name)?.inputs ?? []; } }) : null;
+  // A tick is due when the last one has been answered, and nothing else waits for this addon.
+  const ticker = setInterval(() => pipeline.notify("tick", plainView("tick", 0, []), ({ told }) => told.length === 0), tickMs);
+  ticker.unref();
+  return {
+    gate: pipeline,
+    async loadAll(paths) {
+      const added = paths.map((path) => lifecycle.add(freeName(path, find), resolve(path)));
+      const problems: LoadProblem[] = [];
+      for (const addon of added) {
+        const problem = await lifecycle.reload(addon);
+        if (problem !== null) problems.push(problem);
+        await watcher?.watch(addon.name, addon.inputs);
+      }
+      return problems;
+    },
+    reload,
+    setOption: (name, value) => lifecycle.configure(name, value),
+    tellLog(record) {
+      if (record.fields["causedByLog"] !== true) pipeline.notify("log", plainView("log", 0, [["entry", { msg: record.msg, level: record.level }]]), () => true);
+    },
+    addons: () => lifecycle.addons.map((addon) => stateOf(addon, now())),
+    resume(name) {
+      const addon = find(name);
+      if (addon !== undefined) lifecycle.resume(addon);
+      return addon !== undefined;
+    },
+    resumeFlow: (key) => pipeline.resumeFlow(key),
+    async close() {
+      clearInterval(ticker);
+      watcher?.close();
+      await lifecycle.close();
+    },
+  };
+}
+
+/** The folder's or file's name; a number after it where that is taken. */
+function freeName(path: string, find: (name: string) => Addon | undefined): string {
+  const full = resolve(path);
+  const plain = basename(full, extname(full));
+  const wanted = plain === "index" ? basename(dirname(full)) : plain;
+  for (let number = 2, name = wanted; ; number++) {
+    if (find(name) === undefined) return name;
+    name = `${wanted}-${number}`;
+  }
+}
+
+function stateOf(addon: Addon, now: number): AddonState {
+  const suspendedUntil = addon.breaker.suspendedUntil(now);
+  const status = suspendedUntil !== null ? "suspended" : addon.current !== null ? "running" : addon.version === null ? "failed" : "restarting";
+  const { calls, failures, reloads, restarts, cpuMicros } = addon.counters;
+  return {
+    name: addon.name, path: addon.path, status, handlers: [...addon.handlers], cellPid: addon.current?.residence.cell.pid ?? null, isIsolated: addon.isIsolated,
+    strikes: addon.breaker.strikes(now), suspendedUntil, calls, failures, reloads, restarts, cpuMicros, logLinesDropped: addon.guestLog.dropped,
+  };
+}

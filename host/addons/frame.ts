@@ -1,0 +1,167 @@
+// One frame: an event for a chain of instances in one cell, and what each of them made of it. Outcomes are taken in order: merged,
+// or failed by the failure policy; what later ones built on something that did not stand is thrown away and asked again.
+// WALL 5: nothing of an outcome reaches the flow before validate.ts passed it.
+import type { HeldEvent } from "../../sandbox-api/schema/events.ts";
+import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import type { PartName } from "../../sandbox-api/schema/view.ts";
+import { invariant } from "../invariant.ts";
+import type { Outcome } from "../cells/cell.ts";
+import { addHistory } from "../flows/history.ts";
+import type { GateSubject } from "../flows/gate.ts";
+import { mergeChanges, type MergeContext } from "../flows/merge.ts";
+import { validateChanges } from "../flows/validate.ts";
+import type { SeenParts, ViewWriter } from "../flows/view.ts";
+import { encodeContents, hasContentToEncode, prepareBodies } from "./bodies.ts";
+import type { Instance } from "./instance.ts";
+
+/** An instance's seat in a frame, and where its addon stands in the order. */
+export interface Seat {
+  readonly instance: Instance;
+  readonly isTrial: boolean;
+  readonly index: number;
+}
+
+export interface FrameServices {
+  readonly writer: ViewWriter;
+  readonly now: () => number;
+  /** The instance begins to know an object. */
+  readonly meet: (instance: Instance, subject: GateSubject) => SeenParts;
+  /** A call failed for good: strike, log, failure policy. True: the flow is refused, nobody else is asked. */
+  readonly fail: (instance: Instance, event: HeldEvent, subject: GateSubject, fault: Fault, cpuMicros: number) => boolean;
+  /** A failure in an outcome that is thrown away: strike and restart, but no say about the flow. */
+  readonly strike: (instance: Instance, fault: Fault) => void;
+  readonly streamFunction: (instance: Instance, subject: GateSubject) => MergeContext["streamFunction"];
+}
+
+/** How far a frame got. */
+export interface FrameResult {
+  /** Index of the addon to go on with. */
+  readonly next: number;
+  readonly isRefused: boolean;
+  /** The addon at `next` was asked and is innocent of not answering. */
+  readonly isLost: boolean;
+}
+
+type Verdict = "go-on" | "refused" | "ask-rest-again" | "ask-again" | "lost";
+
+const none: ReadonlySet<PartName> = new Set();
+
+export class Frame {
+  readonly #services: FrameServices;
+  readonly #event: HeldEvent;
+  readonly #subject: GateSubject;
+  readonly #seats: readonly Seat[];
+  /** Parts that the host changed beyond what the chain knows. */
+  readonly #derived = new Set<PartName>();
+
+  /** Seats share a cell and a view class; at least one. */
+  constructor(services: FrameServices, event: HeldEvent, subject: GateSubject, seats: readonly Seat[]) {
+    this.#services = services;
+    this.#event = event;
+    this.#subject = subject;
+    this.#seats = seats;
+  }
+
+  /** Sends it and settles the outcomes. Never rejects but for bugs of ours. */
+  async run(): Promise<FrameResult> {
+    const seats = this.#seats;
+    const outcomes = await this.#send();
+    const now = this.#services.now();
+    for (const [place, seat] of seats.entries()) spend(seat.instance, outcomes[place], now);
+    for (const [place, seat] of seats.entries()) {
+      const verdict = await this.#settle(seat, outcomes[place] ?? { kind: "lost" });
+      if (verdict === "refused") return { next: seat.index + 1, isRefused: true, isLost: false };
+      if (verdict === "go-on") continue;
+      const rest = verdict === "ask-rest-again" ? place + 1 : place;
+      this.#discard(rest, outcomes);
+      const next = seats[rest]?.index ?? seat.index + 1;
+      return { next, isRefused: false, isLost: verdict === "lost" };
+    }
+    return { next: (seats.at(-1)?.index ?? 0) + 1, isRefused: false, isLost: false };
+  }
+
+  async #send(): Promise<readonly Outcome[]> {
+    const { writer, meet } = this.#services;
+    const [first] = this.#seats;
+    invariant(first !== undefined, "a frame without seats");
+    const { grants } = first.instance.version;
+    const preparing = prepareBodies(this.#event, this.#subject, grants.limits.bodyBytes);
+    if (preparing !== null) await preparing;
+    const seen = this.#seats.map(({ instance }) => instance.seenOf(this.#subject.key) ?? meet(instance, this.#subject));
+    const view = writer.write(this.#event, this.#subject, grants.permissions, seen);
+    const chain = this.#seats.map(({ instance }) => instance.chainEntry);
+    for (const { instance } of this.#seats) { instance.addon.waiting++; instance.addon.counters.calls++; }
+    const outcomes = await first.instance.residence.cell.call({ text: view.text, attachments: view.attachments, chain });
+    for (const { instance } of this.#seats) instance.addon.waiting--;
+    return outcomes;
+  }
+
+  async #settle({ instance }: Seat, outcome: Outcome): Promise<Verdict> {
+    const seen = instance.seenOf(this.#subject.key);
+    switch (outcome.kind) {
+      case "unchanged":
+        instance.addon.breaker.succeed();
+        this.#note(instance);
+        return "go-on";
+      case "changed": return this.#merge(instance, outcome);
+      case "failed":
+        seen?.clear();
+        return this.#services.fail(instance, this.#event, this.#subject, outcome.fault, outcome.cpuMicros) ? "refused" : "ask-rest-again";
+      case "skipped":
+        instance.addon.breaker.abandonTrial();
+        return "ask-again";
+      case "lost":
+        instance.addon.breaker.abandonTrial();
+        return "lost";
+    }
+  }
+
+  async #merge(instance: Instance, outcome: Extract<Outcome, { readonly kind: "changed" }>): Promise<Verdict> {
+    const { permissions, limits } = instance.version.grants;
+    const { text, attachments, cpuMicros } = outcome;
+    const verdict = validateChanges({ event: this.#event, subject: this.#subject, permissions, text, attachments, mutationBytes: limits.mutationBytes });
+    if (verdict.kind === "fault") {
+      instance.seenOf(this.#subject.key)?.clear();
+      return this.#services.fail(instance, this.#event, this.#subject, verdict.fault, cpuMicros) ? "refused" : "ask-rest-again";
+    }
+    instance.addon.breaker.succeed();
+    const result = mergeChanges(this.#subject, verdict.changes, {
+      addon: instance.addon.name, attachments, now: this.#services.now() / 1_000, streamFunction: this.#services.streamFunction(instance, this.#subject),
+    });
+    if ("history" in this.#subject) addHistory(this.#subject.history, { addon: instance.addon.name, event: this.#event, changes: result.changes, cpuMicros, failed: null });
+    for (const part of result.derived) this.#derived.add(part);
+    const hasLostCoding = hasContentToEncode(this.#subject) && (await this.#encode(this.#subject));
+    this.#note(instance);
+    return result.hasDiverged || hasLostCoding ? "ask-rest-again" : "go-on";
+  }
+
+  async #encode(flow: Parameters<typeof encodeContents>[0]): Promise<boolean> {
+    const withoutCoding = await encodeContents(flow);
+    for (const side of withoutCoding) this.#derived.add(side);
+    // The bytes on the wire are the host's work; the addon is shown them when it asks again.
+    this.#derived.add("request.body").add("response.body");
+    return withoutCoding.size > 0;
+  }
+
+  #note(instance: Instance): void {
+    const seen = instance.seenOf(this.#subject.key);
+    if (seen !== null) this.#services.writer.note(this.#event, this.#subject, instance.version.grants.permissions, seen, this.#derived.size === 0 ? none : this.#derived);
+  }
+
+  /** What these answered stands on something that did not happen. Their guests are shown everything anew. */
+  #discard(from: number, outcomes: readonly Outcome[]): void {
+    for (const [place, { instance }] of this.#seats.entries()) {
+      const outcome = outcomes[place];
+      if (place < from || outcome === undefined || outcome.kind === "skipped" || outcome.kind === "lost") continue;
+      instance.seenOf(this.#subject.key)?.clear();
+      instance.addon.breaker.abandonTrial();
+      if (outcome.kind === "failed") this.#services.strike(instance, outcome.fault);
+    }
+  }
+}
+
+function spend({ addon }: Instance, outcome: Outcome | undefined, now: number): void {
+  if (outcome === undefined || !("cpuMicros" in outcome)) return;
+  addon.budget.spend(outcome.cpuMicros, now);
+  addon.counters.cpuMicros += outcome.cpuMicros;
+}

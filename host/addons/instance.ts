@@ -1,0 +1,129 @@
+// One load of one addon in one isolate, as the host sees it: what it handles, what it has seen, its timers, and what it asks for
+// between calls. It runs no events (frame.ts) and decides nothing about failures (lifecycle.ts).
+import type { EventName } from "../../sandbox-api/schema/events.ts";
+import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import type { InstanceId } from "../../sandbox-api/schema/ids.ts";
+import type { HostCallText, ResumeText } from "../../sandbox-api/wire/messages.ts";
+import { asciiJson } from "../../sandbox-api/schema/view.ts";
+import type { ChainEntry } from "../cells/cell.ts";
+import { SeenParts } from "../flows/view.ts";
+import { GuestTimers } from "../services/timers.ts";
+import type { Addon, AddonVersion } from "./addon.ts";
+import type { Residence, Resident } from "./homes.ts";
+
+export interface InstanceEvents {
+  /** The isolate broke between calls. */
+  readonly fault: (instance: Instance, fault: Fault) => void;
+  readonly resumeFlow: (instance: Instance, key: number) => void;
+}
+
+/** `serving`: new flows go to it. `retired`: flows that it has seen still do. `dead`: nothing does. */
+export type InstanceState = "loading" | "serving" | "retired" | "dead";
+
+export class Instance implements Resident {
+  readonly id: InstanceId;
+  readonly addon: Addon;
+  /** Replaced once, when the manifest was read at the first load. */
+  version: AddonVersion;
+  readonly residence: Residence<Instance>;
+  handlers: ReadonlySet<EventName> = new Set();
+  state: InstanceState = "loading";
+  /** `log` handlers that have not answered: what the addon logs meanwhile is not told to `log` handlers (events.md §2). */
+  logEventsRunning = 0;
+  readonly #events: InstanceEvents;
+  readonly #seen = new Map<number, SeenParts>();
+  readonly #timers: GuestTimers;
+  #released: number[] = [];
+  #whenEmpty: (() => void) | null = null;
+
+  constructor(id: InstanceId, addon: Addon, version: AddonVersion, residence: Residence<Instance>, events: InstanceEvents) {
+    this.id = id;
+    this.addon = addon;
+    this.version = version;
+    this.residence = residence;
+    this.#events = events;
+    this.#timers = new GuestTimers((hostCall) => this.#resume(hostCall, null));
+  }
+
+  get isAlive(): boolean {
+    return this.state === "serving" || this.state === "retired";
+  }
+
+  /** This instance's place in a chain. */
+  get chainEntry(): ChainEntry {
+    const { cpuMs, wallMs } = this.version.grants.limits;
+    return { instance: this.id, cpuMs, wallMs };
+  }
+
+  /** What it has seen of an object; null: nothing yet. */
+  seenOf(key: number): SeenParts | null {
+    return this.#seen.get(key) ?? null;
+  }
+
+  /** Remembers that it knows an object from now on. */
+  meet(key: number): SeenParts {
+    const seen = new SeenParts();
+    this.#seen.set(key, seen);
+    return seen;
+  }
+
+  /** An object ended: the guest forgets it with its next entry. Many are told in one frame. */
+  release(key: number): void {
+    if (!this.#seen.delete(key)) return;
+    if (this.isAlive) {
+      if (this.#released.length === 0) setImmediate(() => this.#flushReleased());
+      this.#released.push(key);
+    }
+    if (this.#seen.size === 0) this.#whenEmpty?.();
+  }
+
+  /** Resolves when no flow that it has seen is left, or after `mostMs`. */
+  drained(mostMs: number): Promise<void> {
+    if (this.#seen.size === 0 || this.state === "dead") return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, mostMs);
+      timer.unref();
+      this.#whenEmpty = () => { clearTimeout(timer); resolve(); };
+    });
+  }
+
+  /** The isolate is gone, or about to be. */
+  die(): void {
+    this.state = "dead";
+    this.#timers.close();
+    this.#seen.clear();
+    this.#released = [];
+    this.#whenEmpty?.();
+    this.residence.leave(this.id);
+  }
+
+  onHostCall(id: number, call: HostCallText): void {
+    switch (call.call) {
+      case "log": {
+        const extra = this.logEventsRunning > 0 ? { causedByLog: true } : {};
+        return this.addon.guestLog.line(call.level, call.msg, this.addon.now(), extra);
+      }
+      case "timer.set":
+        if (!this.#timers.set(id, call.ms)) this.#resume(id, "too many timers");
+        return;
+      case "timer.clear": return this.#timers.clear(call.id);
+      case "flow.resume": return this.#events.resumeFlow(this, call.key);
+    }
+  }
+
+  onFault(fault: Fault): void {
+    this.#events.fault(this, fault);
+  }
+
+  #resume(call: number, error: string | null): void {
+    if (this.state === "dead") return;
+    const text: ResumeText = { call, error, value: null };
+    this.residence.cell.resume(this.id, call, asciiJson(text), [], this.version.grants.limits.cpuMs);
+  }
+
+  #flushReleased(): void {
+    const keys = this.#released;
+    this.#released = [];
+    if (keys.length > 0 && this.state !== "dead") this.residence.cell.release(this.id, keys);
+  }
+}

@@ -1,0 +1,280 @@
+// The lives of addons: loaded, restarted after faults and deaths, reloaded after edits, moved when their cell is worn out, and ended
+// (spec: sandbox.md §1 rules 5 to 7, §2). It knows no events of traffic; the pipeline tells it who broke.
+import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import { faultTable } from "../../sandbox-api/schema/faults.ts";
+import type { Limits } from "../../sandbox-api/schema/limits.ts";
+import { everythingOnTheFlow } from "../../sandbox-api/schema/permissions.ts";
+import type { CellEnd, CellPool } from "../cells/cell.ts";
+import { isWornOut, type CellsOption } from "../cells/placement.ts";
+import { plainView } from "../flows/view.ts";
+import type { Log } from "../log.ts";
+import { GuestLog } from "../services/log.ts";
+import { Addon, type AddonVersion } from "./addon.ts";
+import { bundleAddon } from "./bundle.ts";
+import { CpuBudget, strikesToOpen } from "./failure.ts";
+import { reasonOf, reportFault, type FaultReport } from "./fault-report.ts";
+import { Homes, type Residence } from "./homes.ts";
+import type { Instance } from "./instance.ts";
+import type { Options } from "./options.ts";
+import { callOne, configureView, Starter, type StartResult } from "./start.ts";
+
+export interface LifecycleSettings {
+  readonly log: Log;
+  readonly pool: CellPool;
+  readonly limits: Limits;
+  readonly failure: "open" | "closed";
+  readonly cells: CellsOption;
+  readonly options: Options;
+  /** Milliseconds. */
+  readonly now: () => number;
+  readonly resumeFlow: (instance: Instance, key: number) => void;
+  /** Handlers of some addon came or went. */
+  readonly onChange: () => void;
+}
+
+/** Why an addon is not in service. */
+export interface LoadProblem {
+  readonly addon: string;
+  readonly path: string;
+  /** Several lines: a sentence, then places in the source. */
+  readonly message: string;
+}
+
+/** LIMIT: how long flows in flight keep an old version alive after a reload. */
+const drainMs = 30_000;
+const mostAttempts = 3;
+
+export class Lifecycle {
+  readonly addons: Addon[] = [];
+  readonly #settings: LifecycleSettings;
+  readonly #homes: Homes<Instance>;
+  readonly #starter: Starter;
+  #isClosed = false;
+
+  constructor(settings: LifecycleSettings) {
+    this.#settings = settings;
+    this.#homes = new Homes(settings.pool, (residence, end, residents) => this.#cellEnded(residence, end, residents));
+    const { cells, options, log, limits, failure, resumeFlow } = settings;
+    const events = { resumeFlow, fault: (instance: Instance, fault: Fault): void => this.#faultOutside(instance, fault) };
+    this.#starter = new Starter({ homes: this.#homes, cells, options, log, events, policy: { limits, failure, permissions: everythingOnTheFlow } });
+  }
+
+  /** Adds the addon at `path` as the last one. A problem leaves it in the list, waiting for a reload. */
+  add(name: string, path: string): Addon {
+    const { limits, log, now } = this.#settings;
+    const guestLog = new GuestLog(log, { addon: name, linesPerSecond: limits.logLinesPerSecond, lineBytes: limits.logLineBytes });
+    const addon = new Addon({ name, path, guestLog, now, budget: new CpuBudget(limits.cpuBudgetShare, limits.cpuBudgetBurstMs, now()) });
+    this.addons.push(addon);
+    return addon;
+  }
+
+  /**
+   * Compiles and loads the addon's sources as they are now; on success the new version takes the next event and the old one finishes
+   * its flows. On a problem (logged) the old version, if any, stays. Sources that compile to the same are left alone.
+   */
+  async reload(addon: Addon): Promise<LoadProblem | null> {
+    const result = await bundleAddon(addon.path, this.#settings.limits.bundleBytes);
+    addon.inputs = result.kind === "error" ? [...new Set([...addon.inputs, ...result.inputs])] : result.inputs;
+    if (result.kind === "error") return this.#problem(addon, result.message, {});
+    for (const warning of result.bundle.warnings) this.#settings.log.warn(`addon "${addon.name}": ${warning}`, { addon: addon.name });
+    await addon.restarting;
+    if (addon.current !== null && addon.version?.bundle.hash === result.bundle.hash) return null;
+    const started = await this.#startPatiently(addon, result.bundle);
+    if (started.kind === "fault") {
+      const report = reportFault(started.fault, { addon: addon.name, event: "load", subject: null, version: started.version });
+      return this.#problem(addon, withCode(report), report.fields);
+    }
+    if (started.kind === "lost") return this.#problem(addon, `addon "${addon.name}" could not be loaded: its process went away ${mostAttempts} times`, {});
+    addon.breaker.reset();
+    if (addon.version !== null) {
+      addon.counters.reloads++;
+      this.#settings.log.info(`addon "${addon.name}" was reloaded`, { addon: addon.name, event: "reload" });
+    }
+    this.#serve(addon, started.instance);
+    return null;
+  }
+
+  /** Brings an addon back after its isolate or cell has gone: fresh state. Never rejects; a failure suspends the addon. */
+  restart(addon: Addon): Promise<void> {
+    addon.restarting ??= this.#restart(addon).finally(() => { addon.restarting = null; });
+    return addon.restarting;
+  }
+
+  /** A failure in a call: counts strikes, and starts the addon anew where the isolate is gone. */
+  failed(instance: Instance, fault: Fault): void {
+    const { addon } = instance;
+    const row = faultTable[fault.code];
+    addon.counters.failures++;
+    // The end of the cell, which follows, is what counts then.
+    if (isCellDeath(fault)) return;
+    const suspended = addon.breaker.strike(row.strikes, this.#settings.now());
+    if (row.moves) addon.isIsolated = true;
+    if (row.reloads) this.#bury(instance);
+    if (suspended) this.#saySuspended(addon);
+    else if (row.reloads && addon.current === null) void this.restart(addon);
+  }
+
+  /** Ends a suspension at the operator's word. */
+  resume(addon: Addon): void {
+    addon.breaker.reset();
+    if (addon.current === null && addon.version !== null) void this.restart(addon);
+  }
+
+  /** Tells every addon of a changed option; when one refuses, the change is undone everywhere and the reason given. */
+  async configure(name: string, text: string): Promise<string | null> {
+    const { options } = this.#settings;
+    const before = options.given(name);
+    const refused = options.set(name, text);
+    if (refused !== null) return refused;
+    const told: Instance[] = [];
+    for (const { current } of this.addons) {
+      if (current === null) continue;
+      const outcome = await callOne(current, configureView(options.snapshot(), [name]), false);
+      if (outcome.kind !== "failed") { told.push(current); continue; }
+      this.failed(current, outcome.fault);
+      options.set(name, before);
+      for (const instance of told) if (instance.isAlive) await callOne(instance, configureView(options.snapshot(), [name]), false);
+      return `addon "${current.addon.name}" refused option ${name}: ${reasonOf(outcome.fault)}`;
+    }
+    return null;
+  }
+
+  /** `done` of every instance, then the end of all cells. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.addons.map(({ restarting }) => restarting));
+    const all = this.addons.flatMap((addon) => [addon.current, ...addon.retired]).filter((instance) => instance !== null);
+    await Promise.all(all.map((instance) => this.#end(instance)));
+    await this.#homes.close();
+  }
+
+  async #restart(addon: Addon): Promise<void> {
+    const { version } = addon;
+    if (version === null || this.#isClosed) return;
+    addon.counters.restarts++;
+    const started = await this.#startPatiently(addon, version);
+    if (started.kind === "ready") return this.#serve(addon, started.instance);
+    const { log, now } = this.#settings;
+    if (started.kind === "fault") {
+      const { msg, fields } = reportFault(started.fault, { addon: addon.name, event: "load", subject: null, version });
+      log.warn(msg, fields);
+    }
+    if (addon.breaker.strike(strikesToOpen, now())) this.#saySuspended(addon);
+  }
+
+  async #startPatiently(addon: Addon, from: AddonVersion | AddonVersion["bundle"]): Promise<StartResult> {
+    let result: StartResult = { kind: "lost" };
+    for (let attempt = 0; attempt < mostAttempts && result.kind === "lost"; attempt++) result = await this.#starter.start(addon, from);
+    return result;
+  }
+
+  #serve(addon: Addon, instance: Instance): void {
+    const old = addon.current;
+    instance.state = "serving";
+    addon.version = instance.version;
+    addon.current = instance;
+    if (old !== null) void this.#retire(old);
+    this.#changed(addon);
+    const { residence } = instance;
+    if (!residence.isRetired && isWornOut({ loads: residence.cell.loads, restMiB: null }, this.#settings.limits)) void this.#recycle(residence);
+  }
+
+  /** Every addon of a worn-out cell moves to a new one, one after the other; flows in flight finish where they began. */
+  async #recycle(residence: Residence<Instance>): Promise<void> {
+    await this.#homes.retire(residence.home);
+    for (const old of [...residence.residents.values()]) {
+      const { addon } = old;
+      if (old.state !== "serving" || this.#isClosed) continue;
+      const started = await this.#startPatiently(addon, old.version);
+      if (started.kind !== "ready") continue; // Stays where it is: worn out is better than gone.
+      if (addon.current === old) this.#serve(addon, started.instance);
+      else await this.#end(started.instance);
+    }
+    this.#settings.log.debug(`cell ${residence.cell.pid} was replaced after ${residence.cell.loads} loads`, { event: "recycle" });
+  }
+
+  async #retire(instance: Instance): Promise<void> {
+    instance.state = "retired";
+    instance.addon.retired.add(instance);
+    await instance.drained(drainMs);
+    await this.#end(instance);
+  }
+
+  async #end(instance: Instance): Promise<void> {
+    const { addon } = instance;
+    addon.retired.delete(instance);
+    if (addon.current === instance && this.#isClosed) addon.current = null;
+    this.#changed(addon);
+    if (instance.state === "dead") return;
+    if (instance.handlers.has("done")) {
+      const outcome = await callOne(instance, plainView("done", 0, []), false);
+      if (outcome.kind === "failed") {
+        const { msg, fields } = reportFault(outcome.fault, { addon: addon.name, event: "done", subject: null, version: instance.version });
+        this.#settings.log.warn(msg, fields);
+      }
+    }
+    const unloading = instance.residence.cell.unload(instance.id);
+    instance.die();
+    await unloading;
+  }
+
+  /** The isolate is gone. */
+  #bury(instance: Instance): void {
+    const { addon } = instance;
+    instance.die();
+    addon.retired.delete(instance);
+    if (addon.current === instance) addon.current = null;
+    this.#changed(addon);
+  }
+
+  #faultOutside(instance: Instance, fault: Fault): void {
+    if (!instance.isAlive) return;
+    const { msg, fields } = reportFault(fault, { addon: instance.addon.name, event: "a timer", subject: null, version: instance.version });
+    this.#settings.log.warn(msg, fields);
+    this.failed(instance, fault);
+  }
+
+  #cellEnded(residence: Residence<Instance>, end: CellEnd, residents: readonly Instance[]): void {
+    const { log, now } = this.#settings;
+    const guilty = residents.find(({ id }) => id === end.guilty)?.addon ?? null;
+    const served = residents.filter(({ state }) => state === "serving").map(({ addon }) => addon);
+    for (const instance of residents) this.#bury(instance);
+    if (this.#isClosed || residents.length === 0) return;
+    const blame = guilty === null ? "nobody's fault" : `addon "${guilty.name}" ${end.fault === null ? "ran" : reasonOf(end.fault)}`;
+    const others = served.filter((addon) => addon !== guilty).map(({ name }) => `"${name}"`).join(", ");
+    log.warn(`cell ${residence.cell.pid} ended: ${blame}${others === "" ? "" : `; restarting ${others}`}`, { event: "cell-end", cell: residence.cell.pid, guilty: guilty?.name ?? null, fault: end.fault?.code ?? null });
+    if (guilty !== null) this.#punish(guilty, end.fault, now());
+    for (const addon of served) if (addon !== guilty && addon.current === null) void this.restart(addon);
+  }
+
+  /** A cell died by this addon: out of the shared cell, and after the second time out of service. */
+  #punish(addon: Addon, fault: Fault | null, now: number): void {
+    addon.isIsolated = true;
+    const suspended = addon.breaker.strike(fault === null ? 1 : faultTable[fault.code].strikes, now);
+    if (addon.breaker.die(now)) {
+      this.#settings.log.error(`addon "${addon.name}" ended its process twice within ten minutes; it is suspended until you resume it`, { addon: addon.name, event: "suspended" });
+    } else if (suspended) this.#saySuspended(addon);
+    else if (addon.current === null && addon.version !== null) void this.restart(addon);
+  }
+
+  #saySuspended(addon: Addon): void {
+    const now = this.#settings.now();
+    const until = addon.breaker.suspendedUntil(now);
+    if (typeof until === "number") this.#settings.log.warn(`addon "${addon.name}" is suspended for ${Math.round((until - now) / 100) / 10} s after repeated failures`, { addon: addon.name, event: "suspended" });
+  }
+
+  #changed(addon: Addon): void {
+    addon.refreshHandlers();
+    this.#settings.onChange();
+  }
+
+  #problem(addon: Addon, message: string, fields: FaultReport["fields"]): LoadProblem {
+    const stays = addon.current === null ? "" : "; the version before stays in service";
+    this.#settings.log.error(`addon "${addon.name}" was not loaded${stays}:\n${message}`, { ...fields, addon: addon.name, path: addon.path, event: "load" });
+    return { addon: addon.name, path: addon.path, message };
+  }
+}
+
+const isCellDeath = ({ code }: Fault): boolean => code === "cell-died" || code === "cell-lied" || code === "cell-memory" || code === "unresponsive";
+
+const withCode = ({ msg, fields }: FaultReport): string => (typeof fields["codeLine"] === "string" ? `${msg}\n    ${fields["codeLine"]}` : msg);

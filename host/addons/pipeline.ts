@@ -1,0 +1,286 @@
+// The gate's other side: brings events to addons in order and their changes into the flow (house.md, "The way of one flow"). Decides
+// by table who is asked, packs neighbours of one cell into one frame, applies failure policies, waits out intercepts. PERF: where
+// nobody takes an event, no promise is made and nothing is written.
+import { eventNames, type EventName, type HeldEvent, type ToldEvent } from "../../sandbox-api/schema/events.ts";
+import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import type { Limits } from "../../sandbox-api/schema/limits.ts";
+import { addHistory } from "../flows/history.ts";
+import type { HttpFlow, TcpFlow } from "../flows/flow.ts";
+import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
+import { plainView, ViewWriter, type EventView, type SeenParts } from "../flows/view.ts";
+import type { Log } from "../log.ts";
+import type { Addon } from "./addon.ts";
+import { admit, isConcerned } from "./admission.ts";
+import { reportFault, type FaultScene } from "./fault-report.ts";
+import { Frame, type FrameServices, type Seat } from "./frame.ts";
+import type { Instance } from "./instance.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { refuseSubject } from "./refusal.ts";
+import { callOne } from "./start.ts";
+import { makeStreamFunction } from "./stream-function.ts";
+
+export interface PipelineSettings {
+  readonly log: Log;
+  readonly limits: Limits;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+/** How long an event waits for an addon that is being restarted, before the failure policy decides. */
+const restartWaitMs = 1_000;
+/** How often one event is asked again at a restarted instance. */
+const mostReruns = 2;
+/** A refusal that passes by itself is said once in this time for each addon and kind. */
+const sayAgainMs = 10_000;
+
+export class Pipeline implements Gate {
+  readonly #settings: PipelineSettings;
+  readonly #lifecycle: Lifecycle;
+  readonly #writer: ViewWriter;
+  readonly #services: FrameServices;
+  #takers: ReadonlyMap<EventName, readonly Addon[]> = new Map();
+  /** Who has to be told that an object ended. */
+  readonly #knownBy = new Map<number, Instance[]>();
+  readonly #intercepts = new Map<number, { readonly flow: HttpFlow | TcpFlow; readonly resume: () => void }>();
+
+  constructor(lifecycle: Lifecycle, settings: PipelineSettings) {
+    this.#settings = settings;
+    this.#lifecycle = lifecycle;
+    this.#writer = new ViewWriter(settings.limits.bodyBytes);
+    this.#services = {
+      writer: this.#writer, now: settings.now,
+      meet: (instance, subject) => this.#meet(instance, subject),
+      fail: (instance, event, subject, fault, cpuMicros) => this.#fail(instance, event, subject, fault, cpuMicros),
+      strike: (instance, fault) => lifecycle.failed(instance, fault),
+      streamFunction: (instance, subject) => (side) =>
+        makeStreamFunction(instance, subject, side, (fault) => this.#failQuietly(instance, { addon: instance.addon.name, event: "stream", subject, version: instance.version }, fault)),
+    };
+  }
+
+  /** Handlers of some addon came or went. */
+  refresh(): void {
+    const takers = new Map<EventName, Addon[]>();
+    for (const event of eventNames) {
+      const addons = this.#lifecycle.addons.filter((addon) => addon.handlers.has(event));
+      if (addons.length > 0) takers.set(event, addons);
+    }
+    this.#takers = takers;
+  }
+
+  wants(event: EventName, host: string | null): boolean {
+    const addons = this.#takers.get(event);
+    return addons !== undefined && (host === null || addons.some((addon) => addon.isForHost(host, null)));
+  }
+
+  held<E extends HeldEvent>(event: E, subject: SubjectOf<E>): Promise<void> | null {
+    const addons = this.#takers.get(event);
+    if (addons === undefined || !addons.some((addon) => isConcerned(addon, event, subject))) return null;
+    return this.#run(event, subject, addons);
+  }
+
+  tell<E extends ToldEvent>(event: E, subject: SubjectOf<E>): void {
+    for (const addon of this.#takers.get(event) ?? []) {
+      if (isConcerned(addon, event, subject)) this.#enqueue(addon, event, subject, null);
+    }
+  }
+
+  release(subject: GateSubject): void {
+    const known = this.#knownBy.get(subject.key);
+    if (known === undefined) return;
+    this.#knownBy.delete(subject.key);
+    for (const instance of known) {
+      const { told } = instance.addon;
+      // What is still to be told of the object comes first.
+      if (told.length > 0) told.add(() => instance.release(subject.key));
+      else instance.release(subject.key);
+    }
+  }
+
+  /** A notice that is about no traffic (`tick`, `log`), for every addon that takes it and `isFor`. */
+  notify(event: "tick" | "log", view: EventView, isFor: (addon: Addon) => boolean): void {
+    for (const addon of this.#takers.get(event) ?? []) if (isFor(addon)) this.#enqueue(addon, event, null, view);
+  }
+
+  /** Ends an intercept. False when that flow is not intercepted. */
+  resumeFlow(key: number): boolean {
+    const intercepted = this.#intercepts.get(key);
+    intercepted?.resume();
+    return intercepted !== undefined;
+  }
+
+  /** An addon resumes a flow outside a call on it: only one that it knows and may intercept. */
+  resumeFrom(instance: Instance, key: number): void {
+    if (instance.seenOf(key) !== null && instance.version.grants.permissions.has("act:intercept")) this.resumeFlow(key);
+  }
+
+  async #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[]): Promise<void> {
+    let index = 0;
+    let isTrial = false;
+    const reruns = new Map<Addon, number>();
+    while (index < addons.length) {
+      const { seats, next, halt } = this.#seat(event, subject, addons, index, isTrial);
+      isTrial = false;
+      if (seats.length > 0) {
+        const result = await new Frame(this.#services, event, subject, seats).run();
+        index = result.next;
+        if (result.isRefused) return;
+        if (result.isLost && this.#isLostTooOften(addons[index], reruns)) {
+          if (this.#refuse(addons[index], event, subject, { code: "restarted", message: "" })) return;
+          index++;
+        }
+        // Addons between the last seat and `next` were not concerned; those at the halt come up again.
+        else if (index > (seats.at(-1)?.index ?? 0)) index = Math.max(index, next);
+        continue;
+      }
+      index = next;
+      const addon = addons[index];
+      if (halt === null || addon === undefined) continue;
+      if (halt.kind === "wait") {
+        if (await this.#awaitRestart(addon)) { isTrial = halt.isTrial; continue; }
+        if (halt.isTrial) addon.breaker.abandonTrial();
+        if (this.#refuse(addon, event, subject, { code: "restarted", message: "" })) return;
+      } else if (this.#refuse(addon, event, subject, halt.fault)) return;
+      index++;
+    }
+    if ((subject.kind === "http" || subject.kind === "tcp") && subject.intercepted) await this.#intercept(subject);
+  }
+
+  /** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
+  #seat(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], from: number, isTrial: boolean): Seating {
+    const seats: Seat[] = [];
+    let index = from;
+    for (; index < addons.length; index++) {
+      const addon = addons[index];
+      if (addon === undefined) break;
+      const [first] = seats;
+      if (first !== undefined && isConcerned(addon, event, subject) && !canShare(first.instance, addon, subject)) break;
+      const admission = admit(addon, event, subject, isTrial && index === from);
+      if (admission.kind === "pass") continue;
+      if (admission.kind !== "go") return { seats, next: index, halt: first === undefined ? admission : null };
+      seats.push({ instance: admission.instance, isTrial: admission.isTrial, index });
+      if (admission.isTrial) { index++; break; }
+    }
+    return { seats, next: index, halt: null };
+  }
+
+  #isLostTooOften(addon: Addon | undefined, reruns: Map<Addon, number>): boolean {
+    if (addon === undefined) return false;
+    const count = (reruns.get(addon) ?? 0) + 1;
+    reruns.set(addon, count);
+    return count > mostReruns;
+  }
+
+  /** Whether the addon has an instance again, in time. */
+  async #awaitRestart(addon: Addon): Promise<boolean> {
+    if (addon.version === null) return false;
+    const started = this.#lifecycle.restart(addon);
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([started, new Promise<void>((resolve) => { timer = setTimeout(resolve, restartWaitMs); })]);
+    clearTimeout(timer);
+    return addon.current !== null;
+  }
+
+  #meet(instance: Instance, subject: GateSubject): SeenParts {
+    const known = this.#knownBy.get(subject.key);
+    if (known === undefined) this.#knownBy.set(subject.key, [instance]);
+    else known.push(instance);
+    return instance.meet(subject.key);
+  }
+
+  #fail(instance: Instance, event: HeldEvent, subject: GateSubject, fault: Fault, cpuMicros: number): boolean {
+    const { addon, version } = instance;
+    this.#failQuietly(instance, { addon: addon.name, event, subject, version }, fault);
+    if ("history" in subject) addHistory(subject.history, { addon: addon.name, event, changes: [], cpuMicros, failed: fault.code });
+    return version.grants.failure === "closed" && refuseSubject(subject, { addon: addon.name, event, fault });
+  }
+
+  /** Strike and log, without a word about the flow. */
+  #failQuietly(instance: Instance, scene: FaultScene, fault: Fault): void {
+    const { msg, fields } = reportFault(fault, scene);
+    this.#settings.log.warn(msg, scene.event === "log" ? { ...fields, causedByLog: true } : fields);
+    this.#lifecycle.failed(instance, fault);
+  }
+
+  /** The addon was not even asked. True: its policy refuses the flow. */
+  #refuse(addon: Addon | undefined, event: HeldEvent, subject: GateSubject, fault: Fault): boolean {
+    if (addon === undefined) return false;
+    this.#sayOnce(addon, event, subject, fault);
+    if ("history" in subject) addHistory(subject.history, { addon: addon.name, event, changes: [], cpuMicros: 0, failed: fault.code });
+    return addon.version?.grants.failure === "closed" && refuseSubject(subject, { addon: addon.name, event, fault });
+  }
+
+  #sayOnce(addon: Addon, event: HeldEvent | ToldEvent, subject: GateSubject | null, fault: Fault): void {
+    const now = this.#settings.now();
+    if (now < (addon.saidAt.get(fault.code) ?? Number.NEGATIVE_INFINITY) + sayAgainMs) return;
+    addon.saidAt.set(fault.code, now);
+    const { msg, fields } = reportFault(fault, { addon: addon.name, event, subject, version: addon.version });
+    this.#settings.log.warn(msg, event === "log" ? { ...fields, causedByLog: true } : fields);
+  }
+
+  #enqueue(addon: Addon, event: ToldEvent, subject: GateSubject | null, view: EventView | null): void {
+    const { waitingCalls } = this.#settings.limits;
+    if (addon.told.length >= waitingCalls) {
+      const limit = { name: "waitingCalls", value: waitingCalls, used: addon.told.length + 1, unit: "calls" };
+      return this.#sayOnce(addon, event, subject, { code: "overloaded", message: "", limit });
+    }
+    addon.told.add(() => this.#deliver(addon, event, subject, view));
+  }
+
+  async #deliver(addon: Addon, event: ToldEvent, subject: GateSubject | null, view: EventView | null): Promise<void> {
+    let admission = admit(addon, event, subject, false);
+    if (admission.kind === "wait" && (await this.#awaitRestart(addon))) admission = admit(addon, event, subject, admission.isTrial);
+    if (admission.kind === "wait" && admission.isTrial) addon.breaker.abandonTrial();
+    if (admission.kind !== "go") return;
+    const { instance } = admission;
+    const outcome = await this.#call(instance, event, view ?? this.#writeTold(instance, event, subject));
+    if (outcome.kind === "failed") this.#failQuietly(instance, { addon: addon.name, event, subject, version: instance.version }, outcome.fault);
+    else if (outcome.kind === "unchanged" || outcome.kind === "changed") addon.breaker.succeed();
+    else addon.breaker.abandonTrial();
+  }
+
+  async #call(instance: Instance, event: ToldEvent, view: EventView): ReturnType<typeof callOne> {
+    const { addon } = instance;
+    const isLog = event === "log";
+    addon.waiting++;
+    if (isLog) instance.logEventsRunning++;
+    const outcome = await callOne(instance, view, false);
+    if (isLog) instance.logEventsRunning--;
+    addon.waiting--;
+    return outcome;
+  }
+
+  #writeTold(instance: Instance, event: ToldEvent, subject: GateSubject | null): EventView {
+    if (subject === null) return plainView(event, 0, []);
+    const { permissions } = instance.version.grants;
+    const seen = instance.seenOf(subject.key) ?? this.#meet(instance, subject);
+    const view = this.#writer.write(event, subject, permissions, [seen]);
+    this.#writer.note(event, subject, permissions, seen, new Set());
+    return view;
+  }
+
+  async #intercept(flow: HttpFlow | TcpFlow): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#settings.limits.interceptMs);
+      timer.unref();
+      this.#intercepts.set(flow.key, { flow, resume: resolve });
+    });
+    clearTimeout(timer);
+    this.#intercepts.delete(flow.key);
+    flow.intercepted = false;
+    flow.version++;
+  }
+}
+
+interface Seating {
+  readonly seats: readonly Seat[];
+  readonly next: number;
+  readonly halt: Extract<ReturnType<typeof admit>, { readonly kind: "wait" | "fault" }> | null;
+}
+
+/** Whether an addon can join a frame: same cell, same view, and nothing that makes its call special. */
+function canShare(first: Instance, addon: Addon, subject: GateSubject): boolean {
+  const instance = addon.instanceFor(subject.key);
+  if (instance === null) return false;
+  return instance.residence === first.residence && instance.version.grants.viewClass === first.version.grants.viewClass && addon.breaker.isClosed;
+}

@@ -1,0 +1,201 @@
+// Brings one instance into service: home, isolate, module body, manifest, `start`, `configure` (events.md §2). Gives an instance or
+// the fault that kept it out; it neither retries nor replaces anybody (lifecycle.ts does).
+import { isEventName, type EventName } from "../../sandbox-api/schema/events.ts";
+import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import { instanceId, type InstanceId } from "../../sandbox-api/schema/ids.ts";
+import { checkManifest } from "../../sandbox-api/schema/manifest.ts";
+import type { LoadedText } from "../../sandbox-api/wire/messages.ts";
+import type { CellCall, Outcome } from "../cells/cell.ts";
+import { placeAddon, type CellsOption } from "../cells/placement.ts";
+import { plainView, type EventView } from "../flows/view.ts";
+import type { Log } from "../log.ts";
+import type { Addon, AddonVersion } from "./addon.ts";
+import type { Bundle } from "./bundle.ts";
+import { resolveGrants, type OperatorPolicy } from "./grants.ts";
+import type { Homes } from "./homes.ts";
+import { Instance, type InstanceEvents } from "./instance.ts";
+import type { Options, OptionSnapshot } from "./options.ts";
+import { BundleSourceMap } from "./source-map.ts";
+
+export interface StarterSettings {
+  readonly homes: Homes<Instance>;
+  readonly cells: CellsOption;
+  readonly policy: OperatorPolicy;
+  readonly options: Options;
+  readonly log: Log;
+  readonly events: InstanceEvents;
+}
+
+export type StartResult =
+  | { readonly kind: "ready"; readonly instance: Instance }
+  /** `version`: what stack traces are mapped with. */
+  | { readonly kind: "fault"; readonly fault: Fault; readonly version: AddonVersion }
+  /** The cell went away through no fault of this addon. */
+  | { readonly kind: "lost" };
+
+type Step = { readonly kind: "done"; readonly loaded: LoadedText | null } | Exclude<StartResult, { readonly kind: "ready" }>;
+
+/** One `configure` view: all options, and which of them are new. */
+export const configureView = (options: OptionSnapshot, updated: readonly string[]): EventView =>
+  plainView("configure", 0, [["options", { options, updated }]]);
+
+/** One call to one instance. */
+export async function callOne(instance: Instance, view: EventView, startup: boolean): Promise<Outcome> {
+  const { startupMs } = instance.version.grants.limits;
+  const entry = startup ? { ...instance.chainEntry, cpuMs: startupMs } : instance.chainEntry;
+  const call: CellCall = { text: view.text, attachments: view.attachments, chain: [entry], startup };
+  instance.addon.counters.calls++;
+  const outcome = (await instance.residence.cell.call(call))[0] ?? { kind: "lost" };
+  if ("cpuMicros" in outcome) {
+    instance.addon.budget.spend(outcome.cpuMicros, instance.addon.now());
+    instance.addon.counters.cpuMicros += outcome.cpuMicros;
+  }
+  return outcome;
+}
+
+export class Starter {
+  readonly #settings: StarterSettings;
+  #nextId = 1;
+
+  constructor(settings: StarterSettings) {
+    this.#settings = settings;
+  }
+
+  /** Loads a version that has run before, or (first time) a bundle whose manifest is still unknown. Never rejects. */
+  async start(addon: Addon, from: AddonVersion | Bundle): Promise<StartResult> {
+    if (!("source" in from)) return this.#startVersion(addon, from);
+    const unread: AddonVersion = { bundle: from, sourceMap: new BundleSourceMap(from.sourceMap, from.file), manifest: null, grants: resolveGrants(null, this.#settings.policy) };
+    const instance = await this.#moveIn(addon, unread);
+    if (!(instance instanceof Instance)) return instance;
+    const step = await this.#load(instance);
+    if (step.kind !== "done") return step;
+    const version = this.#readManifest(unread, step.loaded);
+    if (version === null || "code" in version) {
+      if (version !== null) { await this.#moveOut(instance); return { kind: "fault", fault: version, version: unread }; }
+      return this.#begin(instance);
+    }
+    if (isTighter(version, unread)) {
+      await this.#moveOut(instance);
+      return this.#startVersion(addon, version);
+    }
+    instance.version = version;
+    return this.#begin(instance);
+  }
+
+  async #startVersion(addon: Addon, version: AddonVersion): Promise<StartResult> {
+    const instance = await this.#moveIn(addon, version);
+    if (!(instance instanceof Instance)) return instance;
+    const step = await this.#load(instance);
+    return step.kind === "done" ? this.#begin(instance) : step;
+  }
+
+  async #moveIn(addon: Addon, version: AddonVersion): Promise<Instance | StartResult> {
+    const { homes, cells, events } = this.#settings;
+    try {
+      const residence = await homes.open(placeAddon(addon, cells));
+      const instance = new Instance(this.#newId(), addon, version, residence, events);
+      residence.residents.set(instance.id, instance);
+      return instance;
+    } catch (error) {
+      // No cell can be started at all: the operator's machine says no, not the addon.
+      return { kind: "fault", fault: { code: "load-failed", message: `no cell can be started: ${error instanceof Error ? error.message : String(error)}` }, version };
+    }
+  }
+
+  async #moveOut(instance: Instance): Promise<void> {
+    const unloading = instance.residence.cell.unload(instance.id);
+    instance.die();
+    await unloading;
+  }
+
+  async #load(instance: Instance): Promise<Step> {
+    const { bundle, grants } = instance.version;
+    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits });
+    if (outcome.kind === "loaded") {
+      instance.addon.budget.spend(outcome.cpuMicros, instance.addon.now());
+      for (const warning of outcome.loaded.warnings.slice(0, 20)) this.#settings.log.warn(`addon "${instance.addon.name}": ${warning.slice(0, 500)}`, { addon: instance.addon.name });
+      instance.handlers = eventSet(outcome.loaded.handlers);
+      return { kind: "done", loaded: outcome.loaded };
+    }
+    const { version } = instance;
+    if (instance.state !== "dead") instance.die();
+    return outcome.kind === "lost" ? outcome : { kind: "fault", fault: outcome.fault, version };
+  }
+
+  /** Null: it has none, so the unread version stands. */
+  #readManifest(unread: AddonVersion, loaded: LoadedText | null): AddonVersion | Fault | null {
+    if (loaded === null || loaded.manifest === null || loaded.manifest === undefined) return null;
+    const result = checkManifest(loaded.manifest);
+    if (result.kind === "problems") return { code: "load-failed", message: result.problems.join("; ") };
+    const problems = this.#settings.options.declare(result.manifest.options);
+    if (problems.length > 0) return { code: "load-failed", message: problems.join("; ") };
+    return { ...unread, manifest: result.manifest, grants: resolveGrants(result.manifest, this.#settings.policy) };
+  }
+
+  /** `start` and `configure`; then it serves. */
+  async #begin(instance: Instance): Promise<StartResult> {
+    if (instance.handlers.has("start")) {
+      const step = this.#judge(instance, await callOne(instance, plainView("start", 0, []), true));
+      if (step.kind !== "done") return step;
+      if (step.loaded !== null) instance.handlers = eventSet(step.loaded.handlers);
+    }
+    // Sent to every instance, with the handler or without: it also fills `ctx.options`.
+    const snapshot = this.#settings.options.snapshot();
+    const step = this.#judge(instance, await callOne(instance, configureView(snapshot, Object.keys(snapshot)), true));
+    if (step.kind !== "done") return step;
+    if (instance.state === "dead") return { kind: "lost" };
+    return { kind: "ready", instance };
+  }
+
+  #judge(instance: Instance, outcome: Outcome): Step {
+    const { version } = instance;
+    switch (outcome.kind) {
+      case "unchanged": return { kind: "done", loaded: null };
+      case "changed": {
+        const handlers = readHandlers(outcome.text);
+        return handlers === null ? this.#refuse(instance, { code: "illegal-change", message: "start answered with something that is not an addon" }) : { kind: "done", loaded: { handlers, warnings: [], manifest: null } };
+      }
+      case "failed": return this.#refuse(instance, outcome.fault);
+      case "skipped": case "lost":
+        if (instance.state !== "dead") this.#abandon(instance);
+        return { kind: "lost" };
+    }
+    return { kind: "fault", fault: { code: "load-failed", message: "the cell gave no answer" }, version };
+  }
+
+  #refuse(instance: Instance, fault: Fault): Step {
+    const { version } = instance;
+    if (instance.state !== "dead") this.#abandon(instance);
+    return { kind: "fault", fault, version };
+  }
+
+  /** Leaves an isolate that will not serve; the cell may hold it still. */
+  #abandon(instance: Instance): void {
+    void instance.residence.cell.unload(instance.id);
+    instance.die();
+  }
+
+  #newId(): InstanceId {
+    const id = instanceId(this.#nextId);
+    this.#nextId = this.#nextId >= 0xffff_fffe ? 1 : this.#nextId + 1;
+    return id;
+  }
+}
+
+const eventSet = (names: readonly string[]): ReadonlySet<EventName> => new Set(names.filter(isEventName));
+
+/** Limits that the isolate was made with are not what the manifest wants. */
+const isTighter = ({ grants: { limits } }: AddonVersion, { grants: { limits: loose } }: AddonVersion): boolean =>
+  limits.memoryMiB < loose.memoryMiB || limits.hostCalls < loose.hostCalls || limits.mutationBytes < loose.mutationBytes || limits.startupMs < loose.startupMs || limits.cpuMs < loose.cpuMs;
+
+/** The handlers of LoadedText, which `start` gives when it replaced the addon. WALL 5: text of a cell. */
+function readHandlers(text: string): readonly string[] | null {
+  if (text.length > 100_000) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null || !("handlers" in value) || !Array.isArray(value.handlers)) return null;
+    return (value.handlers as readonly unknown[]).filter((name) => typeof name === "string");
+  } catch {
+    return null; // Not JSON: the caller refuses it with a sentence.
+  }
+}
