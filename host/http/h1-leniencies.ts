@@ -1,7 +1,7 @@
-// The list of leniencies: what the HTTP/1 decoder accepts although RFC 9112 allows or asks to refuse it, or although
-// Node's parser (llhttp, strict) refuses it. `beyondLlhttp` marks the latter: the differential tests fail for any
-// other message that we accept and llhttp refuses.
-// Data only: it documents decisions, nothing reads it to decide.
+// Two lists of decisions. Leniencies: what the HTTP/1 decoder accepts although RFC 9112 allows or asks to refuse it, or
+// although Node's parser (llhttp, strict) refuses it; `beyondLlhttp` marks the latter, and the differential tests fail for
+// any other message that we accept and llhttp refuses. Strictnesses: what it refuses although peers in the wild send it
+// or a parser may repair it. Data only: nothing reads it to decide; each row has an example in its test.
 
 interface Row {
   readonly what: string;
@@ -27,3 +27,18 @@ export const leniencies = {
 } as const satisfies Record<string, Row>;
 
 export type Leniency = keyof typeof leniencies;
+
+export const strictnesses = {
+  "equal-lengths": { what: "several Content-Lengths, even equal ones", why: "RFC 9112 §6.3 allows to collapse them; the line would go on as it came, and parsers take the first, the last or none" },
+  "spaced-framing": { what: "tabs, several or trailing spaces around the value of Content-Length and Transfer-Encoding", why: "parsers differ on what they trim; no sender writes it in good faith" },
+  "stacked-codings": { what: "transfer codings other than one chunked", why: "nobody sends them, and a proxy that frames anew would have to decode them" },
+  "coding-in-1.0": { what: "Transfer-Encoding in HTTP/1.0, from servers too", why: "RFC 9112 §6.1: its framing is to be taken as faulty" },
+  "interim-body": { what: "a length or coding in a 1xx", why: "llhttp reads a body after a 1xx that it does not know" },
+  "folded-response": { what: "obs-fold in responses", why: "RFC 9112 §5.2 lets a proxy unfold them; a 502 is as right and cannot be misread" },
+  "fragment": { what: "# in a request-target", why: "no form has one; origins differ on whether it cuts the path" },
+  "spaced-extension": { what: "whitespace in chunk extensions and after chunk sizes", why: "RFC 9112 §7.1.1 calls it bad; llhttp refuses it" },
+  "framing-trailers": { what: "trailer fields that frame, route or keep the connection", why: "a recipient that merges them would read another message" },
+  "minor-versions": { what: "HTTP/1.2 and later minors", why: "none exists; RFC 9110 §6.2 would have them read as 1.1" },
+} as const satisfies Record<string, { readonly what: string; readonly why: string }>;
+
+export type Strictness = keyof typeof strictnesses;
