@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 /** The runtime's code: the file Node starts and what else it reads. */
 export interface CellEntry {
-  /** Absolute path of `runtime/main.ts`, or of one bundled `.mjs` (boots about 80 ms sooner). */
+  /** Absolute path of `runtime/main.ts`, or of one bundled `.cjs` (boots in a quarter of the CPU, docs/decisions/0006). */
   readonly file: string;
   /** Absolute paths of files and folders that `file` imports; empty for a bundle. */
   readonly imports: readonly string[];

@@ -1,0 +1,201 @@
+// A real cell with real isolates: what each kind of call comes to, and what an addon that breaks a limit comes to.
+import test from "ava";
+import type { Fault } from "../../../sandbox-api/schema/faults.ts";
+import { instanceId } from "../../../sandbox-api/schema/ids.ts";
+import type { Outcome } from "../../../host/cells/cell.ts";
+import { eventText } from "../../helpers/stand-in-guest.ts";
+import { chainOf, load, recordedCell, send, sendOne, testPool } from "../../helpers/cell-pool.ts";
+
+const pool = testPool({ standby: 2 });
+test.after.always(() => pool.close());
+
+const faultOf = (outcome: Outcome): Fault | null => (outcome.kind === "failed" ? outcome.fault : null);
+const textOf = (outcome: Outcome | undefined): unknown => (outcome?.kind === "changed" ? JSON.parse(outcome.text) : outcome?.kind);
+
+test("load tells handlers and manifest; a module that throws is not loaded and leaves nothing", async (t) => {
+  const { cell } = await recordedCell(pool);
+  const loaded = await load(cell, 1, `exports.request = () => {}; exports.manifest = { name: "x" };`);
+  t.like(loaded, { kind: "loaded", loaded: { handlers: ["request", "manifest"], manifest: { name: "x" } } });
+  t.like(await load(cell, 2, `throw new Error("no");`), { kind: "failed", fault: { code: "threw", message: "no" } });
+  t.like(await load(cell, 3, `}{`), { kind: "failed", fault: { code: "load-failed" } });
+  t.deepEqual(await sendOne(cell, "request", 2), { kind: "lost" });
+  t.like(await sendOne(cell, "request", 1), { kind: "unchanged" });
+  t.is(cell.loads, 3);
+  t.like(await cell.stat(), { loads: 3, instances: 1 });
+  cell.kill();
+});
+
+test("attachments go in and come out byte for byte", async (t) => {
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = (text, buffers, api) => buffers.map((b) => ["request.body", api.attach(b), b.byteLength]);`);
+  const bodies = [Buffer.from("hello"), Buffer.alloc(0), Buffer.alloc(3_000_000, "xyz")];
+  const outcome = await sendOne(cell, "request", 1, bodies);
+  t.is(outcome.kind, "changed");
+  if (outcome.kind === "changed") t.true(bodies.every((body, i) => outcome.attachments[i]?.equals(body)));
+  cell.kill();
+});
+
+test("a chain hands each instance what the ones before it changed, and stops at a body, a wait and a failure", async (t) => {
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = () => [["flow.comment", "\\u00e9\\u2200"]]; exports.body = (t, b, api) => [["request.body", api.attach(new ArrayBuffer(2))]]; exports.wait = async (t, b, api) => { await api.sleep(5); return [["a", 1]]; }; exports.fail = () => { throw new Error("x"); }; exports.soon = async () => [["b", 2]];`);
+  await load(cell, 2, `exports.request = (text) => [["text", text.split("\\0")]]; exports.body = exports.wait = exports.fail = exports.soon = exports.request;`);
+  await load(cell, 3, `exports.request = (text) => [["text", text.split("\\0")]]; exports.soon = exports.body = exports.wait = exports.fail = () => {};`);
+  const [first, second, third] = await cell.call({ text: eventText("request", ["flow", "{}"]), attachments: [], chain: chainOf(1, 2, 3) });
+  t.deepEqual(textOf(first), [["flow.comment", "é∀"]]);
+  const seen = [`{"event":"request","key":1,"parts":["flow","patch"]}`, "{}", `[[["flow.comment","\\u00e9\\u2200"]]]`];
+  t.deepEqual(textOf(second), [["text", seen]]);
+  t.is(JSON.parse((textOf(third) as string[][][])[0]?.[1]?.[2] ?? "").length, 2);
+  t.deepEqual((await send(cell, "body", [1, 2, 3])).map(({ kind }) => kind), ["changed", "skipped", "skipped"]);
+  t.deepEqual((await send(cell, "wait", [1, 2, 3])).map(({ kind }) => kind), ["changed", "skipped", "skipped"]);
+  t.deepEqual((await send(cell, "fail", [3, 1, 2])).map(({ kind }) => kind), ["unchanged", "failed", "skipped"]);
+  t.deepEqual((await send(cell, "soon", [1, 3])).map(({ kind }) => kind), ["changed", "unchanged"], "an async handler that needs nothing from outside does not end the chain");
+  t.deepEqual((await send(cell, "fail", [3, 9, 2])).map(({ kind }) => kind), ["unchanged", "lost", "skipped"]);
+  cell.kill();
+});
+
+test("host calls come with their instance; timers resume; their CPU is told once", async (t) => {
+  const { cell, hostCalls, cpuMicros } = await recordedCell(pool);
+  await load(cell, 7, `exports.request = async (t, b, api) => { api.log("one"); await api.sleep(1); await api.sleep(1); return [["slept", api.call]]; };`);
+  const outcome = await sendOne(cell, "request", 7);
+  t.is(outcome.kind, "changed");
+  t.deepEqual(hostCalls.map(({ instance, call }) => [instance, call.call]), [[7, "log"], [7, "timer.set"], [7, "timer.set"]]);
+  t.is(cpuMicros.length, 1, "the second resume's CPU is in the outcome");
+  cell.kill();
+});
+
+test("an endless loop, a slow call and a start-up that loops are cpu faults, and the instance can be loaded again", async (t) => {
+  const { cell } = await recordedCell(pool);
+  const body = `let n = 0; exports.request = () => [["n", ++n]]; exports.loop = () => { for (;;); }; exports.slow = () => { const end = Date.now() + 90; while (Date.now() < end); }; exports.start = exports.loop;`;
+  await load(cell, 1, body);
+  const fault = faultOf(await sendOne(cell, "loop", 1));
+  t.like(fault, { code: "cpu-limit", limit: { name: "cpuMs", value: 50, unit: "ms" } });
+  t.deepEqual(await sendOne(cell, "request", 1), { kind: "lost" });
+  await load(cell, 2, body);
+  t.deepEqual(textOf(await sendOne(cell, "request", 2)), [["n", 1]]);
+  t.is(faultOf(await sendOne(cell, "slow", 2))?.code, "cpu-limit");
+  await load(cell, 3, body, { startupMs: 60 });
+  const [started] = await cell.call({ text: eventText("start"), attachments: [], chain: chainOf(3), startup: true });
+  t.like(started, { kind: "failed", fault: { code: "startup-limit" } });
+  t.like(await load(cell, 4, `for (;;);`, { startupMs: 60 }), { kind: "failed", fault: { code: "startup-limit" } });
+  t.like(await load(cell, 5, body), { kind: "loaded" }, "the cell lives on");
+  cell.kill();
+});
+
+test("microtasks left behind by a call that timed out run nobody over", async (t) => {
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = () => { Promise.resolve().then(() => { for (;;); }); for (;;); };`);
+  t.is(faultOf(await sendOne(cell, "request", 1))?.code, "cpu-limit");
+  await load(cell, 2, `exports.request = () => {};`);
+  t.is((await sendOne(cell, "request", 2)).kind, "unchanged");
+  cell.kill();
+});
+
+test("memory bombs cost their isolate, or the cell, and are blamed", async (t) => {
+  const bombs = {
+    array: `const a = []; for (;;) a.push({ a: [1, 2, 3] });`,
+    string: `let s = "x"; const a = []; for (;;) { s += s; a.push(s.slice(1) + "y"); if (s.length > 1e8) s = "x"; }`,
+    typed: `const a = []; for (;;) a.push(new Float64Array(1e5).fill(1));`,
+  };
+  for (const [name, bomb] of Object.entries(bombs)) {
+    const { cell } = await recordedCell(pool);
+    await load(cell, 1, `exports.request = () => { ${bomb} };`);
+    const fault = faultOf(await sendOne(cell, "request", 1, [], { cpuMs: 500 }));
+    t.true(fault !== null && ["memory-limit", "cpu-limit", "cell-memory", "cell-died", "threw", "unresponsive"].includes(fault.code), `${name}: ${fault?.code}`);
+    cell.kill();
+  }
+});
+
+test("uncounted memory is caught by the watch on resident memory", async (t) => {
+  const small = testPool({ cellMemoryMiB: 200 });
+  const { cell, ended } = await recordedCell(small);
+  await load(cell, 1, `exports.request = () => { const a = []; for (;;) { const b = new ArrayBuffer(0, { maxByteLength: 2 ** 26 }); b.resize(2 ** 26); new Uint8Array(b).fill(1); a.push(b); } };`);
+  t.is(faultOf(await sendOne(cell, "request", 1, [], { cpuMs: 3_000 }))?.code, "cell-memory");
+  t.like(await ended, { guilty: 1, fault: { code: "cell-memory", limit: { name: "cellMemoryMiB", value: 200 } } });
+  await small.close();
+});
+
+test("builtins that cannot be interrupted get their cell killed; the sibling's calls are lost, not failed", async (t) => {
+  const stuck = [`'a'.repeat(8e6).indexOf('ab' + 'a'.repeat(3e5))`, `(3n ** 3000000n) ** 9n`];
+  for (const expression of stuck) {
+    const { cell, ended, ends } = await recordedCell(pool);
+    await load(cell, 1, `exports.request = () => { ${expression} };`);
+    await load(cell, 2, `exports.request = () => {};`);
+    const startedAt = performance.now();
+    const guilty = sendOne(cell, "request", 1);
+    const chained = send(cell, "request", [2, 1, 2]);
+    const innocent = sendOne(cell, "request", 2);
+    t.is(faultOf(await guilty)?.code, "unresponsive");
+    t.log(`${expression}: ${Math.round(performance.now() - startedAt)} ms to the answer`);
+    t.deepEqual((await chained).map(({ kind }) => kind), ["lost", "lost", "lost"]);
+    t.deepEqual(await innocent, { kind: "lost" });
+    t.like(await ended, { guilty: 1, fault: { code: "unresponsive" } });
+    t.deepEqual(await sendOne(cell, "request", 2), { kind: "lost" });
+    t.is(ends.length, 1);
+  }
+});
+
+test("results that isolated-vm cannot copy, thrown getters and floods of posts stay inside", async (t) => {
+  const { cell, hostCalls } = await recordedCell(pool);
+  const body = `
+    exports.float = () => new Float16Array(4);
+    exports.getter = () => { throw { get message() { return "gotcha"; } }; };
+    exports.flood = (t, b, api) => { for (;;) api.log("x"); };
+    exports.caught = (t, b, api) => { try { for (;;) api.log("x"); } catch {} };
+    exports.huge = (t, b, api) => { api.post("hostCall", 1, "x".repeat(20e6)); };
+    exports.large = () => [["a", "x".repeat(2e6)]];
+    exports.forged = (t, b, api) => { api.post("settled", 999, "0"); };
+    exports.nonsense = (t, b, api) => { api.post("kind", {}, 5); };`;
+  const limits = { mutationBytes: 1_000_000, hostCalls: 100 };
+  await load(cell, 1, body, limits);
+  t.is((await sendOne(cell, "float", 1)).kind, "changed");
+  t.like(faultOf(await sendOne(cell, "getter", 1)), { code: "threw", message: "gotcha" });
+  t.like(faultOf(await sendOne(cell, "large", 1, [], { cpuMs: 1_000 })), { code: "mutation-too-large", limit: { name: "mutationBytes" } });
+  t.is(faultOf(await sendOne(cell, "huge", 1, [], { cpuMs: 1_000 }))?.code, "mutation-too-large");
+  t.is(faultOf(await sendOne(cell, "forged", 1))?.code, "threw");
+  const nonsense = faultOf(await sendOne(cell, "nonsense", 1));
+  t.is(nonsense?.code, "threw");
+  t.notRegex(nonsense?.stack ?? "", /runtime|bridge|cell\.cjs/, "no path of ours");
+  t.like(faultOf(await sendOne(cell, "flood", 1)), { code: "host-calls", limit: { name: "hostCalls", value: 100 } });
+  t.is(hostCalls.length, 100);
+  await load(cell, 2, body, limits);
+  t.is(faultOf(await sendOne(cell, "caught", 2))?.code, "host-calls", "catching it does not help");
+  cell.kill();
+});
+
+test("a call that never settles is a wall-limit: the instance goes, its siblings stay", async (t) => {
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = () => new Promise(() => {});`);
+  await load(cell, 2, `exports.request = () => {};`);
+  const [late, other] = await Promise.all([sendOne(cell, "request", 1, [], { wallMs: 100 }), sendOne(cell, "request", 1)]);
+  t.like(faultOf(late), { code: "wall-limit", limit: { name: "wallMs", value: 100 } });
+  t.deepEqual(other, { kind: "lost" });
+  t.deepEqual(await sendOne(cell, "request", 1), { kind: "lost" });
+  t.is((await sendOne(cell, "request", 2)).kind, "unchanged");
+  t.like(await cell.stat(), { instances: 1 });
+  cell.kill();
+});
+
+test("a timer's continuation that loops is an instance fault", async (t) => {
+  const { cell, faults } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = (t, b, api) => { api.sleep(1).then(() => { for (;;); }); };`);
+  t.is((await sendOne(cell, "request", 1)).kind, "unchanged");
+  for (let waits = 0; faults.length === 0 && waits < 200; waits++) await new Promise((resolve) => setTimeout(resolve, 20));
+  t.like(faults, [{ instance: 1, fault: { code: "cpu-limit" } }]);
+  t.deepEqual(await sendOne(cell, "request", 1), { kind: "lost" });
+  cell.kill();
+});
+
+test("unload loses what waits, releases reach the guest, too many waiting calls are refused at once", async (t) => {
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = () => new Promise(() => {}); exports.keys = (t, b, api) => [["released", api.released]];`, { waitingCalls: 3 });
+  cell.release(instanceId(1), [4, 5]);
+  cell.release(instanceId(1), [6]);
+  t.deepEqual(textOf(await sendOne(cell, "keys", 1)), [["released", "4,5,6"]]);
+  t.deepEqual(textOf(await sendOne(cell, "keys", 1)), [["released", ""]]);
+  const calls = [1, 2, 3, 4].map(() => sendOne(cell, "request", 1));
+  t.like(await calls[3], { kind: "failed", fault: { code: "overloaded", limit: { name: "waitingCalls", value: 3 } } });
+  await cell.unload(instanceId(1));
+  t.deepEqual(await Promise.all(calls.slice(0, 3)), [{ kind: "lost" }, { kind: "lost" }, { kind: "lost" }]);
+  await cell.unload(instanceId(1));
+  cell.kill();
+});
