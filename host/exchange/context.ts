@@ -1,0 +1,40 @@
+// What every exchange of one proxy shares, and what the exchanges of one client connection share. Plain interfaces: made in layers/,
+// used here, changed by nobody.
+import type { ClientConnection } from "../flows/connection.ts";
+import type { Gate } from "../flows/gate.ts";
+import type { Log } from "../log.ts";
+import type { KeySource } from "../net/keys.ts";
+import type { OwnAddresses } from "../net/own-addresses.ts";
+import type { ProxyTimeouts } from "../net/proxy-timeouts.ts";
+import type { Alarm } from "../net/timeouts.ts";
+import type { Waker } from "../net/waker.ts";
+import type { UpstreamTrust } from "../tls/policy.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+export interface ExchangeContext {
+  readonly gate: Gate;
+  readonly log: Log;
+  readonly trust: UpstreamTrust;
+  readonly keys: KeySource;
+  readonly own: OwnAddresses;
+  readonly timeouts: ProxyTimeouts;
+  /** Largest body that is collected for addons, in bytes; larger ones pass by. */
+  readonly bodyBytes: number;
+  /** Largest body that passes at all, in bytes; null: any. */
+  readonly bodySizeLimitBytes: number | null;
+  /** The proxy is closing: no connection is kept for another request. */
+  readonly isDraining: () => boolean;
+}
+
+/** One client connection, as its exchanges see it. */
+export interface ClientScope {
+  readonly context: ExchangeContext;
+  readonly client: ClientConnection;
+  /** Woken by news of the client's and the servers' sockets and of `alarm`. One waiter. */
+  readonly waker: Waker;
+  readonly alarm: Alarm;
+  readonly upstreams: Upstreams;
+}
+
+/** Seconds since the epoch, as events count time. */
+export const nowSeconds = (): number => Date.now() / 1_000;

@@ -1,0 +1,71 @@
+// HTTP/1 messages over a plain duplex, both directions: pulls events from a decoder and frames what is sent. Head texts come ready
+// from the codec. WALL: never sends more or fewer body bytes than the head announced.
+import type { BodyFraming } from "../http/body-framing.ts";
+import { encodeChunk, encodeLastChunk } from "../http/h1-encoder.ts";
+import type { HeaderFields } from "../http/header-fields.ts";
+import type { HttpEvent } from "../http/http-event.ts";
+import { invariant } from "../invariant.ts";
+import type { PlainDuplex } from "../net/plain-duplex.ts";
+
+/** What both decoders of http/ can do. */
+interface Decoder {
+  push(chunk: Buffer): void;
+  eof(): void;
+  next(): HttpEvent | null;
+}
+
+export class H1Wire {
+  readonly duplex: PlainDuplex;
+  readonly #decoder: Decoder;
+  #framing: BodyFraming = { kind: "none" };
+  /** Bytes still owed of a body with a length. */
+  #owedBytes = 0;
+  #hasEof = false;
+
+  constructor(duplex: PlainDuplex, decoder: Decoder) {
+    this.duplex = duplex;
+    this.#decoder = decoder;
+  }
+
+  next(): HttpEvent | null {
+    for (;;) {
+      const event = this.#decoder.next();
+      if (event !== null) return event;
+      const chunk = this.#hasEof ? null : this.duplex.take();
+      if (chunk !== null) this.#decoder.push(chunk);
+      else if (this.duplex.isEnded && !this.#hasEof) {
+        this.#hasEof = true;
+        this.#decoder.eof();
+      } else return null;
+    }
+  }
+
+  /** The peer ended and the decoder was told. */
+  get hasEof(): boolean {
+    return this.#hasEof;
+  }
+
+  sendHead(text: string, framing: BodyFraming): void {
+    this.duplex.write(text);
+    this.#framing = framing;
+    this.#owedBytes = framing.kind === "length" ? framing.length : 0;
+  }
+
+  sendData(data: Buffer): void {
+    switch (this.#framing.kind) {
+      case "none": return;
+      case "close": return this.duplex.write(data);
+      case "length":
+        this.#owedBytes -= data.length;
+        invariant(this.#owedBytes >= 0, "h1 wire: more body than Content-Length announced");
+        return this.duplex.write(data);
+      case "chunked":
+        for (const piece of encodeChunk(data)) this.duplex.write(piece);
+    }
+  }
+
+  sendEnd(trailers: HeaderFields | null): void {
+    invariant(this.#owedBytes === 0, "h1 wire: less body than Content-Length announced");
+    if (this.#framing.kind === "chunked") this.duplex.write(encodeLastChunk(trailers ?? undefined));
+  }
+}

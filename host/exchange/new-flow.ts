@@ -1,0 +1,43 @@
+// Makes flow records out of heads as they arrive. Copies nothing of the head but what is plain; decides nothing.
+import { randomUUID } from "node:crypto";
+import type { HttpFlow, HttpRequest, HttpResponse, ServerConnection } from "../flows/flow.ts";
+import { MessageBody } from "../flows/message-body.ts";
+import type { RequestHead, ResponseHead } from "../http/http-event.ts";
+import { nowSeconds, type ClientScope } from "./context.ts";
+
+export interface RequestPlace {
+  readonly scheme: "http" | "https";
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly authority: string;
+}
+
+/** The flow of one request. */
+export function newHttpFlow(scope: ClientScope, head: RequestHead, place: RequestPlace, server: ServerConnection): HttpFlow {
+  const now = nowSeconds();
+  const request: HttpRequest = {
+    method: head.method, scheme: place.scheme, host: place.host, port: place.port, path: place.path, authority: place.authority,
+    httpVersion: `HTTP/${head.version}`, headers: head.headers, trailers: null, body: new MessageBody(), stream: false,
+    timestampStart: now, timestampEnd: null, version: 0, trailersVersion: 0,
+  };
+  return {
+    kind: "http", key: scope.context.keys.next(), id: randomUUID(), client: scope.client, server, request, response: null,
+    error: null, live: true, killedBy: null, intercepted: false, marked: "", comment: "", timestampCreated: now, refusal: null,
+    history: [], version: 0, isWebSocket: false,
+  };
+}
+
+/** The response of a server. */
+export function newHttpResponse(head: ResponseHead): HttpResponse {
+  return {
+    statusCode: head.status, reason: head.reason, httpVersion: `HTTP/${head.version}`, made: false, headers: head.headers, trailers: null,
+    body: new MessageBody(), stream: false, timestampStart: nowSeconds(), timestampEnd: null, version: 0, trailersVersion: 0,
+  };
+}
+
+/** The valid opening of a WebSocket (RFC 6455 §4.1). */
+export function isWebSocketOpening(head: RequestHead): boolean {
+  return head.method === "GET" && head.upgrade.some((protocol) => protocol.toLowerCase() === "websocket")
+    && /^[A-Za-z0-9+/]{22}==$/.test(head.headers.get("sec-websocket-key") ?? "") && head.headers.get("sec-websocket-version") === "13";
+}

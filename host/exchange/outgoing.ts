@@ -1,0 +1,143 @@
+// What goes on the wire for a flow: heads with the host's own framing and hop-by-hop fields, everything else as it came. Pure.
+// WALL: framing fields always say what the body really is; whatever a head claims about its length is put right here.
+import { isBodiless, listTokens, type BodyFraming } from "../http/body-framing.ts";
+import type { HeaderFields } from "../http/header-fields.ts";
+import { endToEnd } from "../http/hop-by-hop.ts";
+import type { HttpVersion } from "../http/http-event.ts";
+
+/** same: as it came. sized: that many bytes, known now. unknown: an addon's stream function makes it. */
+export type BodyPlan = { readonly kind: "same" } | { readonly kind: "sized"; readonly bytes: number } | { readonly kind: "unknown" };
+
+export const sameBody: BodyPlan = { kind: "same" };
+
+export interface Head {
+  readonly headers: HeaderFields;
+  readonly framing: BodyFraming;
+}
+
+const none: BodyFraming = { kind: "none" };
+const chunked: BodyFraming = { kind: "chunked" };
+const close: BodyFraming = { kind: "close" };
+
+export interface RequestFacts {
+  readonly framing: BodyFraming;
+  readonly plan: BodyPlan;
+  readonly hasTrailers: boolean;
+  /** The head may differ from what came in. */
+  readonly isChanged: boolean;
+  /** Protocols the client wants to switch to. */
+  readonly upgrade: readonly string[];
+  /** For a request that came without Host (HTTP/1.0). */
+  readonly host: string;
+}
+
+/** Fields and framing of a request to an HTTP/1.1 server. */
+export function outgoingRequest(headers: HeaderFields, facts: RequestFacts): Head {
+  const framing = requestFraming(facts);
+  let fields = facts.upgrade.length === 0 ? withoutHop(headers, "keep-alive") : upgradeFields(headers, facts.upgrade);
+  if (!fields.has("host")) {
+    fields = fields === headers ? headers.clone() : fields;
+    fields.insert(0, "Host", facts.host);
+  }
+  return facts.isChanged || framing !== facts.framing ? { headers: applyFraming(fields, headers, framing, false), framing } : { headers: fields, framing };
+}
+
+function requestFraming({ framing, plan, hasTrailers }: RequestFacts): BodyFraming {
+  if (plan.kind === "same") return framing;
+  if (plan.kind === "unknown" || (hasTrailers && framing.kind === "chunked")) return chunked;
+  return plan.bytes === 0 && framing.kind === "none" ? framing : { kind: "length", length: plan.bytes };
+}
+
+export interface ResponseFacts {
+  readonly status: number;
+  readonly requestMethod: string;
+  /** Of the client. */
+  readonly requestVersion: HttpVersion;
+  /** Of the server's response; for one that an addon made, a length of 0 will do. */
+  readonly framing: BodyFraming;
+  readonly plan: BodyPlan;
+  readonly hasTrailers: boolean;
+  readonly isChanged: boolean;
+  /** Whether the client's connection can live on, as far as everything but this body's framing goes. */
+  readonly mayPersist: boolean;
+}
+
+/** Fields and framing of a response to the client, and whether its connection lives on after it. */
+export function outgoingResponse(headers: HeaderFields, facts: ResponseFacts): Head & { readonly persists: boolean } {
+  const { status, requestVersion, mayPersist } = facts;
+  if (status === 101) return { headers, framing: none, persists: false };
+  const bodiless = isBodiless(status, facts.requestMethod);
+  const framing = responseFraming(facts, bodiless);
+  const persists = mayPersist && framing.kind !== "close";
+  let fields = withoutHop(headers, persists ? "keep-alive" : "close");
+  if (fields.has("upgrade") && status !== 426) {
+    fields = fields === headers ? headers.clone() : fields;
+    fields.delete("upgrade");
+  }
+  if (facts.isChanged || framing !== facts.framing) fields = applyFraming(fields, headers, framing, bodiless && status !== 204);
+  const says = persists ? (requestVersion === "1.0" ? "keep-alive" : null) : "close";
+  if (says !== null && fields.get("connection")?.toLowerCase() !== says) {
+    fields = fields === headers ? headers.clone() : fields;
+    fields.push("Connection", says);
+  }
+  return { headers: fields, framing, persists };
+}
+
+function responseFraming({ framing, plan, requestVersion, hasTrailers }: ResponseFacts, bodiless: boolean): BodyFraming {
+  if (bodiless) return framing.kind === "none" ? framing : none;
+  const mayChunk = requestVersion !== "1.0";
+  if (plan.kind === "same") return framing.kind === "chunked" && !mayChunk ? close : framing.kind === "none" ? { kind: "length", length: 0 } : framing;
+  if (plan.kind === "unknown") return mayChunk && framing.kind !== "close" ? chunked : close;
+  return hasTrailers && framing.kind === "chunked" && mayChunk ? chunked : { kind: "length", length: plan.bytes };
+}
+
+/** The fields without those of the other connection. A Connection field that says exactly what we would say stays, so that the head stays as it came. */
+function withoutHop(headers: HeaderFields, says: "keep-alive" | "close"): HeaderFields {
+  const at = headers.indexOf("connection");
+  if (at < 0 || headers.has("keep-alive") || headers.has("proxy-connection") || headers.has("te")) return endToEnd(headers);
+  const isOurs = headers.value(at).toLowerCase() === says && headers.indexOf("connection", at + 1) < 0;
+  return isOurs ? headers : endToEnd(headers);
+}
+
+/**
+ * The fields of a request that wants to switch protocols. Upgrade is forwarded, except h2c (RFC 9113 dropped it): it would take the
+ * connection out of everybody's sight.
+ */
+function upgradeFields(headers: HeaderFields, upgrade: readonly string[]): HeaderFields {
+  const isHidden = upgrade.some((protocol) => protocol.toLowerCase().startsWith("h2c"));
+  const tokens = listTokens(headers, "connection");
+  const isOurs = !isHidden && tokens.every((token) => token === "upgrade" || token === "keep-alive") && !headers.has("proxy-connection") && !headers.has("keep-alive") && !headers.has("te");
+  if (isOurs) return headers;
+  const stripped = endToEnd(headers);
+  const fields = stripped === headers ? headers.clone() : stripped;
+  if (isHidden) fields.delete("upgrade");
+  else fields.set("Connection", "Upgrade");
+  return fields;
+}
+
+/** Makes Content-Length and Transfer-Encoding say that framing, in the place of the first field that did. `original` is never written to. */
+function applyFraming(fields: HeaderFields, original: HeaderFields, framing: BodyFraming, mayDeclare: boolean): HeaderFields {
+  const own = fields === original ? original.clone() : fields;
+  // A response to HEAD, or a 304, may say how long the body would have been.
+  if (framing.kind === "none" && mayDeclare) return own;
+  const wanted = framing.kind === "length" ? ["Content-Length", String(framing.length)] as const : framing.kind === "chunked" ? ["Transfer-Encoding", "chunked"] as const : null;
+  const places = ["content-length", "transfer-encoding"].flatMap((name) => allIndexes(own, name)).sort((a, b) => a - b);
+  const [first] = places;
+  if (first === undefined) {
+    if (wanted !== null) own.push(wanted[0], wanted[1]);
+    return own;
+  }
+  if (wanted !== null && places.length === 1 && own.name(first).toLowerCase() === wanted[0].toLowerCase() && own.value(first).toLowerCase() === wanted[1]) return own;
+  const removed = new Set(places);
+  own.replaceAll(Array.from({ length: own.length }, (_, i) => i).flatMap((i): (number | readonly [string, string])[] => {
+    if (!removed.has(i)) return [i];
+    return i === first && wanted !== null ? [wanted] : [];
+  }));
+  return own;
+}
+
+function allIndexes(fields: HeaderFields, lowerName: string): number[] {
+  const found: number[] = [];
+  for (let at = fields.indexOf(lowerName); at >= 0; at = fields.indexOf(lowerName, at + 1)) found.push(at);
+  return found;
+}

@@ -1,0 +1,49 @@
+// One open connection to a server with its record, whatever is spoken on it. Closing it tells `serverdisconnect`, once. Opening is
+// in open-upstream.ts.
+import type { ServerConnection } from "../flows/connection.ts";
+import type { PlainDuplex } from "../net/plain-duplex.ts";
+import { nowSeconds } from "./context.ts";
+
+/** LIMIT: time without a byte after which a connection that was closed gently is closed for good, in milliseconds. */
+const gentleMs = 5_000;
+
+export interface ServerLinkFacts {
+  readonly record: ServerConnection;
+  readonly duplex: PlainDuplex;
+  /** Protocol agreed on under TLS; null: none. */
+  readonly alpn: string | null;
+  /** DER of the server's certificate; null without TLS. */
+  readonly certificate: Buffer | null;
+}
+
+export class ServerLink implements ServerLinkFacts {
+  readonly record: ServerConnection;
+  readonly duplex: PlainDuplex;
+  readonly alpn: string | null;
+  readonly certificate: Buffer | null;
+  readonly #onClosed: (record: ServerConnection) => void;
+  #isClosed = false;
+
+  /** `onClosed` tells `serverdisconnect` and releases the record. */
+  constructor(facts: ServerLinkFacts, onClosed: (record: ServerConnection) => void) {
+    this.record = facts.record;
+    this.duplex = facts.duplex;
+    this.alpn = facts.alpn;
+    this.certificate = facts.certificate;
+    this.#onClosed = onClosed;
+  }
+
+  /** Closes the connection and tells. Idempotent. `gently`: what was sent may still arrive, for some seconds. */
+  close(gently = false): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.duplex.onNews = () => undefined;
+    if (gently) {
+      this.duplex.end();
+      this.duplex.socket.setTimeout(gentleMs, () => this.duplex.destroy());
+    } else this.duplex.destroy();
+    this.record.timestampEnd = nowSeconds();
+    this.record.version++;
+    this.#onClosed(this.record);
+  }
+}

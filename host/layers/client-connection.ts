@@ -1,0 +1,130 @@
+// One accepted connection from its first event to its last: `clientconnect`, the layers one inside the other, `clientdisconnect`.
+// Whatever goes wrong inside ends here and takes nobody else along.
+import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import type { ClientScope } from "../exchange/context.ts";
+import { nowSeconds } from "../exchange/context.ts";
+import { Upstreams } from "../exchange/upstreams.ts";
+import type { ClientConnection, RootLayer } from "../flows/connection.ts";
+import { PlainDuplex } from "../net/plain-duplex.ts";
+import { Alarm, type TimeoutWheel } from "../net/timeouts.ts";
+import { Waker } from "../net/waker.ts";
+import { http1Layer } from "./http1.ts";
+import { end, type LayerContext, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+import { passthroughLayer } from "./passthrough.ts";
+import { select, type Choice } from "./select.ts";
+import { tcpLayer } from "./tcp.ts";
+import { tlsLayer } from "./tls.ts";
+
+/** LIMIT: protocols one inside the other (proxy TLS, CONNECT, TLS, HTTP are four). */
+const mostNested = 8;
+
+export interface ServedConnection {
+  /** Resolves after `clientdisconnect`; never rejects. */
+  readonly done: Promise<void>;
+  /** Looks again whether it should end, because the proxy drains. */
+  reconsider(): void;
+  /** Closes it now. */
+  cut(): void;
+}
+
+/** Serves a socket that was accepted paused. */
+export function serveConnection(context: LayerContext, wheel: TimeoutWheel, socket: Socket, mode: string): ServedConnection {
+  const waker = new Waker();
+  const connection = new Connection(context, wheel, socket, mode, waker);
+  return { done: connection.serve(), reconsider: waker.wake, cut: () => void socket.destroy() };
+}
+
+class Connection {
+  readonly #context: LayerContext;
+  readonly #socket: Socket;
+  readonly #scope: LayerScope;
+  readonly #alarm: Alarm;
+
+  constructor(context: LayerContext, wheel: TimeoutWheel, socket: Socket, mode: string, waker: Waker) {
+    this.#context = context;
+    this.#socket = socket;
+    this.#alarm = new Alarm(wheel, waker.wake);
+    const upstreams = new Upstreams(context);
+    const client = newClient(context, socket, mode);
+    const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.newRecord(null), killed: false };
+    this.#scope = { context, client, waker, alarm: this.#alarm, upstreams, root } satisfies LayerScope & ClientScope;
+  }
+
+  async serve(): Promise<void> {
+    const { root, client, upstreams } = this.#scope;
+    const { gate, log } = this.#context;
+    // Until a duplex listens, a reset must not become an exception.
+    const ignore = (): void => {};
+    this.#socket.on("error", ignore);
+    try {
+      const held = gate.held("clientconnect", root);
+      if (held !== null) await held;
+      if (!root.killed && !this.#socket.destroyed) await this.#serveLayers();
+    } catch (error) {
+      log.error("A bug in Flowcell ended one connection", { event: "invariant", client: client.id, error: error instanceof Error ? error.stack ?? error.message : String(error) });
+    }
+    this.#socket.destroy();
+    this.#alarm.dispose();
+    upstreams.close();
+    client.timestampEnd = nowSeconds();
+    client.version++;
+    gate.tell("clientdisconnect", root);
+    if (!upstreams.hasAdopted(root.server)) gate.release(root.server);
+    gate.release(root);
+  }
+
+  async #serveLayers(): Promise<void> {
+    const { waker, root, upstreams } = this.#scope;
+    const duplex = new PlainDuplex(this.#socket);
+    duplex.onNews = waker.wake;
+    const { address } = root.server;
+    if (address !== null) upstreams.plan(address, root.server);
+    let link: Link = { duplex, destination: address, isSecure: false, alpn: null, depth: 0 };
+    while (link.depth < mostNested) {
+      const next = await this.#runLayer(await select(this.#scope, link), link);
+      if (next.kind === "end") return this.#finish(link.duplex);
+      link = next.link;
+    }
+    this.#context.log.warn(`A client nested more than ${mostNested} protocols in each other; its connection is closed`, { client: this.#scope.client.id });
+  }
+
+  #runLayer(choice: Choice, link: Link): Promise<Next> | Next {
+    switch (choice.kind) {
+      case "tls": return tlsLayer(this.#scope, link, choice.hello);
+      case "http1": return http1Layer(this.#scope, link);
+      case "tcp": return tcpLayer(this.#scope, link);
+      case "passthrough": return passthroughLayer(this.#scope, link);
+      case "close": return end;
+    }
+  }
+
+  /** Lets the client read what was sent last: closing with its bytes unread would make the kernel send a reset that overtakes them. */
+  async #finish(duplex: PlainDuplex): Promise<void> {
+    const { waker } = this.#scope;
+    const { stallMs, lingerMs } = this.#context.timeouts;
+    duplex.onNews = waker.wake;
+    duplex.end();
+    let isLingering = false;
+    this.#alarm.set(stallMs);
+    while (!duplex.isClosed && !this.#alarm.hasPassed) {
+      while (duplex.take() !== null);
+      if (!duplex.isFlushed) this.#alarm.set(stallMs);
+      else if (!isLingering) {
+        isLingering = true;
+        this.#alarm.set(lingerMs);
+      }
+      await waker.wait();
+    }
+    duplex.destroy();
+  }
+}
+
+function newClient(context: LayerContext, socket: Socket, mode: string): ClientConnection {
+  return {
+    kind: "client", key: context.keys.next(), id: randomUUID(),
+    address: { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 }, sockname: { host: socket.localAddress ?? "", port: socket.localPort ?? 0 },
+    mode, timestampStart: nowSeconds(), timestampEnd: null, version: 0,
+    tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampTlsSetup: null,
+  };
+}

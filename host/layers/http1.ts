@@ -1,0 +1,106 @@
+// HTTP/1 from a client: takes heads, finds out where each request goes, and hands it to an exchange, one after the other, as long
+// as the connection lives. What an exchange does is its own business.
+import type { ExchangeEnd } from "../exchange/exchange.ts";
+import { exchange } from "../exchange/exchange.ts";
+import { H1ClientSide } from "../exchange/h1-client-side.ts";
+import type { H1Upstream } from "../exchange/h1-upstream.ts";
+import { newHttpFlow, type RequestPlace } from "../exchange/new-flow.ts";
+import { sendErrorPage } from "../exchange/send-page.ts";
+import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
+import type { RequestHead } from "../http/http-event.ts";
+import { parseAuthority, parseRequestTarget } from "../http/request-target.ts";
+import { relay } from "../net/relay.ts";
+import { connectLayer } from "./connect.ts";
+import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+
+/** Serves requests until the connection ends or becomes a tunnel. The client's last response is sent, but may still be on its way. */
+export async function http1Layer(scope: LayerScope, link: Link): Promise<Next> {
+  const client = new H1ClientSide(link.duplex);
+  for (;;) {
+    const head = await nextHead(scope, client);
+    if (head === null) return end;
+    if (head.kind === "fault") return refuse(scope, client, head.fault, null);
+    if (head.method === "CONNECT") {
+      client.next(); // its "end"
+      const opened = await connectLayer(scope, link, head, client);
+      if (opened.kind === "open") return { kind: "inside", link: opened.link };
+      if (opened.kind === "killed") link.duplex.destroy();
+      if (opened.kind === "killed" || !opened.persists) return end;
+    } else {
+      const ended = await serveRequest(scope, link, client, head);
+      if (ended.kind === "tunnel") return tunnel(scope, client, ended.upstream);
+      if (ended.kind === "cut") link.duplex.destroy();
+      if (ended.kind !== "next") return end;
+    }
+    client.nextMessage();
+  }
+}
+
+interface HeadFault { readonly kind: "fault"; readonly fault: ExchangeFault }
+
+/** The next request's head; null when the connection is to end without another byte. */
+async function nextHead(scope: LayerScope, client: H1ClientSide): Promise<RequestHead | HeadFault | null> {
+  const { alarm, waker, context } = scope;
+  let isInside = false;
+  alarm.set(context.timeouts.idleMs);
+  for (;;) {
+    const event = client.next();
+    if (event?.kind === "request-head") return event;
+    if (event?.kind === "fault") return { kind: "fault", fault: syntaxFault(event.fault, "client") };
+    if (client.isGone || client.hasEof) return null;
+    if (client.isIdle ? context.isDraining() || alarm.hasPassed : alarm.hasPassed) {
+      return client.isIdle ? null : { kind: "fault", fault: exchangeFault("request-timeout", "The head of the request did not come in time.") };
+    }
+    if (!client.isIdle && !isInside) {
+      isInside = true;
+      alarm.set(context.timeouts.headMs);
+    }
+    await waker.wait();
+  }
+}
+
+async function serveRequest(scope: LayerScope, link: Link, client: H1ClientSide, head: RequestHead): Promise<ExchangeEnd> {
+  const place = placeOf(link, head);
+  if ("cause" in place) {
+    refuse(scope, client, place, head);
+    return { kind: "close" };
+  }
+  const server = scope.upstreams.recordFor(place);
+  return exchange(scope, newHttpFlow(scope, head, place, server), head, client);
+}
+
+/** Where a request goes: where its tunnel leads, or where its target says. */
+function placeOf(link: Link, head: RequestHead): RequestPlace | ExchangeFault {
+  const target = parseRequestTarget(head.target, head.method);
+  if (target.kind === "fault") return exchangeFault("bad-target", target.message);
+  const path = target.kind === "asterisk" ? "*" : target.path;
+  if (link.destination !== null) {
+    const authority = target.kind === "absolute" ? target.authority : "";
+    return { scheme: link.isSecure ? "https" : "http", host: link.destination.host, port: link.destination.port, path, authority };
+  }
+  if (target.kind === "absolute") return target;
+  return exchangeFault("not-a-proxy-request", `The request names no server${hostHint(head)}: a proxy needs a whole address in the request line.`);
+}
+
+function hostHint(head: RequestHead): string {
+  const host = parseAuthority(head.headers.get("host") ?? "", 80)?.host;
+  return host === undefined ? "" : ` but only ${host} in its Host field`;
+}
+
+function refuse(scope: LayerScope, client: H1ClientSide, fault: ExchangeFault, head: RequestHead | null): Next {
+  scope.context.log.info(fault.message, { event: "refused", cause: fault.cause, status: fault.status, client: `${scope.client.address.host}:${scope.client.address.port}` });
+  sendErrorPage(client, fault, { head, url: head?.target ?? "", mayPersist: false });
+  client.flush();
+  return end;
+}
+
+/** After a 101: bytes of a protocol we do not read, both ways. */
+async function tunnel(scope: LayerScope, client: H1ClientSide, upstream: H1Upstream): Promise<Next> {
+  const duplex = client.release();
+  const server = upstream.release();
+  const { waker, alarm, context } = scope;
+  const result = await relay(duplex, server.duplex, { waker, alarm, idleMs: context.timeouts.tunnelMs, isOver: () => alarm.hasPassed });
+  if (result.kind === "broken") duplex.reset();
+  server.close(result.kind === "ended");
+  return end;
+}

@@ -1,0 +1,24 @@
+// A raw relay in which the proxy takes no part: the client's own bytes to the server and back, TLS and certificate included, no
+// events about the content.
+import { relay } from "../net/relay.ts";
+import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+import { openWatched } from "./tls.ts";
+
+/** Needs a destination. Ends when both sides have. */
+export async function passthroughLayer(scope: LayerScope, link: Link): Promise<Next> {
+  const { destination } = link;
+  if (destination === null) return end;
+  // Plain TCP whatever the client speaks, unless we already took its TLS off.
+  const opened = await openWatched(scope, link, { scheme: link.isSecure ? "https" : "http", ...destination });
+  if ("cause" in opened) {
+    if (opened.cause !== "client-left") scope.context.log.warn(opened.message, { event: "passthrough", host: destination.host, port: destination.port });
+    link.duplex.reset();
+    return end;
+  }
+  const server = opened.link;
+  const { waker, alarm } = scope;
+  const result = await relay(link.duplex, server.duplex, { waker, alarm, idleMs: scope.context.timeouts.tunnelMs, isOver: () => alarm.hasPassed });
+  if (result.kind === "broken") link.duplex.reset();
+  server.close(result.kind === "ended");
+  return end;
+}

@@ -1,0 +1,100 @@
+// The proxy as one thing with a beginning and an end: listeners, the connections they accept, and a drain. Protocols are in the
+// layers, decisions of addons behind the gate, certificates behind the leaf source.
+import type { Socket } from "node:net";
+import type { Gate } from "../flows/gate.ts";
+import type { Log } from "../log.ts";
+import { createKeySource, type KeySource } from "../net/keys.ts";
+import { openListener, type Listener } from "../net/listener.ts";
+import { OwnAddresses } from "../net/own-addresses.ts";
+import { proxyTimeouts, type ProxyTimeouts } from "../net/proxy-timeouts.ts";
+import { TimeoutWheel } from "../net/timeouts.ts";
+import type { UpstreamTrust } from "../tls/policy.ts";
+import { serveConnection, type ServedConnection } from "./client-connection.ts";
+import type { LayerContext, LeafSource } from "./layer-scope.ts";
+
+export interface ProxyOptions {
+  readonly gate: Gate;
+  readonly log: Log;
+  /** Certificates for clients: `createLeafCache(authority)`. */
+  readonly leafCache: LeafSource;
+  /** Which servers are believed: `openUpstreamTrust(…)`. */
+  readonly trust: UpstreamTrust;
+  /** Largest body that is collected for addons, in bytes; larger ones pass by unseen. */
+  readonly bodyBytes: number;
+  /** Largest body that passes at all, in bytes (413 or 502 beyond it); null or absent: any. */
+  readonly bodySizeLimitBytes?: number | null;
+  /** Matched against "host:port": relayed raw, with the original certificate and no events about the content. */
+  readonly ignoreHosts?: readonly RegExp[];
+  /** When given, everything that matches none of them is treated as ignored. */
+  readonly allowHosts?: readonly RegExp[] | undefined;
+  /** TCP events in place of HTTP; TLS is still taken off. */
+  readonly tcpHosts?: readonly RegExp[];
+  readonly timeouts?: Partial<ProxyTimeouts>;
+  /** Shared with whoever else makes flows in this process. */
+  readonly keys?: KeySource;
+}
+
+export interface ListenAt { readonly host: string; readonly port: number; readonly mode: "regular" }
+
+export interface Proxy {
+  /** Opens a listener and says where (port 0: any free one). Rejects with a ListenError that tells the operator what to do. */
+  listen(at: ListenAt): Promise<{ readonly host: string; readonly port: number }>;
+  /** Stops accepting, closes idle connections at once, lets exchanges end, and cuts what is left after `drainMs`. Idempotent. */
+  close(drainMs: number): Promise<void>;
+  /** Open client connections. */
+  readonly connectionCount: number;
+}
+
+/** A proxy that listens nowhere yet. */
+export function createProxy(options: ProxyOptions): Proxy {
+  const wheel = new TimeoutWheel();
+  const listeners: Listener[] = [];
+  const connections = new Set<ServedConnection>();
+  let closing: Promise<void> | null = null;
+  const context = contextOf(options, () => closing !== null);
+
+  const accept = (socket: Socket, mode: string): void => {
+    if (closing !== null) return void socket.destroy();
+    const connection = serveConnection(context, wheel, socket, mode);
+    connections.add(connection);
+    void connection.done.then(() => connections.delete(connection));
+  };
+
+  const drain = async (drainMs: number): Promise<void> => {
+    for (const listener of listeners) listener.close();
+    for (const { reconsider } of connections) reconsider();
+    const timer = setTimeout(() => {
+      for (const { cut } of connections) cut();
+    }, drainMs);
+    while (connections.size > 0) await Promise.all([...connections].map(({ done }) => done));
+    clearTimeout(timer);
+    wheel.stop();
+  };
+
+  return {
+    async listen(at) {
+      const listener = await openListener(at, (socket) => accept(socket, at.mode));
+      listeners.push(listener);
+      context.own.add(listener.address);
+      return { host: listener.address.address, port: listener.address.port };
+    },
+    close: (drainMs) => {
+      // Draining must be visible before anybody is asked to reconsider.
+      closing ??= Promise.resolve().then(() => drain(drainMs));
+      return closing;
+    },
+    get connectionCount() {
+      return connections.size;
+    },
+  };
+}
+
+function contextOf(options: ProxyOptions, isDraining: () => boolean): LayerContext {
+  return {
+    gate: options.gate, log: options.log, trust: options.trust, leaves: options.leafCache,
+    keys: options.keys ?? createKeySource(), own: new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
+    bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null,
+    ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
+    isDraining,
+  };
+}

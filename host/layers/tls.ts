@@ -1,0 +1,87 @@
+// Takes TLS off: with a leaf of our own towards the client, with the client's wishes towards the server. Contacts the server first
+// when its choice of protocol or its certificate matters to the client, and leaves it for later otherwise.
+import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
+import type { H1Upstream } from "../exchange/h1-upstream.ts";
+import type { Target } from "../exchange/upstreams.ts";
+import { nowSeconds } from "../exchange/context.ts";
+import { PlainDuplex } from "../net/plain-duplex.ts";
+import type { ClientHello } from "../tls/client-hello.ts";
+import { acceptClient } from "../tls/handshake.ts";
+import { alpnForClient, alpnForUpstream, type UpstreamAlpn } from "../tls/policy.ts";
+import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+
+/** HTTP/2 has no layer yet. */
+const rules = { http2: false } as const;
+
+interface ServerView {
+  readonly alpn: UpstreamAlpn;
+  readonly certificate: Buffer | null;
+}
+
+const notContacted: ServerView = { alpn: { kind: "not-connected" }, certificate: null };
+
+/** Ends with the plain bytes inside. A client that refuses the handshake is logged, with what to do about it. */
+export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello | null): Promise<Next> {
+  const { context, client } = scope;
+  const offered = hello?.alpnProtocols ?? [];
+  const server = await meetServer(scope, link, hello);
+  if (link.duplex.isClosed) return end;
+  const host = link.destination?.host;
+  const leaf = await context.leaves.contextFor({ sni: hello?.sni, host, upstreamCertificate: server.certificate ?? undefined });
+  const transport = link.duplex.transport;
+  const socket = link.duplex.detach();
+  const alpn = alpnForClient(offered, server.alpn, rules);
+  const named = hello?.sni ?? host ?? "the proxy";
+  const result = await acceptClient(socket, { leaf, alpn, host: named, signal: AbortSignal.timeout(context.timeouts.handshakeMs) });
+  if (result.kind !== "open") {
+    const message = result.kind === "fault" ? result.fault.message : `The TLS handshake of the client for ${named} took longer than ${context.timeouts.handshakeMs} ms.`;
+    context.log.warn(message, { event: "client-handshake", host: named, client: `${client.address.host}:${client.address.port}`, code: result.kind === "fault" ? result.fault.code : "timeout" });
+    return end;
+  }
+  const agreed = typeof result.socket.alpnProtocol === "string" ? result.socket.alpnProtocol : null;
+  client.tls = true;
+  client.sni = hello?.sni ?? null;
+  client.alpn = agreed;
+  client.tlsVersion = result.socket.getProtocol();
+  client.cipher = result.socket.getCipher().name;
+  client.timestampTlsSetup = nowSeconds();
+  client.version++;
+  const duplex = new PlainDuplex(result.socket, transport);
+  duplex.onNews = scope.waker.wake;
+  return { kind: "inside", link: { duplex, destination: link.destination, isSecure: link.destination !== null, alpn: agreed, depth: link.depth + 1 } };
+}
+
+/** Contacts the server if the client's handshake depends on it. A failure is kept for the first request, which shows it to the client. */
+async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | null): Promise<ServerView> {
+  const { destination } = link;
+  if (destination === null || hello === null) return notContacted;
+  const target: Target = { scheme: "https", ...destination };
+  scope.upstreams.offer(target, { sni: hello.sni ?? null, alpnProtocols: alpnForUpstream(hello.alpnProtocols, rules) });
+  // Without a name from the client, the server's certificate is the only source of names.
+  if (hello.alpnProtocols.length === 0 && hello.sni !== undefined) return notContacted;
+  const met = await openWatched(scope, link, target);
+  if ("cause" in met) {
+    scope.upstreams.failNext(target, met);
+    return notContacted;
+  }
+  scope.upstreams.keepUnspoken(target, met);
+  return { alpn: { kind: "connected", protocol: met.link.alpn ?? undefined }, certificate: met.link.certificate };
+}
+
+/** Opens a connection to the target and gives up when the client leaves meanwhile. */
+export async function openWatched(scope: LayerScope, link: Link, target: Target): Promise<H1Upstream | ExchangeFault> {
+  const giveUp = new AbortController();
+  let isSettled = false;
+  const opening = scope.upstreams.open(target, giveUp.signal).finally(() => {
+    isSettled = true;
+    scope.waker.wake();
+  });
+  scope.alarm.clear();
+  while (!isSettled && !link.duplex.isClosed) await scope.waker.wait();
+  if (!isSettled) giveUp.abort();
+  const result = await opening;
+  if (result.kind === "fault") return result.fault;
+  if (!link.duplex.isClosed) return result.upstream;
+  result.upstream.link.close();
+  return exchangeFault("client-left", "The client left while the server was being contacted.");
+}

@@ -1,0 +1,13 @@
+// Numbers that name the objects of events (flows, layers, connections) towards guests. One source per host process.
+import { objectKey, type ObjectKey } from "../../sandbox-api/schema/ids.ts";
+
+export interface KeySource {
+  /** A key that no living object has: counts up and wraps after four billion. */
+  next(): ObjectKey;
+}
+
+/** A source that begins with 1; 0 means "no identity" on the wire. */
+export function createKeySource(): KeySource {
+  let last = 0;
+  return { next: () => objectKey((last = last >= 0xffff_fffe ? 1 : last + 1)) };
+}

@@ -1,0 +1,44 @@
+// Whether an address is one of this proxy's own listeners, so that it never becomes its own client in a loop. It resolves no names.
+import { BlockList, isIP, type AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
+
+const anyAddresses: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
+
+/** The listeners' addresses; one per proxy. */
+export class OwnAddresses {
+  readonly #listeners = new Map<number, Set<string>>();
+
+  add({ address, port }: Pick<AddressInfo, "address" | "port">): void {
+    const addresses = this.#listeners.get(port) ?? new Set();
+    addresses.add(plain(address));
+    this.#listeners.set(port, addresses);
+  }
+
+  /** True when connecting to that IP address and port would reach a listener of ours. Names are false: they are asked again once resolved. */
+  includes(address: string, port: number): boolean {
+    const listening = this.#listeners.get(port);
+    if (listening === undefined) return false;
+    const target = plain(address);
+    const family = isIP(target);
+    if (family === 0) return false;
+    if (listening.has(target)) return true;
+    const isAny = [...listening].some((own) => anyAddresses.has(own));
+    // Connecting to 0.0.0.0 reaches loopback on Linux.
+    if (anyAddresses.has(target)) return isAny || [...listening].some(isLoopback);
+    return isAny && (isLoopback(target) || isOfThisMachine(target));
+  }
+}
+
+const plain = (address: string): string => address.replace(/^\[|\]$/g, "").replace(/^::ffff:(?=\d+\.)/i, "").toLowerCase();
+
+function isLoopback(address: string): boolean {
+  return loopback.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+}
+
+function isOfThisMachine(address: string): boolean {
+  return Object.values(networkInterfaces()).some((entries) => entries?.some((entry) => entry.address.toLowerCase() === address));
+}

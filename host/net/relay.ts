@@ -1,0 +1,56 @@
+// Carries bytes between two connections, both ways, with back-pressure and half-close: an end on one side shuts down writing on the
+// other only. A hook may look at, change or hold each chunk; without one the bytes are only passed on.
+import type { Alarm } from "./timeouts.ts";
+import type { PlainDuplex } from "./plain-duplex.ts";
+import type { Waker } from "./waker.ts";
+
+/** Gets each chunk; gives what to send (empty: nothing), or null to stop the relay. */
+export type ChunkHook = (chunk: Buffer, isFromClient: boolean) => Promise<Buffer | null> | Buffer | null;
+
+export interface RelayOptions {
+  /** Woken by both duplexes and by the alarm. */
+  readonly waker: Waker;
+  readonly alarm: Alarm;
+  /** Time without a byte in either direction after which the relay ends, in milliseconds. */
+  readonly idleMs: number;
+  /** Asked after each wake: true ends the relay. */
+  readonly isOver: () => boolean;
+  readonly hook?: ChunkHook;
+}
+
+/** ended: both sides said so. broken: one went away without (`error` if the system said why). stopped: by the hook, a deadline or `isOver`. */
+export interface RelayEnd { readonly kind: "ended" | "broken" | "stopped"; readonly error: Error | null; readonly isFromClient: boolean }
+
+/** Resolves when nothing can move any more; the connections are the caller's to close. Never rejects unless the hook does. */
+export async function relay(client: PlainDuplex, server: PlainDuplex, options: RelayOptions): Promise<RelayEnd> {
+  const { waker, alarm, idleMs, isOver } = options;
+  client.onNews = server.onNews = waker.wake;
+  const ways = [{ from: client, to: server, isFromClient: true }, { from: server, to: client, isFromClient: false }] as const;
+  for (;;) {
+    alarm.set(idleMs);
+    for (const { from, to, isFromClient } of ways) {
+      for (let chunk = to.isBlocked ? null : from.take(); chunk !== null; chunk = to.isBlocked ? null : from.take()) {
+        const given = options.hook === undefined ? chunk : options.hook(chunk, isFromClient);
+        const sent = given instanceof Promise ? await given : given;
+        if (sent === null) return { kind: "stopped", error: null, isFromClient };
+        if (sent.length > 0) to.write(sent);
+        to.flush();
+      }
+      if (from.hasEnd && from.isEnded) to.end();
+    }
+    const end = endOf(client, server);
+    if (end !== null) return end;
+    if (isOver()) return { kind: "stopped", error: null, isFromClient: true };
+    await waker.wait();
+  }
+}
+
+function endOf(client: PlainDuplex, server: PlainDuplex): RelayEnd | null {
+  if (client.hasEnd && server.hasEnd && client.isEnded && server.isEnded) return { kind: "ended", error: null, isFromClient: true };
+  for (const side of [client, server]) {
+    if (side.isClosed && side.isEnded && (side.error !== null || !side.hasEnd)) return { kind: "broken", error: side.error, isFromClient: side === client };
+  }
+  // A side that ended and was then closed takes nothing more: what the other still sends has nowhere to go.
+  const gone = client.isClosed ? client : server.isClosed ? server : null;
+  return gone !== null && gone.isEnded ? { kind: "ended", error: null, isFromClient: gone === client } : null;
+}
