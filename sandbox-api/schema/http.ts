@@ -2,9 +2,15 @@
 // author's line) and the host (to refuse what a tampered guest let through). Knows nothing of flows or permissions.
 // All texts are byte strings: one char per byte, U+0000 to U+00FF.
 
+// WALL 1: in the guest, addon code may replace `RegExp.prototype.exec`, which `pattern.test()` would look up.
+const exec = Function.prototype.call.bind(RegExp.prototype.exec) as (pattern: RegExp, text: string) => RegExpExecArray | null;
+const { isInteger } = Number;
+const matches = (pattern: RegExp, text: string): boolean => exec(pattern, text) !== null;
+
 const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // eslint-free: control characters are the point.
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
+const paddedPattern = /^[ \t]|[ \t]$/;
 const targetPattern = /^[\x21-\x7e\x80-\xff]+$/;
 const hostPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*|[!$&'()*+,;=\-._~%0-9A-Za-z\x80-\xff]{1,253})$/;
 
@@ -15,20 +21,20 @@ export const largestReason = 1_024;
 export const mostFields = 1_000;
 
 /** RFC 9110 §5.6.2 token, non-empty. */
-export const isToken = (text: string): boolean => tokenPattern.test(text);
-export const isFieldName = (text: string): boolean => text.length <= largestFieldName && tokenPattern.test(text);
+export const isToken = (text: string): boolean => matches(tokenPattern, text);
+export const isFieldName = (text: string): boolean => text.length <= largestFieldName && matches(tokenPattern, text);
 /** RFC 9110 §5.5 field-value without leading or trailing white space; no CR, LF, NUL or other controls but HTAB. */
 export const isFieldValue = (text: string): boolean =>
-  text.length <= largestFieldValue && valuePattern.test(text) && !/^[ \t]|[ \t]$/.test(text);
-export const isMethod = (text: string): boolean => text.length <= 64 && tokenPattern.test(text);
+  text.length <= largestFieldValue && matches(valuePattern, text) && !matches(paddedPattern, text);
+export const isMethod = (text: string): boolean => text.length <= 64 && matches(tokenPattern, text);
 /** Status an addon may give its own response. */
-export const isOwnStatus = (status: unknown): status is number => typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 599;
-export const isReason = (text: string): boolean => text.length <= largestReason && valuePattern.test(text);
+export const isOwnStatus = (status: unknown): status is number => typeof status === "number" && isInteger(status) && status >= 200 && status <= 599;
+export const isReason = (text: string): boolean => text.length <= largestReason && matches(valuePattern, text);
 /** Origin-form (`/…`) or `*`; no white space, no fragment rules beyond that. */
-export const isPath = (text: string): boolean => text.length <= largestTarget && (text === "*" || (text.startsWith("/") && targetPattern.test(text)));
+export const isPath = (text: string): boolean => text.length <= largestTarget && (text === "*" || (text[0] === "/" && matches(targetPattern, text)));
 /** Host name, IPv4, IPv6 with or without brackets; no port, no userinfo. */
-export const isHost = (text: string): boolean => hostPattern.test(text);
-export const isPort = (port: unknown): port is number => typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
+export const isHost = (text: string): boolean => matches(hostPattern, text);
+export const isPort = (port: unknown): port is number => typeof port === "number" && isInteger(port) && port >= 1 && port <= 65_535;
 
 /** Fields that say how bytes are framed or belong to one connection; addons never set them (events.md §1.9, RFC 9110 §7.6.1). */
 export const hostOwnedFields: ReadonlySet<string> = new Set([

@@ -1,0 +1,96 @@
+// `ctx`: what an addon can ask of its surroundings: the log, its options, its own name. Frozen; storage and replay are not granted
+// to anybody yet and say so.
+import type { LogLevel, OptionsView } from "../schema/view.ts";
+import { expose, freeze, define, ownKeys, RealTypeError, jsonParse, RealSet, setAdd, isArray, ordinaryArray, bareArray } from "./intrinsics.ts";
+import type { HostPort } from "./host-port.ts";
+import { inspect } from "./globals/inspect.ts";
+
+export type OptionValue = string | number | boolean | readonly string[] | null;
+export type Options = { readonly [name: string]: OptionValue };
+
+const noOptions: Options = freeze<Options>({});
+
+/** Where the options of an addon live: `configure` brings them. */
+export class OptionsState {
+  current: Options = noOptions;
+  /** Takes the part "options"; gives the arguments of `configure`. */
+  accept(text: string): { readonly options: Options; readonly updated: Set<string> } {
+    const view: OptionsView = jsonParse(text);
+    const options = {};
+    const names = ownKeys(view.options);
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index]!;
+      if (typeof name === "string") define(options, name, frozenValue(view.options[name] ?? null));
+    }
+    this.current = freeze<Options>(options);
+    const updated = new RealSet<string>();
+    for (let index = 0; index < view.updated.length; index++) setAdd(updated, view.updated[index]!);
+    return { options: this.current, updated };
+  }
+}
+
+function frozenValue(value: OptionValue): OptionValue {
+  if (!isArray(value)) return value;
+  const list = bareArray<string>();
+  const given: readonly string[] = value;
+  for (let index = 0; index < given.length; index++) list[index] = given[index]!;
+  return freeze(ordinaryArray(list));
+}
+
+export class Log {
+  readonly #port: HostPort;
+  constructor(port: HostPort) {
+    this.#port = port;
+    freeze(this);
+  }
+  /** Writes one line to the proxy's log. */
+  write(level: LogLevel, msg: unknown): void {
+    this.#port.log(level, typeof msg === "string" ? msg : inspect(msg));
+  }
+}
+
+const levelOf = (level: unknown): LogLevel => (level === "debug" || level === "warn" || level === "error" ? level : level === "warning" ? "warn" : "info");
+
+/** `ctx.log("text", "warn")` and `ctx.log.warn("text")` both work. */
+export interface LogFunction {
+  (msg: unknown, level?: LogLevel): void;
+  readonly debug: (msg: unknown) => void;
+  readonly info: (msg: unknown) => void;
+  readonly warn: (msg: unknown) => void;
+  readonly error: (msg: unknown) => void;
+}
+
+function logFunction(log: Log): LogFunction {
+  const write = (msg: unknown, level?: LogLevel): void => log.write(levelOf(level), msg);
+  return freeze(Object.assign(write, {
+    debug: (msg: unknown): void => log.write("debug", msg),
+    info: (msg: unknown): void => log.write("info", msg),
+    warn: (msg: unknown): void => log.write("warn", msg),
+    error: (msg: unknown): void => log.write("error", msg),
+  }));
+}
+
+/** The addon's surroundings. */
+export class Context {
+  readonly #options: OptionsState;
+  readonly #state: { name: string };
+  readonly log: LogFunction;
+  constructor(log: Log, options: OptionsState, state: { name: string }) {
+    this.log = logFunction(log);
+    this.#options = options;
+    this.#state = state;
+    freeze(this);
+  }
+  debug(msg: unknown): void { this.log.debug(msg); }
+  info(msg: unknown): void { this.log.info(msg); }
+  warn(msg: unknown): void { this.log.warn(msg); }
+  error(msg: unknown): void { this.log.error(msg); }
+  /** All options that the addon may see, as the last `configure` gave them; frozen. */
+  get options(): Options { return this.#options.current; }
+  get addon(): { readonly name: string } { return freeze({ name: this.#state.name }); }
+  /** Not granted to any addon yet: throws. */
+  get storage(): never { throw new RealTypeError("ctx.storage: not granted"); }
+  /** Not granted to any addon yet: throws. */
+  replay(_flow: unknown): never { throw new RealTypeError("ctx.replay: not granted"); }
+}
+expose(Context, "Context");

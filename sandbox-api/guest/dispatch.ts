@@ -1,0 +1,241 @@
+// The entries of the guest: prepare, load, dispatch, resume, attachment (schema/guest-contract.ts). Each entry is one timed call
+// from outside; whatever happens inside, it answers with a string. Runs handlers, keeps their drafts apart, turns what they
+// return or throw into results. WALL 1: no thrown value, promise or object of the addon leaves this file but as text.
+import type { GuestEntries } from "../schema/guest-contract.ts";
+import type { CallName, Envelope, LogEntryView } from "../schema/view.ts";
+import { manifestChars } from "./bounds.ts";
+import { Call, type Changes } from "./draft.ts";
+import { handlersOfModule, handlersOfObject, Handlers, type Handler } from "./handlers.ts";
+import { RealMap, RealUint8Array, apply, bareArray, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
+import { plainDataText } from "./json-text.ts";
+import { layerKind } from "./layers.ts";
+import { Objects, type EventSubjectState } from "./objects.ts";
+import { readMember } from "./iterate.ts";
+import { faultResult, refuse } from "./thrown.ts";
+import type { HostPort } from "./host-port.ts";
+import type { OptionsState } from "./ctx.ts";
+import type { Timers } from "./globals/timers.ts";
+import { attachedBytes, noAttachments, type Attachments } from "./body.ts";
+import { collectChunks } from "./stream.ts";
+
+type ModuleFunction = (exports: object, module: object, require: (name: string) => unknown) => unknown;
+
+/** What surrounds the entries; made in main.ts. */
+export interface Surroundings {
+  readonly port: HostPort;
+  readonly timers: Timers;
+  readonly options: OptionsState;
+  readonly state: { name: string };
+  /** The module "flowcell". */
+  readonly flowcell: object;
+  /** Puts `$module` on the global; it removes itself again. */
+  readonly offerModule: (keep: (body: ModuleFunction) => void) => void;
+}
+
+const unchanged = "0";
+const pending = "2";
+const failed = 3;
+
+export class Dispatch {
+  readonly #around: Surroundings;
+  readonly #objects = new Objects();
+  readonly #attachments = new RealMap<number, readonly ArrayBuffer[]>();
+  #handlers = new Handlers();
+  #module: ModuleFunction | null = null;
+  #manifest = "null";
+  #mutationBytes = 0;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  get entries(): GuestEntries {
+    return freeze<GuestEntries>({
+      prepare: (settingsJson) => this.#prepare(settingsJson),
+      load: () => this.#guarded("load-failed", () => this.#load()),
+      dispatch: (callId, releasedKeys, text, ...attachments) => this.#dispatch(callId, releasedKeys, text, attachments),
+      resume: (hostCallId, text) => this.#guarded("threw", () => this.#resume(hostCallId, text)),
+      attachment: (callId, index) => this.#attachment(callId, index),
+    });
+  }
+
+  /** WALL 1: the only way a thrown value leaves is as the text of a fault. */
+  #guarded(code: "threw" | "load-failed", run: () => string): string {
+    try {
+      return run();
+    } catch (thrown) {
+      return faultResult(thrown, code, failed);
+    }
+  }
+
+  #prepare(settingsJson: string): string {
+    const settings: { readonly name: string; readonly limits: { readonly mutationBytes: number; readonly logLineBytes: number } } = jsonParse(settingsJson);
+    this.#around.state.name = settings.name;
+    this.#around.port.logLineBytes = settings.limits.logLineBytes;
+    this.#mutationBytes = settings.limits.mutationBytes;
+    this.#around.offerModule((body) => { this.#module = body; });
+    return unchanged;
+  }
+
+  #load(): string {
+    const body = this.#module;
+    if (body === null) throw refuse("", "the addon's script did not give a module", "load-failed");
+    const exports = {};
+    const module = { exports };
+    apply(body, undefined, [exports, module, (name: unknown) => this.#require(name)]);
+    // The addon may have replaced `exports` by anything.
+    const exported: unknown = module.exports;
+    if (isObject(exported) && hasOwn(exported, "manifest")) this.#manifest = plainDataText(readMember(exported, "manifest"), "manifest", manifestChars);
+    this.#handlers = handlersOfModule(exported);
+    return `10;${this.#handlers.loadedText(this.#manifest)}`;
+  }
+
+  #require(name: unknown): object {
+    if (name === "flowcell") return this.#around.flowcell;
+    throw refuse("", `an addon can import "flowcell" and files of its own folder only, not ${typeof name === "string" ? `"${slice(name, 0, 200)}"` : "this"}`, "load-failed");
+  }
+
+  #dispatch(callId: number, releasedKeys: string, text: string, attachments: Attachments): string {
+    try {
+      if (releasedKeys !== "") this.#objects.release(releasedKeys);
+      const end = indexOf(text, "\0");
+      const { event, key, parts }: Envelope = jsonParse(end < 0 ? text : slice(text, 0, end));
+      const subject = this.#objects.find(event, key);
+      const handler = this.#handlers.get(event);
+      const call = new Call(callId, event, this.#mutationBytes);
+      const args = this.#takeParts(event, parts, text, end, subject, attachments);
+      if (event === "stream") return this.#stream(call, subject, args);
+      if (handler === undefined) return unchanged;
+      return this.#run(call, handler, subject, subject === null ? args : [subject.face]);
+    } catch (thrown) {
+      return faultResult(thrown, "threw", failed);
+    }
+  }
+
+  /** Hands the parts to the object; gives the arguments of events that are about none. */
+  #takeParts(event: CallName, parts: Envelope["parts"], text: string, firstEnd: number, subject: EventSubjectState | null, attachments: Attachments): readonly unknown[] {
+    let args: readonly unknown[] = noArguments;
+    let start = firstEnd + 1;
+    for (let index = 0; index < parts.length; index++) {
+      const end = indexOf(text, "\0", start);
+      const part = slice(text, start, end < 0 ? text.length : end);
+      start = end + 1;
+      const name = parts[index]!;
+      if (name === "options") {
+        const { options, updated } = this.#around.options.accept(part);
+        args = [options, updated];
+      } else if (name === "entry") {
+        const { msg, level }: LogEntryView = jsonParse(part);
+        args = [freeze<LogEntryView>({ msg, level })];
+      } else if (name === "chunk" && event === "stream") {
+        const { of, content }: { readonly of: "request" | "response"; readonly content: number | null } = jsonParse(part);
+        args = [of, attachedBytes(attachments, content) ?? new RealUint8Array(0)];
+      } else subject?.accept(name, part, attachments);
+    }
+    return args;
+  }
+
+  #run(call: Call, handler: Handler, subject: EventSubjectState | null, args: readonly unknown[]): string {
+    if (subject !== null) subject.owner.call = call;
+    let value: unknown;
+    try {
+      value = apply(handler.run, handler.self, args);
+      if (isThenable(value)) {
+        void this.#settle(call, subject, value, (result) => this.#finish(call, subject, result));
+        return pending;
+      }
+      return this.#finish(call, subject, value);
+    } catch (thrown) {
+      return this.#fail(call, subject, thrown);
+    }
+  }
+
+  /**
+   * Waits for a promise of the addon. WALL 1: `await` looks up nothing on promises of this realm that are plain, and what it runs of
+   * other thenables runs in timed entries; whatever comes out is answered with a string.
+   */
+  async #settle(call: Call, subject: EventSubjectState | null, value: unknown, finish: (result: unknown) => string): Promise<void> {
+    let result: string;
+    try {
+      result = finish(await value);
+    } catch (thrown) {
+      result = this.#fail(call, subject, thrown);
+    }
+    if (result !== pending) this.#around.port.settled(call.id, result);
+  }
+
+  /** The handler is done: its changes as a result, applied to the objects. Throws before anything is applied. */
+  #finish(call: Call, subject: EventSubjectState | null, value: unknown): string {
+    if (call.event === "start" && isObject(value)) return this.#replace(call, value);
+    const changes = call.event === "next_layer" && value !== undefined ? layerChanges(call, value) : call.collect();
+    call.commit();
+    if (subject !== null) subject.owner.call = null;
+    return this.#changed(call.id, changes);
+  }
+
+  #fail(call: Call, subject: EventSubjectState | null, thrown: unknown): string {
+    call.revert();
+    if (subject !== null && subject.owner.call === call) subject.owner.call = null;
+    return faultResult(thrown, "threw", failed);
+  }
+
+  #changed(callId: number, changes: Changes | null): string {
+    if (changes === null || changes.text === "") return unchanged;
+    const { length } = changes.attachments;
+    if (length > 0) mapSet(this.#attachments, callId, changes.attachments);
+    return `1${length};[${changes.text}]`;
+  }
+
+  /** `start` gave an object: from now on that is the addon (events.md §2). */
+  #replace(call: Call, addon: object): string {
+    const handlers = handlersOfObject(addon);
+    this.#handlers = handlers;
+    const loaded = `10;${handlers.loadedText(this.#manifest)}`;
+    const start = handlers.get("start");
+    if (start === undefined) return loaded;
+    const value: unknown = apply(start.run, start.self, noArguments);
+    if (!isThenable(value)) return loaded;
+    void this.#settle(call, null, value, () => loaded);
+    return pending;
+  }
+
+  /** One chunk for a stream function; no object may be changed meanwhile. */
+  #stream(call: Call, subject: EventSubjectState | null, args: readonly unknown[]): string {
+    const state = args[0] === "request" ? subject?.http?.request : subject?.http?.response;
+    const stream = state?.stream;
+    const finish = (value: unknown): string => this.#changed(call.id, collectChunks(value, this.#mutationBytes));
+    try {
+      const value: unknown = isFunction(stream) ? apply(stream, undefined, [args[1]]) : args[1];
+      if (!isThenable(value)) return finish(value);
+      void this.#settle(call, null, value, finish);
+      return pending;
+    } catch (thrown) {
+      return this.#fail(call, null, thrown);
+    }
+  }
+
+  #resume(hostCallId: number, _text: string): string {
+    this.#around.timers.fire(hostCallId);
+    return unchanged;
+  }
+
+  /** Each attachment once; the last one lets go of the call. */
+  #attachment(callId: number, index: number): ArrayBuffer {
+    const attachments = mapGet(this.#attachments, callId) ?? noAttachments;
+    if (index >= attachments.length - 1) mapDelete(this.#attachments, callId);
+    const buffer = attachments[index];
+    if (buffer === undefined) throw refuse("", "no such attachment");
+    return buffer;
+  }
+}
+
+const noArguments: readonly unknown[] = freeze(bareArray<unknown>());
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> => isObject(value) && isFunction(readMember(value, "then"));
+
+function layerChanges(call: Call, value: unknown): Changes {
+  const kind = layerKind(value);
+  if (kind === null) throw refuse("layer.replace", "next_layer must return one of layers.tcp(), tls(), http(), passthrough(), close(), or nothing");
+  return call.collectWith("layer.replace", `"${kind}"`);
+}
+

@@ -1,0 +1,145 @@
+// Records what one call of a handler changes. Every state that can be changed saves itself when the call first writes to it; at
+// the end of the call all of them write their changes as text, or all of them go back to what they saved (events.md §1.4). A
+// call has a draft of its own, so several may be pending at once. Knows nothing of what the changes mean.
+import { eventTable, type ChangePrefix } from "../schema/events.ts";
+import type { AttachmentIndex, ChangeAddress } from "../schema/changes.ts";
+import type { CallName } from "../schema/view.ts";
+import { RealArrayBuffer, RealUint8Array, bareArray, bufferByteLength, bufferOf, byteLengthOf, copyInto } from "./intrinsics.ts";
+import { refuse } from "./thrown.ts";
+
+/** A piece of state that one call at a time may change. */
+export interface Draftable {
+  /** The call that wrote to it and has not ended; set by `beginWrite`. */
+  writer: Call | null;
+  /** Keeps what is needed to go back. */
+  save(): void;
+  /** Writes the differences to what was saved. */
+  collect(changes: Changes): void;
+  /** The changes stand; `save` is forgotten. */
+  commit(): void;
+  revert(): void;
+}
+
+/** Who a state belongs to: while an event of it runs, that call; a detached owner (a copy, an own Response) may always be written. */
+export class Owner {
+  call: Call | null = null;
+  readonly isDetached: boolean;
+  constructor(isDetached: boolean) {
+    this.isDetached = isDetached;
+  }
+}
+
+/** The list of changes of one call, as text, with the bodies beside it. */
+export class Changes {
+  text = "";
+  readonly attachments = bareArray<ArrayBuffer>();
+  bytes = 0;
+  readonly #mostBytes: number;
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
+
+  /** `json` is the value, already ASCII JSON. Throws when the changes of the call become too large. */
+  add(address: ChangeAddress, json: string): void {
+    this.#count(json.length + address.length + 6);
+    this.text += `${this.text === "" ? "" : ","}["${address}",${json}]`;
+  }
+
+  attach(bytes: Uint8Array): AttachmentIndex {
+    const length = byteLengthOf(bytes);
+    this.#count(length);
+    const buffer = bufferOf(bytes);
+    const index = this.attachments.length;
+    this.attachments[index] = bufferByteLength(buffer) === length ? buffer : bufferOf(copyOf(bytes));
+    return index;
+  }
+
+  #count(bytes: number): void {
+    this.bytes += bytes;
+    checkSize(this.bytes, this.#mostBytes);
+  }
+}
+
+/** LIMIT mutationBytes. */
+export function checkSize(bytes: number, mostBytes: number): void {
+  if (bytes <= mostBytes) return;
+  throw refuse("", `changes of ${bytes} bytes; ${mostBytes} are the most`, "mutation-too-large", { name: "mutationBytes", value: mostBytes, used: bytes, unit: "bytes" });
+}
+
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new RealUint8Array(new RealArrayBuffer(byteLengthOf(bytes)));
+  copyInto(copy, bytes);
+  return copy;
+}
+
+/** One run of a handler, from its event to its answer. */
+export class Call {
+  readonly id: number;
+  readonly event: CallName;
+  readonly mutationBytes: number;
+  readonly #touched = bareArray<Draftable>();
+  readonly #mayChange: readonly ChangePrefix[];
+
+  constructor(id: number, event: CallName, mutationBytes: number) {
+    this.id = id;
+    this.event = event;
+    this.mutationBytes = mutationBytes;
+    this.#mayChange = event === "stream" ? noPrefixes : eventTable[event].mayChange;
+  }
+
+  may(prefix: ChangePrefix): boolean {
+    for (let index = 0; index < this.#mayChange.length; index++) if (this.#mayChange[index] === prefix) return true;
+    return false;
+  }
+
+  touch(state: Draftable): void {
+    state.writer = this;
+    state.save();
+    this.#touched[this.#touched.length] = state;
+  }
+
+  /** All changes of the call. On an error nothing is decided yet: the caller must `revert`. */
+  collect(): Changes | null {
+    if (this.#touched.length === 0) return null;
+    const changes = new Changes(this.mutationBytes);
+    for (let index = 0; index < this.#touched.length; index++) this.#touched[index]!.collect(changes);
+    return changes;
+  }
+
+  /** All changes of the call and one more that belongs to no state. */
+  collectWith(address: ChangeAddress, json: string): Changes {
+    const changes = this.collect() ?? new Changes(this.mutationBytes);
+    changes.add(address, json);
+    return changes;
+  }
+
+  commit(): void {
+    for (let index = 0; index < this.#touched.length; index++) {
+      this.#touched[index]!.commit();
+      this.#touched[index]!.writer = null;
+    }
+  }
+
+  revert(): void {
+    for (let index = this.#touched.length - 1; index >= 0; index--) {
+      this.#touched[index]!.revert();
+      this.#touched[index]!.writer = null;
+    }
+  }
+}
+
+const noPrefixes: readonly ChangePrefix[] = [];
+
+/**
+ * To be called before every write. Throws a refusal when `field` cannot be changed now: no event of its owner runs, or the
+ * event that runs may not change it.
+ */
+export function beginWrite(owner: Owner, state: Draftable, prefix: ChangePrefix, field: string): void {
+  const { call } = owner;
+  if (call === null) {
+    if (owner.isDetached) return;
+    throw refuse(field, `${field} can only be changed while an event of its flow or connection runs`);
+  }
+  if (!call.may(prefix)) throw refuse(field, `${field} cannot be changed in the event "${call.event}"`);
+  if (state.writer !== call) call.touch(state);
+}

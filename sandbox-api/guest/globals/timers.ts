@@ -1,0 +1,75 @@
+// setTimeout, setInterval and queueMicrotask. The clock is the host's: a timer is a host call that is answered when it is due, and
+// its callback runs in that timed entry. Code given as text is refused.
+import { RealMap, RealTypeError, apply, isFinite, isFunction, mapDelete, mapGet, mapSet, floor } from "../intrinsics.ts";
+import type { HostPort } from "../host-port.ts";
+import { flatten } from "../thrown.ts";
+
+/** The longest delay that browsers and Node know, 2^31 - 1 ms; longer ones fire at once there, at this time here. */
+const longestMs = 2_147_483_647;
+
+type Callback = (...args: readonly unknown[]) => unknown;
+
+interface Timer {
+  readonly id: number;
+  readonly callback: Callback;
+  readonly args: readonly unknown[];
+  readonly ms: number;
+  readonly isRepeated: boolean;
+  hostCall: number;
+}
+
+export class Timers {
+  readonly #port: HostPort;
+  readonly #byId = new RealMap<number, Timer>();
+  readonly #byHostCall = new RealMap<number, Timer>();
+  #lastId = 0;
+
+  constructor(port: HostPort) {
+    this.#port = port;
+  }
+
+  set(callback: unknown, ms: unknown, args: readonly unknown[], isRepeated: boolean): number {
+    if (!isFunction(callback)) throw new RealTypeError("a timer needs a function");
+    const delay = typeof ms === "number" || typeof ms === "string" ? +ms : 0;
+    const bounded = !(delay > 0) ? 0 : isFinite(delay) && delay < longestMs ? floor(delay) : longestMs;
+    const timer: Timer = { id: this.#lastId + 1, callback, args, ms: isRepeated && bounded < 1 ? 1 : bounded, isRepeated, hostCall: 0 };
+    this.#arm(timer);
+    this.#lastId = timer.id;
+    mapSet(this.#byId, timer.id, timer);
+    return timer.id;
+  }
+
+  clear(id: unknown): void {
+    const timer = typeof id === "number" ? mapGet(this.#byId, id) : undefined;
+    if (timer === undefined) return;
+    mapDelete(this.#byId, timer.id);
+    mapDelete(this.#byHostCall, timer.hostCall);
+    this.#port.call(`{"call":"timer.clear","id":${timer.hostCall}}`);
+  }
+
+  /** Runs the timer that this host call armed, if it still stands. What its callback throws goes to the caller. */
+  fire(hostCall: number): void {
+    const timer = mapGet(this.#byHostCall, hostCall);
+    if (timer === undefined) return;
+    mapDelete(this.#byHostCall, hostCall);
+    if (timer.isRepeated) this.#arm(timer);
+    else mapDelete(this.#byId, timer.id);
+    apply(timer.callback, undefined, timer.args);
+  }
+
+  #arm(timer: Timer): void {
+    timer.hostCall = this.#port.call(`{"call":"timer.set","ms":${timer.ms}}`);
+    mapSet(this.#byHostCall, timer.hostCall, timer);
+  }
+}
+
+/** `await` of a primitive runs nobody's code, whatever Promise.prototype has become. */
+export async function runMicrotask(port: HostPort, callback: unknown): Promise<void> {
+  await undefined;
+  try {
+    apply(callback as Callback, undefined, []);
+  } catch (thrown) {
+    const { message, stack } = flatten(thrown);
+    port.log("error", `uncaught in a microtask: ${stack === "" ? message : stack}`);
+  }
+}

@@ -1,0 +1,36 @@
+// Where the guest begins: the script that runs first in every isolate. It takes the runtime's port off the global, locks the realm
+// down, adds the globals of addons, and leaves `$guest` for the runtime (schema/guest-contract.ts). It exports nothing.
+import { freeze, define } from "./intrinsics.ts";
+import { addGlobal, lockDown, takeGlobal } from "./lockdown.ts";
+import { Context, Log, OptionsState } from "./ctx.ts";
+import { Dispatch } from "./dispatch.ts";
+import { addGlobals } from "./globals/index.ts";
+import { Timers } from "./globals/timers.ts";
+import { Headers } from "./headers.ts";
+import { HostPort } from "./host-port.ts";
+import { layers } from "./layers.ts";
+import { Response } from "./response.ts";
+import type { RuntimePorts } from "../schema/guest-contract.ts";
+
+// The global is the one object whose shape nobody can tell us.
+const global = globalThis as { [name: string]: unknown };
+const port = new HostPort(takeGlobal(global, "$post") as RuntimePorts["$post"]);
+
+lockDown(global);
+
+const timers = new Timers(port);
+addGlobals(port, timers, (name, value) => addGlobal(global, name, value));
+
+const options = new OptionsState();
+const state = { name: "" };
+const ctx = new Context(new Log(port), options, state);
+const flowcell = freeze({ Response, Headers, layers, ctx });
+
+const dispatch = new Dispatch({
+  port, timers, options, state, flowcell,
+  offerModule: (keep) => addGlobal(global, "$module", (body: Parameters<typeof keep>[0]) => {
+    takeGlobal(global, "$module");
+    keep(body);
+  }),
+});
+define(global, "$guest", dispatch.entries, false);

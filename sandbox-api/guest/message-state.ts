@@ -1,0 +1,200 @@
+// The state behind a Request or a Response: parts as texts until somebody touches them, then values; what a call changed; and
+// the changes as text. The faces that addons hold (message.ts) read and write only through this. Knows parts and drafts, no rules
+// of single attributes.
+import type { TrailersView } from "../schema/view.ts";
+import { noAttachments, noBody, parseBody, type Attachments, type Body } from "./body.ts";
+import { beginWrite, type Call, type Changes, type Draftable, type Owner } from "./draft.ts";
+import { fieldsOfPairs, findField, referencesText, type Fields } from "./fields.ts";
+import { FieldSource } from "./headers.ts";
+import { bareArray, jsonParse, toLowerCase } from "./intrinsics.ts";
+import { refuse } from "./thrown.ts";
+
+/** `true`: passes through; a function gets each chunk (events.md §4). */
+export type StreamFunction = (chunk: Uint8Array) => StreamResult | Promise<StreamResult>;
+export type StreamResult = Uint8Array | string | Iterable<Uint8Array | string> | null | undefined | void;
+
+/** Attributes of the head; one instance belongs to one state and is copied before a call's first write. */
+export interface Head<H> {
+  fields: Fields;
+  readonly httpVersion: string;
+  readonly timestampStart: number;
+  readonly timestampEnd: number | null;
+  copy(): H;
+}
+
+interface Saved<H> {
+  readonly head: H;
+  readonly trailers: Fields | null;
+  readonly body: Body;
+  readonly stream: boolean | StreamFunction;
+}
+
+export abstract class MessageState<H extends Head<H>> implements Draftable {
+  writer: Call | null = null;
+  readonly owner: Owner;
+  readonly kind: "request" | "response";
+  stream: boolean | StreamFunction = false;
+  #headText = "";
+  #head: H | null = null;
+  #trailersText = "null";
+  #trailers: Fields | null | undefined = null;
+  #bodyText = "";
+  #attachments: Attachments = noAttachments;
+  #body: Body | null = noBody;
+  #saved: Saved<H> | null = null;
+
+  constructor(owner: Owner, kind: "request" | "response") {
+    this.owner = owner;
+    this.kind = kind;
+  }
+
+  protected abstract parseHead(text: string): H;
+  /** Attributes other than fields, trailers, body and stream. */
+  protected abstract collectHead(changes: Changes, now: H, before: H): void;
+
+  acceptHead(text: string): void {
+    this.#headText = text;
+    this.#head = null;
+  }
+  acceptTrailers(text: string): void {
+    this.#trailersText = text;
+    this.#trailers = undefined;
+  }
+  acceptBody(text: string, attachments: Attachments): void {
+    this.#bodyText = text;
+    this.#attachments = attachments;
+    this.#body = null;
+  }
+
+  get head(): H {
+    return (this.#head ??= this.parseHead(this.#headText));
+  }
+  get trailers(): Fields | null {
+    if (this.#trailers !== undefined) return this.#trailers;
+    const pairs: TrailersView = jsonParse(this.#trailersText);
+    return (this.#trailers = pairs === null ? null : fieldsOfPairs(pairs));
+  }
+  get body(): Body {
+    if (this.#body !== null) return this.#body;
+    this.#body = parseBody(this.#bodyText, this.#attachments);
+    this.#attachments = noAttachments;
+    return this.#body;
+  }
+
+  /** Values from elsewhere, outside any draft: a copy, or the work of addons before this one. */
+  assume(head: H, trailers: Fields | null, body: Body): void {
+    this.#head = head;
+    this.#trailers = trailers;
+    this.#body = body;
+  }
+
+  get hasEncoding(): boolean {
+    const { fields } = this.head;
+    const at = findField(fields, "content-encoding");
+    return at >= 0 && fields[at]!.value !== "" && toLowerCase(fields[at]!.value) !== "identity";
+  }
+
+  /** The head to write to. Throws a refusal when `field` cannot be changed now. */
+  write(field: string): H {
+    this.#begin(field);
+    const head = this.head;
+    if (head !== this.#saved?.head) return head;
+    return (this.#head = head.copy());
+  }
+  writeTrailers(fields: Fields | null): void {
+    this.#begin(`${this.kind}.trailers`);
+    this.#trailers = fields;
+  }
+  writeBody(field: string, make: (mostBytes: number) => Body): void {
+    this.#begin(field);
+    this.#body = make(this.owner.call?.mutationBytes ?? Infinity);
+  }
+  writeStream(stream: boolean | StreamFunction): void {
+    this.#begin(`${this.kind}.stream`);
+    this.stream = stream;
+  }
+
+  #begin(field: string): void {
+    const event = this.owner.call?.event;
+    if (event === this.kind && this.body.isStreamed) throw refuse(field, `${field} cannot be changed any more: the body was streamed, so the ${this.kind} has left already`);
+    beginWrite(this.owner, this, this.kind, field);
+  }
+
+  save(): void {
+    // The head is parsed now, so that there is something to compare with.
+    this.#saved = { head: this.head, trailers: this.trailers, body: this.body, stream: this.stream };
+  }
+
+  collect(changes: Changes): void {
+    const saved = this.#saved;
+    if (saved === null) return;
+    const now = this.head;
+    if (now !== saved.head) {
+      this.collectHead(changes, now, saved.head);
+      const references = referencesText(now.fields, saved.head.fields);
+      if (references !== null) changes.add(`${this.kind}.headers`, references);
+    }
+    this.#collectRest(changes, saved);
+  }
+
+  #collectRest(changes: Changes, saved: Saved<H>): void {
+    if (this.trailers !== saved.trailers) {
+      const references = referencesText(this.trailers ?? noFields, saved.trailers ?? noFields);
+      if (references !== null) changes.add(`${this.kind}.trailers`, references);
+    }
+    if (this.body !== saved.body && this.body.assigned !== null) {
+      const isContent = this.body.assigned === "content" && this.hasEncoding;
+      const bytes = isContent ? this.body.content : this.body.assigned === "raw" ? this.body.raw : this.body.content;
+      if (bytes !== null) changes.add(isContent ? `${this.kind}.content` : `${this.kind}.body`, `${changes.attach(bytes)}`);
+    }
+    if (this.stream !== saved.stream) {
+      changes.add(`${this.kind}.stream`, typeof this.stream === "boolean" ? `${this.stream}` : `"function"`);
+    }
+  }
+
+  commit(): void {
+    this.#saved = null;
+    if (this.#body !== null && this.#body.assigned !== null) this.#body = this.#body.settled();
+  }
+
+  revert(): void {
+    const saved = this.#saved;
+    if (saved === null) return;
+    this.#head = saved.head;
+    this.#trailers = saved.trailers;
+    this.#body = saved.body;
+    this.stream = saved.stream;
+    this.#saved = null;
+  }
+}
+
+const noFields: Fields = bareArray();
+
+/** The fields of a message's head as the source of a Headers. */
+export class HeadSource<H extends Head<H>> extends FieldSource {
+  readonly #state: MessageState<H>;
+  constructor(state: MessageState<H>) {
+    super(`${state.kind}.headers`);
+    this.#state = state;
+  }
+  read(): Fields {
+    return this.#state.head.fields;
+  }
+  write(fields: Fields): void {
+    if (fields !== this.#state.head.fields) this.#state.write(this.what).fields = fields;
+  }
+}
+
+export class TrailerSource<H extends Head<H>> extends FieldSource {
+  readonly #state: MessageState<H>;
+  constructor(state: MessageState<H>) {
+    super(`${state.kind}.trailers`);
+    this.#state = state;
+  }
+  read(): Fields {
+    return this.#state.trailers ?? noFields;
+  }
+  write(fields: Fields): void {
+    this.#state.writeTrailers(fields);
+  }
+}

@@ -1,0 +1,116 @@
+// Applies the changes of addons that ran before this one in the same chain to this addon's copy (part "patch", schema/view.ts).
+// They come from the host's side of the wall and are neither reported nor rolled back. Unknown addresses are left alone.
+import type { Address, FieldReference, MadeResponse, Via } from "../schema/changes.ts";
+import type { PatchView } from "../schema/view.ts";
+import { attachedBytes, assignedBody, noBody, type Attachments, type Body } from "./body.ts";
+import type { ServerState } from "./connection.ts";
+import { Field, type Fields } from "./fields.ts";
+import type { FlowState } from "./flow-state.ts";
+import type { HttpFlowState } from "./http-flow.ts";
+import { bareArray, dateNow, freeze, indexOf, slice, RealUint8Array } from "./intrinsics.ts";
+import type { Head, MessageState } from "./message-state.ts";
+import { ResponseHead, ResponseState } from "./response.ts";
+
+/** The list that `references` make of the one that stands. */
+function referredFields(references: readonly FieldReference[], seen: Fields): Fields {
+  const list = bareArray<Field>();
+  for (let index = 0; index < references.length; index++) {
+    const reference = references[index]!;
+    const field = typeof reference === "number" ? seen[reference] : new Field(reference[0], reference[1]);
+    if (field !== undefined) list[list.length] = field;
+  }
+  return list;
+}
+
+function applyMessage<H extends Head<H>>(state: MessageState<H>, what: string, value: never, attachments: Attachments, setAttribute: (head: H) => void): void {
+  switch (what) {
+    case "body": case "content": {
+      const bytes = attachedBytes(attachments, value) ?? new RealUint8Array(0);
+      const body: Body = assignedBody(bytes, what === "body" ? "raw" : "content", state.hasEncoding);
+      return state.assume(state.head, state.trailers, body.settled());
+    }
+    case "trailers": return state.assume(state.head, referredFields(value, state.trailers ?? bareArray<Field>()), state.body);
+    case "stream": return;
+    default: {
+      const head = state.head.copy();
+      if (what === "headers") head.fields = referredFields(value, head.fields);
+      else setAttribute(head);
+      return state.assume(head, state.trailers, state.body);
+    }
+  }
+}
+
+function madeResponse(flow: HttpFlowState, made: MadeResponse, attachments: Attachments): ResponseState {
+  const state = new ResponseState(flow.owner, "response");
+  const now = dateNow() / 1_000;
+  const fields = bareArray<Field>();
+  for (let index = 0; index < made.fields.length; index++) fields[index] = new Field(made.fields[index]![0], made.fields[index]![1]);
+  const head = new ResponseHead({ statusCode: made.statusCode, reason: made.reason, httpVersion: "HTTP/1.1", timestampStart: now, timestampEnd: now }, fields);
+  state.assume(head, null, noBody);
+  const bytes = attachedBytes(attachments, made.body) ?? new RealUint8Array(0);
+  state.assume(head, null, assignedBody(bytes, made.encode ? "content" : "raw", state.hasEncoding).settled());
+  return state;
+}
+
+function applyFlow(state: FlowState, what: string, value: never): void {
+  switch (what) {
+    case "kill": case "intercept": case "resume": case "marked": case "comment": return state.assume(what, value);
+    default: return;
+  }
+}
+
+export function applyServer(state: ServerState, what: string, value: Address & Via): void {
+  const { address, via, isKilled } = state.choice;
+  if (what === "address") state.assume(freeze({ address: freeze<Address>({ host: value.host, port: value.port }), via, isKilled }));
+  else if (what === "via") state.assume(freeze({ address, via: value === null ? null : freeze<Via>({ scheme: value.scheme, host: value.host, port: value.port }), isKilled }));
+  else if (what === "kill") state.assume(freeze({ address, via, isKilled: true }));
+}
+
+/** What a patch may apply to; parts that an object does not have are `null`. */
+export interface Patchable {
+  readonly http: HttpFlowState | null;
+  readonly flow: FlowState | null;
+  readonly server: ServerState | null;
+  readonly assumeContent: ((content: Uint8Array) => void) | null;
+  readonly assumeKilled: (() => void) | null;
+}
+
+export function applyPatch(target: Patchable, patch: PatchView, attachments: Attachments): void {
+  for (let index = 0; index < patch.length; index++) {
+    const address = patch[index]![0] as string;
+    // WALL 5 is the host's: it has checked these values before it handed them on.
+    const value = patch[index]![1] as never;
+    const dot = indexOf(address, ".");
+    applyOne(target, slice(address, 0, dot), slice(address, dot + 1), value, attachments);
+  }
+}
+
+function applyOne({ http, flow, server, assumeContent, assumeKilled }: Patchable, part: string, what: string, value: never, attachments: Attachments): void {
+  switch (part) {
+    case "request":
+      if (http !== null) applyMessage(http.request, what, value, attachments, (head) => {
+        if (what === "method" || what === "scheme" || what === "host" || what === "port" || what === "path") head[what] = value;
+      });
+      return;
+    case "response":
+      if (http === null) return;
+      if (what === "make") return http.assumeResponse(madeResponse(http, value, attachments));
+      if (http.response !== null) applyMessage(http.response, what, value, attachments, (head) => {
+        if (what === "statusCode" || what === "reason") head[what] = value;
+      });
+      return;
+    case "flow":
+      if (flow !== null) applyFlow(flow, what, value);
+      return;
+    case "server":
+      if (server !== null) applyServer(server, what, value);
+      return;
+    case "message":
+      if (assumeContent !== null) assumeContent(attachedBytes(attachments, value) ?? new RealUint8Array(0));
+      return;
+    case "client":
+      if (assumeKilled !== null) assumeKilled();
+      return;
+    default: return;
+  }
+}

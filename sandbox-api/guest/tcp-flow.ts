@@ -1,0 +1,183 @@
+// `TCPFlow` and its messages, and their state. Messages stay readable up to a bounded history; only the newest can be changed, and
+// only while its event runs.
+import type { ClientView, MessageView, PartName } from "../schema/view.ts";
+import { attachedBytes, bytesFrom, type Attachments } from "./body.ts";
+import { encodeUtf8, decodeUtf8 } from "./byte-string.ts";
+import { tcpHistoryBytes, tcpHistoryMessages } from "./bounds.ts";
+import { ClientConnection, ServerConnection, ServerState, ViewState } from "./connection.ts";
+import { beginWrite, checkSize, type Call, type Changes, type Draftable, type Owner } from "./draft.ts";
+import { FlowState, type FlowError } from "./flow-state.ts";
+import { RealUint8Array, bareArray, byteLengthOf, expose, freeze, jsonParse, ordinaryArray } from "./intrinsics.ts";
+import { refuse } from "./thrown.ts";
+
+export class TcpMessageState implements Draftable {
+  writer: Call | null = null;
+  readonly owner: Owner;
+  readonly view: MessageView;
+  content: Uint8Array;
+  isNewest = true;
+  #saved: Uint8Array | null = null;
+  constructor(owner: Owner, view: MessageView, content: Uint8Array) {
+    this.owner = owner;
+    this.view = view;
+    this.content = content;
+  }
+  write(field: string, make: (mostBytes: number) => Uint8Array): void {
+    if (!this.isNewest) throw refuse(field, "only the newest message can be changed");
+    const content = make(this.owner.call?.mutationBytes ?? Infinity);
+    beginWrite(this.owner, this, "message", "message.content");
+    this.content = content;
+  }
+  save(): void {
+    this.#saved = this.content;
+  }
+  collect(changes: Changes): void {
+    if (this.content !== this.#saved) changes.add("message.content", `${changes.attach(this.content)}`);
+  }
+  commit(): void {
+    this.#saved = null;
+  }
+  revert(): void {
+    if (this.#saved !== null) this.content = this.#saved;
+    this.#saved = null;
+  }
+}
+
+/** One read from a TCP connection. */
+export class TCPMessage {
+  readonly #state: TcpMessageState;
+  constructor(state: TcpMessageState) {
+    this.#state = state;
+  }
+  get fromClient(): boolean { return this.#state.view.fromClient; }
+  get timestamp(): number { return this.#state.view.timestamp; }
+  /** Empty sends nothing. The array is this addon's own: assign to change. A string is written as UTF-8. */
+  get content(): Uint8Array { return this.#state.content; }
+  set content(content: Uint8Array | string | null) {
+    this.#state.write("message.content", (mostBytes) => bytesFrom("message.content", content, mostBytes, true));
+  }
+  /** The content as UTF-8; other bytes survive a round trip. */
+  get text(): string { return decodeUtf8(this.#state.content) ?? ""; }
+  set text(text: string) {
+    if (typeof text !== "string") throw refuse("message.content", "message.text must be a string");
+    this.#state.write("message.content", (mostBytes) => {
+      checkSize(text.length, mostBytes);
+      return encodeUtf8(text);
+    });
+  }
+}
+expose(TCPMessage, "TCPMessage");
+
+export class TcpFlowState {
+  readonly owner: Owner;
+  readonly flow: FlowState;
+  readonly server: ServerState;
+  readonly client = new ViewState<ClientView>();
+  #states = bareArray<TcpMessageState>();
+  #messages: readonly TCPMessage[] = freeze([]);
+  #face: TCPFlow | null = null;
+
+  constructor(owner: Owner) {
+    this.owner = owner;
+    this.flow = new FlowState(owner);
+    this.server = new ServerState(owner);
+  }
+
+  accept(part: PartName, text: string, attachments: Attachments): void {
+    switch (part) {
+      case "flow": return this.flow.accept(text);
+      case "client": return this.client.accept(text);
+      case "server": return this.server.accept(text);
+      case "message": return this.#acceptMessage(jsonParse(text), attachments);
+      default: return;
+    }
+  }
+
+  /** Bounded: the oldest messages go. */
+  #acceptMessage(view: MessageView, attachments: Attachments): void {
+    const state = new TcpMessageState(this.owner, view, attachedBytes(attachments, view.content) ?? new RealUint8Array(0));
+    let bytes = byteLengthOf(state.content);
+    let first = this.#states.length;
+    while (first > 0 && this.#states.length - first + 1 < tcpHistoryMessages) {
+      bytes += byteLengthOf(this.#states[first - 1]!.content);
+      if (bytes > tcpHistoryBytes) break;
+      first--;
+    }
+    const states = bareArray<TcpMessageState>();
+    const messages = bareArray<TCPMessage>();
+    const gone = this.#messages.length - (this.#states.length - first);
+    for (let index = first; index < this.#states.length; index++) {
+      const older = this.#states[index]!;
+      older.isNewest = false;
+      messages[states.length] = this.#messages[gone + index - first]!;
+      states[states.length] = older;
+    }
+    messages[states.length] = new TCPMessage(state);
+    states[states.length] = state;
+    this.#states = states;
+    this.#messages = freeze(ordinaryArray(messages));
+  }
+
+  /** The newest message as an addon before this one left it. */
+  assumeContent(content: Uint8Array): void {
+    const newest = this.#states[this.#states.length - 1];
+    if (newest !== undefined) newest.content = content;
+  }
+
+  get messages(): readonly TCPMessage[] {
+    return this.#messages;
+  }
+  get face(): TCPFlow {
+    return (this.#face ??= new TCPFlow(this));
+  }
+}
+
+/** One raw TCP connection. The same object in all its events. */
+export class TCPFlow {
+  readonly #state: TcpFlowState;
+  #client: ClientConnection | null = null;
+  #server: ServerConnection | null = null;
+  #metadata: { [key: string]: unknown } | null = null;
+
+  /** Made by the proxy only. */
+  constructor(state: TcpFlowState) {
+    this.#state = state;
+  }
+  get id(): string { return this.#state.flow.view.id; }
+  get type(): "tcp" { return "tcp"; }
+  /** Newest last; older ones up to a bounded history. */
+  get messages(): readonly TCPMessage[] { return this.#state.messages; }
+  get clientConn(): ClientConnection {
+    return (this.#client ??= new ClientConnection(this.#state.client));
+  }
+  get serverConn(): ServerConnection {
+    return (this.#server ??= new ServerConnection(this.#state.server));
+  }
+  /** The addon's own notes about the flow; never leaves the isolate. */
+  get metadata(): { [key: string]: unknown } {
+    return (this.#metadata ??= {});
+  }
+  get error(): FlowError | null { return this.#state.flow.values.error; }
+  get live(): boolean { return this.#state.flow.values.live; }
+  get intercepted(): boolean { return this.#state.flow.values.intercepted; }
+  get marked(): string { return this.#state.flow.values.marked; }
+  set marked(text: string) {
+    this.#state.flow.mark(text);
+  }
+  get comment(): string { return this.#state.flow.values.comment; }
+  set comment(text: string) {
+    this.#state.flow.note(text);
+  }
+  get timestampCreated(): number { return this.#state.flow.view.timestampCreated; }
+  /** Closes both sides. */
+  kill(): void {
+    this.#state.flow.kill();
+  }
+  intercept(): void {
+    this.#state.flow.intercept();
+  }
+  resume(): void {
+    this.#state.flow.resume();
+  }
+}
+expose(TCPFlow, "TCPFlow");

@@ -1,0 +1,98 @@
+// A guest in a node:vm realm for tests: the bundle as it ships, an addon from source, events dispatched as the runtime does, results
+// as values. Fast, but no wall: hostile code belongs in a real isolate. Not for use outside tests.
+import { readFileSync } from "node:fs";
+import { createContext, Script, type Context } from "node:vm";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { guestBuildOptions, guestEntry } from "../../sandbox-api/schema/guest-build.ts";
+import { readGuestResult, type GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
+import type { CallName, PartName } from "../../sandbox-api/schema/view.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The guest bundle as it ships. */
+export async function bundleGuest(): Promise<string> {
+  const { outputFiles } = await build({ ...guestBuildOptions, entryPoints: [guestEntry], absWorkingDir: root, write: false });
+  const text = outputFiles[0]?.text;
+  if (text === undefined) throw new Error("the bundler gave no file");
+  return text;
+}
+
+/** An addon's source (ES module syntax or CommonJS) as the script that the runtime runs. */
+export async function bundleAddon(source: string): Promise<string> {
+  const { outputFiles } = await build({ stdin: { contents: source, loader: "ts", sourcefile: "addon.ts" }, bundle: true, format: "cjs", external: ["flowcell"], target: "node24", charset: "ascii", write: false });
+  return `$module(function (exports, module, require) {${outputFiles[0]?.text ?? ""}\n})`;
+}
+
+export interface Posted { readonly kind: string; readonly id: number; readonly text: string }
+export type Part = readonly [name: PartName, text: string];
+/** What an entry answered: the status digit, the parsed text, its attachments. */
+export interface Answer { readonly status: number; readonly value: unknown; readonly attachments: readonly Uint8Array[]; readonly raw: string }
+
+export interface GuestRealm {
+  readonly context: Context;
+  readonly posted: Posted[];
+  readonly loaded: Answer;
+  /** Runs one event. `key` 0: no identity. Attachments are what the parts' indexes name. */
+  dispatch(event: CallName, key: number, parts: readonly Part[], attachments?: readonly Uint8Array[], released?: string): Answer;
+  /** The answer of a call that was pending, once its promise has settled. */
+  settled(answer?: number): Promise<Answer>;
+  resume(hostCall: number): Answer;
+  /** Evaluates in the realm, as the addon's own code could. */
+  evaluate(source: string): unknown;
+  readonly lastCall: () => number;
+}
+
+export const defaultSettings = { name: "test", file: "addon.js", limits: { cpuMs: 50, startupMs: 1000, memoryMiB: 32, hostCalls: 1000, mutationBytes: 1_048_576, logLineBytes: 200 } } as const;
+
+/** Boots a guest with this addon. A load that failed is seen in `loaded`. */
+export async function guestRealm(addonSource: string, guest: string, settings: object = defaultSettings): Promise<GuestRealm> {
+  const posted: Posted[] = [];
+  const context = createContext({ $post: (kind: string, id: number, text: string) => void posted.push({ kind, id, text }) });
+  new Script(guest, { filename: "guest.js" }).runInContext(context);
+  const entries: GuestEntries = context["$guest"];
+  delete context["$guest"];
+  entries.prepare(JSON.stringify(settings));
+  new Script(await bundleAddon(addonSource), { filename: "addon.js" }).runInContext(context);
+  let callId = 0;
+  const answer = (raw: string, id: number): Answer => {
+    const result = readGuestResult(raw);
+    if (result === null) throw new Error(`not a result: ${raw}`);
+    const attachments = Array.from({ length: result.attachments }, (_, index) => new Uint8Array(entries.attachment(id, index)));
+    return { status: result.status, value: result.text === "" ? null : JSON.parse(result.text), attachments, raw };
+  };
+  return {
+    context, posted, loaded: answer(entries.load(), 0),
+    dispatch(event, key, parts, attachments = [], released = "") {
+      const text = [JSON.stringify({ event, key, parts: parts.map(([name]) => name) }), ...parts.map(([, part]) => part)].join("\0");
+      callId++;
+      return answer(entries.dispatch(callId, released, text, ...attachments.map((bytes) => new Uint8Array(bytes).buffer)), callId);
+    },
+    async settled(id = callId) {
+      for (let turn = 0; turn < 100; turn++) {
+        const found = posted.find((message) => message.kind === "settled" && message.id === id);
+        if (found !== undefined) return answer(found.text, id);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      throw new Error("the call did not settle");
+    },
+    resume: (hostCall) => answer(entries.resume(hostCall, JSON.stringify({ call: hostCall, error: null, value: null })), 0),
+    evaluate: (source) => new Script(source).runInContext(context),
+    lastCall: () => callId,
+  };
+}
+
+/** Parts of an ordinary exchange; each is overridden by name. */
+export const sampleParts = {
+  flow: (change: object = {}): Part => ["flow", JSON.stringify({ id: "f1", type: "http", live: true, error: null, intercepted: false, marked: "", comment: "", isReplay: null, timestampCreated: 1, websocket: false, ...change })],
+  client: (change: object = {}): Part => ["client", JSON.stringify({ id: "c1", address: { host: "127.0.0.1", port: 5000 }, sockname: { host: "127.0.0.1", port: 8080 }, mode: "regular", tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampStart: 1, timestampTlsSetup: null, timestampEnd: null, ...change })],
+  server: (change: object = {}): Part => ["server", JSON.stringify({ id: "s1", address: { host: "example.com", port: 80 }, via: null, peername: null, sockname: null, tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampStart: null, timestampTcpSetup: null, timestampTlsSetup: null, timestampEnd: null, error: null, ...change })],
+  request: (change: object = {}, fields: readonly (readonly [string, string])[] = [["Host", "example.com"], ["Accept", "*/*"]]): Part =>
+    ["request", `${JSON.stringify({ method: "GET", scheme: "http", host: "example.com", port: 80, path: "/", authority: "", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2, ...change })}\n${fields.map(([name, value]) => `${name}: ${value}\n`).join("")}`],
+  response: (change: object = {}, fields: readonly (readonly [string, string])[] = [["Content-Type", "text/plain"], ["Content-Length", "5"]]): Part =>
+    ["response", `${JSON.stringify({ statusCode: 200, reason: "OK", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2, ...change })}\n${fields.map(([name, value]) => `${name}: ${value}\n`).join("")}`],
+  body: (of: "request" | "response", change: object = {}): Part => [`${of}.body`, JSON.stringify({ raw: null, content: null, contentError: null, truncated: false, streamed: false, ...change })],
+} as const;
+
+/** Reads a file of the repository. */
+export const repositoryFile = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
