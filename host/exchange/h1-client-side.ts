@@ -17,7 +17,7 @@ export class H1ClientSide implements ClientSide {
 
   constructor(duplex: PlainDuplex) {
     this.#duplex = duplex;
-    this.#wire = new H1Wire(duplex, this.#decoder);
+    this.#wire = new H1Wire(duplex, this.#decoder, "client");
   }
 
   next(): HttpEvent | null {

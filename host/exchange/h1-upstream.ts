@@ -16,7 +16,7 @@ export class H1Upstream implements ServerSide {
 
   constructor(link: ServerLink) {
     this.link = link;
-    this.#wire = new H1Wire(link.duplex, this.#decoder);
+    this.#wire = new H1Wire(link.duplex, this.#decoder, "server");
   }
 
   sendHead({ method, target, headers, framing, mayUpgrade }: OutgoingRequest): void {

@@ -3,7 +3,7 @@
 import type { BodyFraming } from "../http/body-framing.ts";
 import { encodeChunk, encodeLastChunk } from "../http/h1-encoder.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
-import type { HttpEvent } from "../http/http-event.ts";
+import { faultOf, type HttpEvent, type Side } from "../http/http-event.ts";
 import { invariant } from "../invariant.ts";
 import type { PlainDuplex } from "../net/plain-duplex.ts";
 
@@ -17,14 +17,17 @@ interface Decoder {
 export class H1Wire {
   readonly duplex: PlainDuplex;
   readonly #decoder: Decoder;
+  readonly #side: Side;
   #framing: BodyFraming = { kind: "none" };
   /** Bytes still owed of a body with a length. */
   #owedBytes = 0;
   #hasEof = false;
 
-  constructor(duplex: PlainDuplex, decoder: Decoder) {
+  /** `side`: who sends what is received here. */
+  constructor(duplex: PlainDuplex, decoder: Decoder, side: Side) {
     this.duplex = duplex;
     this.#decoder = decoder;
+    this.#side = side;
   }
 
   next(): HttpEvent | null {
@@ -33,11 +36,16 @@ export class H1Wire {
       if (event !== null) return event;
       const chunk = this.#hasEof ? null : this.duplex.take();
       if (chunk !== null) this.#decoder.push(chunk);
-      else if (this.duplex.isEnded && !this.#hasEof) {
-        this.#hasEof = true;
-        this.#decoder.eof();
-      } else return null;
+      else return this.duplex.isEnded && !this.#hasEof ? this.#afterEof() : null;
     }
+  }
+
+  /** A connection that broke is not one that ended: a body until its end is then cut, not complete. */
+  #afterEof(): HttpEvent | null {
+    this.#hasEof = true;
+    this.#decoder.eof();
+    const event = this.#decoder.next();
+    return event?.kind === "end" && !this.duplex.hasEnd ? { kind: "fault", fault: faultOf("truncated-body", this.#side) } : event;
   }
 
   /** The peer ended and the decoder was told. */
