@@ -5,7 +5,7 @@ import type { Writable } from "node:stream";
 import { checkAddon, type AddonCheck } from "./addons/check.ts";
 import { bundleGuest } from "./addons/bundle.ts";
 import type { CellPool } from "./cells/cell.ts";
-import { createCellPool } from "./cells/pool.ts";
+import { makeCellPool } from "./cells/pool.ts";
 import type { Config } from "./config.ts";
 import { makeLog } from "./log.ts";
 import { printable } from "./log-format.ts";
@@ -14,7 +14,7 @@ interface CheckReport { readonly addon: string; readonly check: AddonCheck }
 
 /** Runs the command; gives the exit code. */
 export async function runCheck(paths: readonly string[], config: Config, output: Writable): Promise<number> {
-  const pool = createCellPool({
+  const pool = makeCellPool({
     guestBundle: await bundleGuest(), standby: 1, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
     jail: config.jail, jitless: config.jitless,
   });

@@ -8,7 +8,7 @@ import { OperatorError } from "./operator-error.ts";
 import { createAddonHost, type AddonHost, type AddonState } from "./addons/addon-host.ts";
 import { bundleGuest } from "./addons/bundle.ts";
 import type { CellPool } from "./cells/cell.ts";
-import { createCellPool } from "./cells/pool.ts";
+import { makeCellPool } from "./cells/pool.ts";
 import { createProxy, type Proxy } from "./layers/proxy.ts";
 import { openAuthority, type Authority } from "./tls/authority.ts";
 import { createLeafCache } from "./tls/leaf-cache.ts";
@@ -72,7 +72,7 @@ async function assemble(config: Config, print: (record: LogRecord) => void, owne
 }
 
 function makePool(config: Config, guestBundle: Buffer, log: Log): CellPool {
-  return createCellPool({
+  return makeCellPool({
     guestBundle, standby: warmCells, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
     jail: config.jail, jitless: config.jitless, note: (sentence: string) => log.info(sentence, { event: "cells" }),
   });

@@ -2,8 +2,6 @@
 // 2 wrong usage. Knows the process (signals, streams); everything else is in the modules it calls.
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { runCa } from "./ca-command.ts";
-import { runCheck } from "./check-command.ts";
 import { readCommandLine, type Command } from "./cli.ts";
 import { makeConfig, type Config } from "./config.ts";
 import { jsonLine, prettyLine } from "./log-format.ts";
@@ -28,8 +26,9 @@ async function main(words: readonly string[]): Promise<void> {
 async function execute(command: Command): Promise<number> {
   switch (command.kind) {
     case "text": process.stdout.write(`${command.text}\n`); return 0;
-    case "ca": return runCa(command, makeConfig(command.input), process.stdout);
-    case "check": return runCheck(command.addons, makeConfig(command.input), process.stdout);
+    // Loaded when asked for: `run` should not wait for what it does not use.
+    case "ca": return (await import("./ca-command.ts")).runCa(command, makeConfig(command.input), process.stdout);
+    case "check": return (await import("./check-command.ts")).runCheck(command.addons, makeConfig(command.input), process.stdout);
     case "options": return printOptions(makeConfig(command.input));
     case "run": return run(makeConfig(command.input));
   }
