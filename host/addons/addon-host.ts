@@ -119,6 +119,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
     async close() {
       clearInterval(ticker);
       watcher?.close();
+      pipeline.close();
       await lifecycle.close();
     },
   };

@@ -22,6 +22,8 @@ export interface AddonVersion {
 export interface AddonParts {
   readonly name: string;
   readonly path: string;
+  /** Place in the configured order, from 0. */
+  readonly order: number;
   readonly guestLog: GuestLog;
   readonly budget: CpuBudget;
   /** Milliseconds. */
@@ -31,6 +33,7 @@ export interface AddonParts {
 export class Addon {
   readonly name: string;
   readonly path: string;
+  readonly order: number;
   /** Addons of one trust group share a cell until one is guilty. */
   readonly group = "operator";
   readonly guestLog: GuestLog;
@@ -56,7 +59,8 @@ export class Addon {
   readonly saidAt = new Map<string, number>();
   #handlers: ReadonlySet<EventName> = new Set();
 
-  constructor({ name, path, guestLog, budget, now }: AddonParts) {
+  constructor({ name, path, order, guestLog, budget, now }: AddonParts) {
+    this.order = order;
     this.name = name;
     this.path = path;
     this.guestLog = guestLog;

@@ -13,6 +13,8 @@ export interface Resident {
   onHostCall(id: number, call: HostCallText): void;
   /** The isolate broke outside a call. */
   onFault(fault: Fault): void;
+  /** The isolate used CPU outside a call. */
+  onCpuUsed(micros: number): void;
 }
 
 /** One cell and who lives in it. */
@@ -86,6 +88,7 @@ export class Homes<R extends Resident = Resident> {
     const cell = await this.#pool.acquire({
       hostCall: (instance, id, call) => residence?.residents.get(instance)?.onHostCall(id, call),
       instanceFault: (instance, fault) => residence?.residents.get(instance)?.onFault(fault),
+      cpuUsed: (instance, micros) => residence?.residents.get(instance)?.onCpuUsed(micros),
       end: (end) => {
         if (residence === null) early = end;
         else this.#ended(home, residence, end);

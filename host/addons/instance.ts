@@ -115,6 +115,11 @@ export class Instance implements Resident {
     this.#events.fault(this, fault);
   }
 
+  onCpuUsed(micros: number): void {
+    this.addon.budget.spend(micros, this.addon.now());
+    this.addon.counters.cpuMicros += micros;
+  }
+
   #resume(call: number, error: string | null): void {
     if (this.state === "dead") return;
     const text: ResumeText = { call, error, value: null };

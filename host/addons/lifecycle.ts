@@ -63,7 +63,7 @@ export class Lifecycle {
   add(name: string, path: string): Addon {
     const { limits, log, now } = this.#settings;
     const guestLog = new GuestLog(log, { addon: name, linesPerSecond: limits.logLinesPerSecond, lineBytes: limits.logLineBytes });
-    const addon = new Addon({ name, path, guestLog, now, budget: new CpuBudget(limits.cpuBudgetShare, limits.cpuBudgetBurstMs, now()) });
+    const addon = new Addon({ name, path, order: this.addons.length, guestLog, now, budget: new CpuBudget(limits.cpuBudgetShare, limits.cpuBudgetBurstMs, now()) });
     this.addons.push(addon);
     return addon;
   }
@@ -176,7 +176,7 @@ export class Lifecycle {
     if (old !== null) void this.#retire(old);
     this.#changed(addon);
     const { residence } = instance;
-    if (!residence.isRetired && isWornOut({ loads: residence.cell.loads, restMiB: null }, this.#settings.limits)) void this.#recycle(residence);
+    if (!residence.isRetired && isWornOut({ loads: residence.cell.loads, residents: residence.residents.size, restMiB: null }, this.#settings.limits)) void this.#recycle(residence);
   }
 
   /** Every addon of a worn-out cell moves to a new one, one after the other; flows in flight finish where they began. */

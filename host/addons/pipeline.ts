@@ -108,6 +108,11 @@ export class Pipeline implements Gate {
     return intercepted !== undefined;
   }
 
+  /** Nothing is held back any longer. */
+  close(): void {
+    for (const { resume } of this.#intercepts.values()) resume();
+  }
+
   /** An addon resumes a flow outside a call on it: only one that it knows and may intercept. */
   resumeFrom(instance: Instance, key: number): void {
     if (instance.seenOf(key) !== null && instance.version.grants.permissions.has("act:intercept")) this.resumeFlow(key);
@@ -124,6 +129,8 @@ export class Pipeline implements Gate {
         const result = await new Frame(this.#services, event, subject, seats).run();
         index = result.next;
         if (result.isRefused) return;
+        // The news of a cell's end follows the answers of its last calls.
+        if (result.isLost) await new Promise(setImmediate);
         if (result.isLost && this.#isLostTooOften(addons[index], reruns)) {
           if (this.#refuse(addons[index], event, subject, { code: "restarted", message: "" })) return;
           index++;
@@ -262,7 +269,6 @@ export class Pipeline implements Gate {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       timer = setTimeout(resolve, this.#settings.limits.interceptMs);
-      timer.unref();
       this.#intercepts.set(flow.key, { flow, resume: resolve });
     });
     clearTimeout(timer);

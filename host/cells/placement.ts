@@ -7,12 +7,29 @@ export type CellsOption = "shared" | "per-addon";
 /** Names a home: addons with the same one share a cell. */
 export type HomeName = `group:${string}` | `addon:${string}`;
 
-/** A trust group shares a cell; who was guilty once, or everybody when the operator says so, has one of its own. */
-export function placeAddon(addon: { readonly name: string; readonly group: string; readonly isIsolated: boolean }, cells: CellsOption): HomeName {
-  return addon.isIsolated || cells === "per-addon" ? `addon:${addon.name}` : `group:${addon.group}`;
+/** LIMIT: isolates that share a cell. At some 2.5 MiB each they stay well under `cellMemoryMiB`. */
+export const mostPerCell = 100;
+
+export interface Placed {
+  readonly name: string;
+  /** Trust group. */
+  readonly group: string;
+  /** Place in the configured order: neighbours share a cell. */
+  readonly order: number;
+  /** Was guilty once. */
+  readonly isIsolated: boolean;
 }
 
-/** Whether a cell has been used up: each isolate load leaks, and memory at rest is not given back. `restMiB` null: not known. */
-export function isWornOut(cell: { readonly loads: number; readonly restMiB: number | null }, limits: Pick<Limits, "cellLoads" | "cellRestMiB">): boolean {
+/** A trust group shares a cell; who was guilty once, or everybody when the operator says so, has one of its own. */
+export function placeAddon({ name, group, order, isIsolated }: Placed, cells: CellsOption): HomeName {
+  return isIsolated || cells === "per-addon" ? `addon:${name}` : `group:${group}/${Math.floor(order / mostPerCell)}`;
+}
+
+/**
+ * Whether a cell has been used up: each isolate load leaks, and memory at rest is not given back. `restMiB` null: not known.
+ * Where most of what was loaded is still in use, a new cell would be no better, so such a cell is not worn out.
+ */
+export function isWornOut(cell: { readonly loads: number; readonly residents: number; readonly restMiB: number | null }, limits: Pick<Limits, "cellLoads" | "cellRestMiB">): boolean {
+  if (cell.loads < 2 * cell.residents) return false;
   return cell.loads >= limits.cellLoads || (cell.restMiB !== null && cell.restMiB > limits.cellRestMiB);
 }
