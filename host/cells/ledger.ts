@@ -135,9 +135,9 @@ export class Ledger {
   /** Checks that `instance` may speak now, and counts; gives what is wrong otherwise. */
   hostCall(instance: number): string | null {
     const head = this.head();
-    if (head === null || head.instance !== instance || head.kind === "unload" || head.kind === "stat") return "a host call of an instance that is not running";
+    if (head === null || head.instance !== instance || head.kind === "unload" || head.kind === "stat") return "made a host call for an instance that is not running";
     const most = this.instances.get(head.instance)?.limits.hostCalls ?? 0;
-    return ++this.#hostCalls > most ? "more host calls than one entry may make" : null;
+    return ++this.#hostCalls > most ? "made more host calls than one entry may" : null;
   }
 
   /** Takes the answer to a `stat`. */

@@ -19,15 +19,18 @@ export interface MakeCellPoolOptions extends CellPoolOptions {
 }
 
 const bootMs = 10_000;
+const refillDelayMs = 100;
 // So many cells in a row that end before they greet mean that none will.
 const mostFailures = 3;
 
 /** Probes the jail and begins to boot standby cells. Throws a CellStartError where cells cannot work here at all. */
 export function makeCellPool(options: MakeCellPoolOptions): CellPool {
   const { node = process.execPath, binary = findIsolatedVm(), note = () => undefined } = options;
+  const { entry = sourceEntry } = options;
+  if (options.jitless && entry.file.endsWith(".ts")) throw new CellStartError("no-start", "cells without a JIT need the bundled runtime: Node strips types with WebAssembly, which needs the JIT");
   const jail = prepareJail({ mode: options.jail, node, dataMiB: options.jitless ? options.cellMemoryMiB : null });
   for (const text of jail.notes) note(text);
-  return new Pool({ ...options, node, binary, note, entry: options.entry ?? sourceEntry }, jail);
+  return new Pool({ ...options, node, binary, note, entry }, jail);
 }
 
 class Pool implements CellPool {
@@ -36,8 +39,10 @@ class Pool implements CellPool {
   /** Booted cells that nobody has. */
   readonly #ready: CellLink[] = [];
   readonly #waiting: PromiseWithResolvers<CellLink>[] = [];
-  readonly #processes = new Set<CellProcess>();
+  /** Every process that has not been waited for; its link once it has one. */
+  readonly #processes = new Map<CellProcess, CellLink | null>();
   #booting = 0;
+  #refillTimer: NodeJS.Timeout | undefined;
   #failures = 0;
   #isClosed = false;
 
@@ -55,10 +60,11 @@ class Pool implements CellPool {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#refillTimer);
     for (const { reject } of this.#waiting.splice(0)) reject(new CellStartError("no-start", "the pool of cells is closed"));
     const processes = [...this.#processes];
-    for (const child of processes) child.kill();
-    await Promise.all(processes.map(({ exited }) => exited));
+    for (const [child, link] of processes) (link ?? child).kill();
+    await Promise.all(processes.map(([{ exited }]) => exited));
   }
 
   #take(): Promise<CellLink> {
@@ -71,8 +77,17 @@ class Pool implements CellPool {
       this.#refill();
       return waiter.promise;
     }
-    this.#refill();
+    if (this.#ready.length === 0) this.#refill();
+    else this.#refillSoon();
     return Promise.resolve(cell);
+  }
+
+  /** Booting costs a tenth of a second of CPU, which the addons that move into the cell just taken need first. */
+  #refillSoon(): void {
+    this.#refillTimer ??= setTimeout(() => {
+      this.#refillTimer = undefined;
+      this.#refill();
+    }, refillDelayMs);
   }
 
   #refill(): void {
@@ -107,10 +122,11 @@ class Pool implements CellPool {
   async #boot(): Promise<CellLink> {
     const { node, entry, binary, jitless, guestBundle, cellMemoryMiB, unresponsiveMs } = this.#options;
     const child = spawnCell({ node, entry, binary, jail: this.#jail, jitless });
-    this.#processes.add(child);
+    this.#processes.set(child, null);
     void child.exited.then(() => this.#processes.delete(child));
     const pid = await child.nodePid;
     const link = new CellLink({ process: child, pid, health: openHealth(pid), cellMemoryMiB, unresponsiveMs });
+    if (this.#processes.has(child)) this.#processes.set(child, link);
     void child.exited.then(() => this.#forget(link));
     const timer = setTimeout(() => link.kill(), bootMs);
     link.boot(guestBundle);

@@ -1,0 +1,74 @@
+// A cell that was taken over by its guest and says what no honest cell says: it is killed, its running call fails with the reason,
+// everybody else's is lost, and nothing of it reaches the owner twice.
+import { fileURLToPath } from "node:url";
+import test from "ava";
+import { CellStartError } from "../../../host/cells/binary.ts";
+import type { CellPool } from "../../../host/cells/cell.ts";
+import { load, recordedCell, sendOne, testPool } from "../../helpers/cell-pool.ts";
+
+const file = fileURLToPath(new URL("../../helpers/lying-cell.ts", import.meta.url));
+// The stand-in takes its mode where the runtime takes its binary.
+const lyingPool = (mode: string): CellPool => testPool({ entry: { file, imports: [] }, binary: mode, standby: 0 });
+
+const lies = [
+  "garbage", "oversize", "misfit", "unknown", "foreign", "type", "status", "skipped", "changes", "fault", "settled", "hello", "stat", "call", "stranger", "flood",
+];
+
+for (const lie of lies) {
+  test(`lie: ${lie}`, async (t) => {
+    const pool = lyingPool(lie);
+    const { cell, ended, ends, hostCalls } = await recordedCell(pool);
+    await load(cell, 1, "");
+    await load(cell, 2, "");
+    const [guilty, innocent] = await Promise.all([sendOne(cell, "request", 1), sendOne(cell, "request", 2)]);
+    t.like(guilty, { kind: "failed", fault: { code: "cell-lied" } });
+    t.deepEqual(innocent, { kind: "lost" });
+    const end = await ended;
+    t.like(end, { guilty: 1, fault: { code: "cell-lied" } });
+    t.log(end.fault?.message);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    t.is(ends.length, 1);
+    t.true(hostCalls.length <= 1_000);
+    await pool.close();
+  });
+}
+
+test("lie: a second answer to the same call, while nobody runs", async (t) => {
+  const pool = lyingPool("duplicate");
+  const { cell, ended } = await recordedCell(pool);
+  await load(cell, 1, "");
+  t.like(await sendOne(cell, "request", 1), { kind: "unchanged" });
+  t.like(await ended, { guilty: null, fault: { code: "cell-lied" } });
+  await pool.close();
+});
+
+test("an honest cell that ends, in the middle of a frame or with an exit code, has died", async (t) => {
+  for (const mode of ["truncated", "quits"]) {
+    const pool = lyingPool(mode);
+    const { cell, ended } = await recordedCell(pool);
+    await load(cell, 1, "");
+    t.like(await sendOne(cell, "request", 1), { kind: "failed", fault: { code: "cell-died" } });
+    t.like(await ended, { guilty: 1, fault: { message: mode === "quits" ? "the cell ended (exit code 3)" : "the cell ended (exit code 0)" } });
+    await pool.close();
+  }
+});
+
+test("a cell that keeps silent without working is given more time, and not for ever", async (t) => {
+  const pool = lyingPool("silent");
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, "");
+  const startedAt = performance.now();
+  t.like(await sendOne(cell, "request", 1), { kind: "failed", fault: { code: "unresponsive" } });
+  const elapsed = performance.now() - startedAt;
+  t.true(elapsed > 2_000 && elapsed < 8_000, `${elapsed} ms`);
+  await pool.close();
+});
+
+test("a cell that greets wrongly or dies while it boots is an operator's error that says what it said", async (t) => {
+  for (const [mode, said] of [["contract", /contract 99/], ["greeting", /greeted badly/], ["dies", /cannot find myself/]] as const) {
+    const pool = lyingPool(mode);
+    const error = await t.throwsAsync(recordedCell(pool), { instanceOf: CellStartError });
+    t.regex(error?.message ?? "", said);
+    await pool.close();
+  }
+});

@@ -1,0 +1,98 @@
+// The pool with real processes: standby, death from outside at any moment, stalls, and closing without leaving anything behind.
+import { existsSync, readdirSync } from "node:fs";
+import test from "ava";
+import { load, recordedCell, sendOne, testPool } from "../../helpers/cell-pool.ts";
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const descriptors = (): number => readdirSync("/proc/self/fd").length;
+
+test.serial("a cell that is killed from outside is replaced from the standby, and nothing is answered twice", async (t) => {
+  const pool = testPool({ standby: 2 });
+  t.teardown(() => pool.close());
+  const swaps: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    const { cell, ended, ends } = await recordedCell(pool);
+    await load(cell, 1, `exports.request = () => {}; exports.wait = (t, b, api) => api.sleep(10_000);`);
+    const waiting = sendOne(cell, "wait", 1);
+    let answers = 0;
+    let isOver = false;
+    const busy = (async () => { while (!isOver) { await sendOne(cell, "request", 1); answers++; } })();
+    await pause(Math.random() * 20);
+    process.kill(cell.pid, "SIGKILL");
+    const end = await ended;
+    isOver = true;
+    t.true((await waiting).kind !== "unchanged", "failed if it was running, lost if it waited");
+    await busy;
+    t.is(end.fault?.code, "cell-died");
+    t.is(ends.length, 1);
+    t.true(answers > 0);
+    const startedAt = performance.now();
+    const next = await recordedCell(pool);
+    await load(next.cell, 1, `exports.request = () => {};`);
+    swaps.push(Math.round((performance.now() - startedAt) * 10) / 10);
+    next.cell.kill();
+    t.deepEqual(await next.ended, { fault: null, guilty: null, residentMiB: (await next.ended).residentMiB });
+    await pause(400);
+  }
+  t.log(`replaced and loaded in ms: ${swaps.join(" ")}`);
+  await pool.close();
+});
+
+test.serial("a stopped cell is killed in the end; one that goes on in time is not", async (t) => {
+  const pool = testPool({ standby: 0 });
+  t.teardown(() => pool.close());
+  const { cell, ended } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = () => {};`);
+  process.kill(cell.pid, "SIGSTOP");
+  const delayed = sendOne(cell, "request", 1);
+  await pause(600);
+  process.kill(cell.pid, "SIGCONT");
+  t.deepEqual((await delayed).kind, "unchanged", "it was not scheduled, which is no fault of the addon");
+  process.kill(cell.pid, "SIGSTOP");
+  t.like(await sendOne(cell, "request", 1), { kind: "failed", fault: { code: "unresponsive" } });
+  t.like(await ended, { guilty: 1 });
+  await pool.close();
+});
+
+test.serial("a host that was late itself blames nobody", async (t) => {
+  const pool = testPool({ standby: 0 });
+  t.teardown(() => pool.close());
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = () => {};`);
+  const before = sendOne(cell, "request", 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const end = performance.now() + 700; performance.now() < end;);
+  t.is((await before).kind, "unchanged");
+  const unsent = sendOne(cell, "request", 1);
+  for (const end = performance.now() + 700; performance.now() < end;);
+  t.is((await unsent).kind, "unchanged");
+  await pool.close();
+});
+
+test.serial("two pools close cleanly, and leave no process and no descriptor", async (t) => {
+  const warm = testPool({ standby: 0 });
+  await recordedCell(warm);
+  await warm.close();
+  await pause(50);
+  const before = descriptors();
+  const pids: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const pools = [testPool({ standby: 1 }), testPool({ standby: 1 })];
+    const cells = await Promise.all(pools.map((pool) => recordedCell(pool)));
+    pids.push(...cells.map(({ cell }) => cell.pid));
+    await Promise.all(pools.map((pool) => pool.close()));
+    t.true(cells.every(({ ends }) => ends.length === 1));
+    await t.throwsAsync(recordedCell(pools[0] ?? warm), { message: /closed/ });
+  }
+  await pause(100);
+  t.false(pids.some((pid) => existsSync(`/proc/${pid}`)));
+  t.true(descriptors() <= before + 1, `${before} → ${descriptors()}`);
+});
+
+test.serial("closing while cells boot waits for them", async (t) => {
+  const pool = testPool({ standby: 3 });
+  t.teardown(() => pool.close());
+  const asked = recordedCell(pool);
+  await Promise.all([pool.close(), t.throwsAsync(asked, { message: /closed|ended/ })]);
+  await pool.close();
+});
