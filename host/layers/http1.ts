@@ -9,7 +9,7 @@ import { sendErrorPage } from "../exchange/send-page.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { RequestHead } from "../http/http-event.ts";
 import { parseAuthority, parseRequestTarget } from "../http/request-target.ts";
-import { relay } from "../net/relay.ts";
+import { relay, relayTimes } from "../net/relay.ts";
 import { connectLayer } from "./connect.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 
@@ -99,7 +99,7 @@ async function tunnel(scope: LayerScope, client: H1ClientSide, upstream: H1Upstr
   const duplex = client.release();
   const server = upstream.release();
   const { waker, alarm, context } = scope;
-  const result = await relay(duplex, server.duplex, { waker, alarm, idleMs: context.timeouts.tunnelMs, isOver: () => alarm.hasPassed });
+  const result = await relay(duplex, server.duplex, { waker, alarm, ...relayTimes(context.timeouts), isOver: () => alarm.hasPassed });
   if (result.kind === "broken") duplex.reset();
   server.close(result.kind === "ended");
   return end;

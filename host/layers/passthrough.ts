@@ -1,6 +1,6 @@
 // A raw relay in which the proxy takes no part: the client's own bytes to the server and back, TLS and certificate included, no
 // events about the content.
-import { relay } from "../net/relay.ts";
+import { relay, relayTimes } from "../net/relay.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { openWatched } from "./tls.ts";
 
@@ -17,7 +17,7 @@ export async function passthroughLayer(scope: LayerScope, link: Link): Promise<N
   }
   const server = opened.link;
   const { waker, alarm } = scope;
-  const result = await relay(link.duplex, server.duplex, { waker, alarm, idleMs: scope.context.timeouts.tunnelMs, isOver: () => alarm.hasPassed });
+  const result = await relay(link.duplex, server.duplex, { waker, alarm, ...relayTimes(scope.context.timeouts), isOver: () => alarm.hasPassed });
   if (result.kind === "broken") link.duplex.reset();
   server.close(result.kind === "ended");
   return end;

@@ -5,7 +5,7 @@ import { eventTable, type TcpEventName } from "../../sandbox-api/schema/events.t
 import { nowSeconds } from "../exchange/context.ts";
 import type { ServerLink } from "../exchange/server-link.ts";
 import type { ServerConnection, TcpFlow } from "../flows/flow.ts";
-import { relay, type ChunkHook, type RelayEnd } from "../net/relay.ts";
+import { relay, relayTimes, type ChunkHook, type RelayEnd } from "../net/relay.ts";
 import { end, targetOf, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { openWatched } from "./tls.ts";
 
@@ -46,7 +46,7 @@ async function carry(scope: LayerScope, link: Link, server: ServerLink, flow: Tc
   const { waker, alarm, context } = scope;
   const stopped: RelayEnd = { kind: "stopped", error: null, isFromClient: true };
   if (flow !== null && isStopped(flow)) return stopped;
-  const options = { waker, alarm, idleMs: context.timeouts.tunnelMs, isOver: () => alarm.hasPassed };
+  const options = { waker, alarm, ...relayTimes(context.timeouts), isOver: () => alarm.hasPassed };
   const isShown = flow !== null && context.gate.wants("tcp_message", link.destination?.host ?? null);
   return relay(link.duplex, server.duplex, isShown ? { ...options, hook: messageHook(scope, flow) } : options);
 }

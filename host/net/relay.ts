@@ -2,6 +2,7 @@
 // other only. A hook may look at, change or hold each chunk; without one the bytes are only passed on.
 import type { Alarm } from "./timeouts.ts";
 import type { PlainDuplex } from "./plain-duplex.ts";
+import type { ProxyTimeouts } from "./proxy-timeouts.ts";
 import type { Waker } from "./waker.ts";
 
 /** Gets each chunk; gives what to send (empty: nothing), or null to stop the relay. */
@@ -13,6 +14,8 @@ export interface RelayOptions {
   readonly alarm: Alarm;
   /** Time without a byte in either direction after which the relay ends, in milliseconds. */
   readonly idleMs: number;
+  /** The same once one side has ended: it may be gone for good, which nobody tells. */
+  readonly halfClosedMs: number;
   /** Asked after each wake: true ends the relay. */
   readonly isOver: () => boolean;
   readonly hook?: ChunkHook;
@@ -21,13 +24,18 @@ export interface RelayOptions {
 /** ended: both sides said so. broken: one went away without (`error` if the system said why). stopped: by the hook, a deadline or `isOver`. */
 export interface RelayEnd { readonly kind: "ended" | "broken" | "stopped"; readonly error: Error | null; readonly isFromClient: boolean }
 
+/** The times of a relay, from the table. */
+export function relayTimes({ tunnelMs, stallMs }: ProxyTimeouts): Pick<RelayOptions, "idleMs" | "halfClosedMs"> {
+  return { idleMs: tunnelMs, halfClosedMs: stallMs };
+}
+
 /** Resolves when nothing can move any more; the connections are the caller's to close. Never rejects unless the hook does. */
 export async function relay(client: PlainDuplex, server: PlainDuplex, options: RelayOptions): Promise<RelayEnd> {
-  const { waker, alarm, idleMs, isOver } = options;
+  const { waker, alarm, idleMs, halfClosedMs, isOver } = options;
   client.onNews = server.onNews = waker.wake;
   const ways = [{ from: client, to: server, isFromClient: true }, { from: server, to: client, isFromClient: false }] as const;
   for (;;) {
-    alarm.set(idleMs);
+    alarm.set(client.hasEnd || server.hasEnd ? halfClosedMs : idleMs);
     for (const { from, to, isFromClient } of ways) {
       for (let chunk = to.isBlocked ? null : from.take(); chunk !== null; chunk = to.isBlocked ? null : from.take()) {
         const given = options.hook === undefined ? chunk : options.hook(chunk, isFromClient);
@@ -40,8 +48,8 @@ export async function relay(client: PlainDuplex, server: PlainDuplex, options: R
     }
     const end = endOf(client, server);
     if (end !== null) return end;
-    if (isOver()) return { kind: "stopped", error: null, isFromClient: true };
     await waker.wait();
+    if (isOver()) return { kind: "stopped", error: null, isFromClient: true };
   }
 }
 

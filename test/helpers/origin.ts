@@ -27,7 +27,7 @@ export async function rawOrigin(serve: (socket: Socket, index: number) => void, 
     sockets.push(socket);
     received.push(Buffer.alloc(0));
     socket.on("error", () => undefined);
-    socket.prependListener("data", (chunk: Buffer) => {
+    socket.on("data", (chunk: Buffer) => {
       received[index] = Buffer.concat([received[index] ?? Buffer.alloc(0), chunk]);
     });
     serve(socket, index);
