@@ -30,7 +30,7 @@ export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello
   const leaf = await context.leaves.contextFor({ sni: hello?.sni, host, upstreamCertificate: server.certificate ?? undefined });
   const transport = link.duplex.transport;
   const socket = link.duplex.detach();
-  const alpn = alpnForClient(offered, server.alpn, rules);
+  const alpn = alpnForClient(offered, server.alpn, rules) ?? offered.find((protocol) => protocol === "http/1.0" && isHttp1(server.alpn));
   const named = hello?.sni ?? host ?? "the proxy";
   const result = await acceptClient(socket, { leaf, alpn, host: named, signal: AbortSignal.timeout(context.timeouts.handshakeMs) });
   if (result.kind !== "open") {
@@ -51,12 +51,19 @@ export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello
   return { kind: "inside", link: { duplex, destination: link.destination, isSecure: link.destination !== null, alpn: agreed, depth: link.depth + 1 } };
 }
 
+/** What the client offered, but never HTTP/1.0: towards servers the proxy speaks 1.1, and many refuse an offer that has only 1.0. */
+function offerToServer(offered: readonly string[]): readonly string[] {
+  return [...new Set(alpnForUpstream(offered, rules).map((protocol) => (protocol === "http/1.0" ? "http/1.1" : protocol)))];
+}
+
+const isHttp1 = (alpn: UpstreamAlpn): boolean => alpn.kind === "connected" && (alpn.protocol === "http/1.1" || alpn.protocol === undefined);
+
 /** Contacts the server if the client's handshake depends on it. A failure is kept for the first request, which shows it to the client. */
 async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | null): Promise<ServerView> {
   const { destination } = link;
   if (destination === null || hello === null) return notContacted;
   const target: Target = { scheme: "https", ...destination };
-  scope.upstreams.offer(target, { sni: hello.sni ?? null, alpnProtocols: alpnForUpstream(hello.alpnProtocols, rules) });
+  scope.upstreams.offer(target, { sni: hello.sni ?? null, alpnProtocols: offerToServer(hello.alpnProtocols) });
   // Without a name from the client, the server's certificate is the only source of names.
   if (hello.alpnProtocols.length === 0 && hello.sni !== undefined) return notContacted;
   const met = await openWatched(scope, link, target);
