@@ -1,0 +1,17 @@
+// How long a bench may take. Quick is for a look and for `npm run bench`; full is for figures that are worth writing down.
+
+export interface Effort {
+  readonly name: "quick" | "full";
+  /** Rounds that count; one more warms up. */
+  readonly rounds: number;
+  readonly roundMs: number;
+  readonly warmUpMs: number;
+}
+
+export const quick: Effort = { name: "quick", rounds: 3, roundMs: 1_000, warmUpMs: 2_000 };
+export const full: Effort = { name: "full", rounds: 7, roundMs: 2_500, warmUpMs: 5_000 };
+
+/** From the words of the command line: `--full`, else quick. */
+export function effortFrom(words: readonly string[]): Effort {
+  return words.includes("--full") ? full : quick;
+}

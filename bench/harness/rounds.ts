@@ -1,0 +1,56 @@
+// Measures several proxies by turns: each round gives each of them the same load for the same time, so that what else happens on the machine
+// hits all alike. CPU time is that of the proxy's process tree during the load, nobody else's.
+import type { BudgetName } from "./budgets.ts";
+import type { Effort } from "./effort.ts";
+import { figure, median, type Figure } from "./figures.ts";
+import type { Load } from "./load.ts";
+import type { LoadReport, RunLimits } from "./load-protocol.ts";
+import { readTree } from "./process-tree.ts";
+
+export interface Contestant {
+  readonly what: string;
+  readonly pid: number;
+  readonly load: Load;
+  readonly budget?: BudgetName;
+}
+
+export interface Sample {
+  readonly cpuSeconds: number;
+  readonly report: LoadReport;
+}
+
+/** One run of a load, with the CPU time that the tree used for it. */
+export async function sample({ pid, load }: Contestant, limits: RunLimits): Promise<Sample> {
+  const before = readTree(pid).cpuSeconds;
+  const report = await load.run(limits);
+  return { cpuSeconds: readTree(pid).cpuSeconds - before, report };
+}
+
+/** Warms each up, then alternates. */
+export async function alternate(contestants: readonly Contestant[], effort: Effort): Promise<ReadonlyMap<Contestant, readonly Sample[]>> {
+  const samples = new Map<Contestant, Sample[]>(contestants.map((contestant) => [contestant, []]));
+  for (const contestant of contestants) await sample(contestant, { ms: effort.warmUpMs });
+  for (let round = 0; round < effort.rounds; round++) {
+    for (const [contestant, list] of samples) list.push(await sample(contestant, { ms: effort.roundMs }));
+  }
+  return samples;
+}
+
+export const perThousand = ({ cpuSeconds, report }: Sample): number => (cpuSeconds / report.requests) * 1_000;
+
+/** CPU seconds per 1,000 requests, beside throughput and latency. */
+export function requestFigures(samples: ReadonlyMap<Contestant, readonly Sample[]>): readonly Figure[] {
+  return [...samples].map(([{ what, budget }, list]) => figure(list.map(perThousand), {
+    what, unit: "CPU s per 1,000", budget,
+    beside: {
+      "req/s": median(list.map(({ report }) => report.requests / report.seconds)),
+      "req per CPU s": 1_000 / median(list.map(perThousand)),
+      "p50 ms": median(list.map(({ report }) => report.p50Ms)), "p99 ms": median(list.map(({ report }) => report.p99Ms)),
+      "p99.9 ms": median(list.map(({ report }) => report.p999Ms)),
+    },
+  }));
+}
+
+export async function measureRequests(contestants: readonly Contestant[], effort: Effort): Promise<readonly Figure[]> {
+  return requestFigures(await alternate(contestants, effort));
+}
