@@ -26,8 +26,13 @@ export const manifest = { name: "hostile", version: "1.0.0", description: "an at
 `;
 const innocent = `
 (globalThis as any).innocentSecret = 1;
-export function request(flow: any) { flow.metadata.seen = true; flow.request.headers.set("x-innocent", "was here"); }
-export function response(flow: any) { if (flow.metadata.seen) flow.response.headers.set("x-innocent", "was here"); }
+let hasSpoken = false;
+export function request(flow: any) {
+  flow.metadata.secret = 1;
+  if (!hasSpoken) console.log("the innocent one is at work");
+  hasSpoken = true;
+}
+export function response(flow: any) { flow.response.headers.set("x-innocent", "was here"); }
 `;
 
 export interface Answer { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string; readonly ms: number }

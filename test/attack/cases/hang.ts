@@ -37,7 +37,7 @@ export const hangCases: readonly AttackCase[] = [
   hang("bigint-power", `const b = 7n ** 300000n; for (let i = 0; i < 50; i += 1) void (b * b * b).toString().length;`),
   hang("bigint-parse", `for (let i = 0; i < 50; i += 1) BigInt("9".repeat(1e6));`),
   hang("json-bomb", `const text = "[" + "{},".repeat(3e6) + "{}]"; for (let i = 0; i < 50; i += 1) JSON.parse(text);`),
-  hang("function-compile", `const text = "x=>x;".repeat(1e6); for (let i = 0; i < 20; i += 1) new Function(text);`),
+  hang("function-compile", `const text = "x=>x;".repeat(1e6); for (let i = 0; i < 20; i += 1) new Function(text);`, [...stopped, "threw"]),
   hang("regexp-compile", `for (let i = 0; i < 1e6; i += 1) new RegExp("(?:a{0,900}){0,900}" + i);`),
   hang("deep-recursion", `const f = (): number => { try { return f() + f(); } catch { return f(); } }; f();`),
   hang("class-in-overflow", `const f = (): any => { try { return f(); } catch { return new Function("class A { x = 1 }; return A")(); } }; for (;;) f();`),
