@@ -43,7 +43,7 @@ const hostCpuMicros = (): number => { const { user, system } = process.cpuUsage(
 const quantile = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 
 async function run(cell: Cell, handler: string, instances: readonly number[], depth: number, events: number): Promise<Row> {
-  const chain = instances.map((id) => ({ instance: instanceId(id), cpuMs: 50, wallMs: 5_000 }));
+  const chain = instances.map((id) => ({ instance: instanceId(id), cpuMs: 200, wallMs: 5_000 }));
   const latencies: number[] = [];
   let left = events;
   const worker = async (): Promise<void> => {

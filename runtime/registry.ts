@@ -3,6 +3,7 @@
 import type { LoadText } from "../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./isolate/binary.ts";
 import { type IsolateMaker, makeIsolateMaker } from "./isolate/create.ts";
+import { makeThreadClock } from "./isolate/meter.ts";
 import { AddonIsolate } from "./isolate/run.ts";
 
 export interface Instance {
@@ -14,6 +15,7 @@ export interface Instance {
 
 export class Registry {
   readonly #vm: IsolatedVm;
+  readonly #clock = makeThreadClock();
   readonly #instances = new Map<number, Instance>();
   #maker: IsolateMaker | undefined;
   #loads = 0;
@@ -32,7 +34,7 @@ export class Registry {
     if (this.#maker === undefined) throw new Error("load before boot");
     if (this.#instances.has(id)) throw new Error(`instance ${id} is loaded already`);
     this.#loads++;
-    const instance: Instance = { id, isolate: new AddonIsolate(this.#vm, this.#maker, settings), releasedKeys: "" };
+    const instance: Instance = { id, isolate: new AddonIsolate(this.#vm, this.#maker, this.#clock, settings), releasedKeys: "" };
     this.#instances.set(id, instance);
     return instance;
   }

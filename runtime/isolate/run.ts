@@ -7,14 +7,12 @@ import { type LoadText, resultStatus } from "../../sandbox-api/wire/messages.ts"
 import type { IsolatedVm } from "./binary.ts";
 import { type Bridge, makeBridge, type Post } from "./bridge.ts";
 import type { GuestIsolate, IsolateMaker } from "./create.ts";
-import { makeMeter, type Meter } from "./meter.ts";
+import { makeMeter, type Meter, type ThreadClock } from "./meter.ts";
 import { type Answer, type EntryResult, faultAnswer, readAnswer, readSettled, thrownMessage } from "./result.ts";
 
 // isolated-vm's timeout is on the wall clock, CPU time is compared afterwards: the difference is room for other processes.
 const wallGraceMs = 100;
-// LIMIT: how often the heap is looked at (3 µs); growth between looks is bounded by the isolate's own limit.
 const entriesPerWeighing = 128;
-const MiB = 1024 * 1024;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 
 /** What an entry may use. */
@@ -42,12 +40,12 @@ export class AddonIsolate {
   #entries = 0;
 
   /** Throws when no isolate can be made; no addon code has run then. */
-  constructor(vm: IsolatedVm, maker: IsolateMaker, settings: LoadText) {
+  constructor(vm: IsolatedVm, maker: IsolateMaker, clock: ThreadClock, settings: LoadText) {
     this.#vm = vm;
     this.#settings = settings;
     this.#bridge = makeBridge(settings.limits);
     this.#guest = maker.make(settings.limits.memoryMiB, this.#bridge.post);
-    this.#meter = makeMeter(this.#guest.isolate);
+    this.#meter = makeMeter(this.#guest.isolate, clock);
   }
 
   get heapBytes(): number { return this.#meter.heapBytes; }
@@ -120,7 +118,7 @@ export class AddonIsolate {
   /** What stopped an entry that did not return. */
   #stopped(error: unknown, clock: Clock, wallMs: number): Answer {
     const { isolate } = this.#guest;
-    if (isolate.isDisposed) return faultAnswer(memoryFault(this.#settings.limits.memoryMiB, this.#settings.limits.memoryMiB));
+    if (isolate.isDisposed) return faultAnswer(memoryFault(this.#settings.limits.memoryMiB));
     if (isTimeout(error)) return faultAnswer(timeFault(clock, wallMs));
     return faultAnswer({ code: "threw", message: thrownMessage(error) });
   }
@@ -129,10 +127,9 @@ export class AddonIsolate {
   #broken(clock: Clock, cpuMicros: number): Answer | null {
     if (this.#bridge.fault !== null) return faultAnswer(this.#bridge.fault);
     if (cpuMicros > clock.leftMs * 1_000) return faultAnswer(timeFault(clock, clock.valueMs - clock.leftMs + cpuMicros / 1_000));
-    if (++this.#entries % entriesPerWeighing !== 0) return null;
-    const { memoryMiB } = this.#settings.limits;
-    const usedMiB = this.#meter.weigh() / MiB;
-    return usedMiB > memoryMiB ? faultAnswer(memoryFault(memoryMiB, Math.round(usedMiB))) : null;
+    // Only for reports: what is in use includes garbage, so it says nothing about the limit.
+    if (++this.#entries % entriesPerWeighing === 1) this.#meter.weigh();
+    return null;
   }
 
   /** A result with its attachments, if all of it is within `mutationBytes`. */
@@ -179,6 +176,6 @@ function timeFault({ limit, valueMs }: Clock, usedMs: number): Fault {
     : { code: "startup-limit", message: `took ${used} ms to start, ${valueMs} ms of CPU time are allowed`, limit: { name: limit, value: valueMs, used, unit: "ms" } };
 }
 
-function memoryFault(memoryMiB: number, usedMiB: number): Fault {
-  return { code: "memory-limit", message: `its heap outgrew ${memoryMiB} MiB`, limit: { name: "memoryMiB", value: memoryMiB, used: usedMiB, unit: "MiB" } };
+function memoryFault(memoryMiB: number): Fault {
+  return { code: "memory-limit", message: `its heap outgrew ${memoryMiB} MiB`, limit: { name: "memoryMiB", value: memoryMiB, used: memoryMiB, unit: "MiB" } };
 }

@@ -72,7 +72,7 @@ test("an endless loop, a slow call and a start-up that loops are cpu faults, and
   t.deepEqual(await sendOne(cell, "request", 1), { kind: "lost" });
   await load(cell, 2, body);
   t.deepEqual(textOf(await sendOne(cell, "request", 2)), [["n", 1]]);
-  t.is(faultOf(await sendOne(cell, "slow", 2))?.code, "cpu-limit");
+  t.is(faultOf(await sendOne(cell, "slow", 2, [], { cpuMs: 5 }))?.code, "cpu-limit", "it returned, and had used more than it may");
   await load(cell, 3, body, { startupMs: 60 });
   const [started] = await cell.call({ text: eventText("start"), attachments: [], chain: chainOf(3), startup: true });
   t.like(started, { kind: "failed", fault: { code: "startup-limit" } });
