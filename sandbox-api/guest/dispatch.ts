@@ -38,7 +38,7 @@ const failed = 3;
 
 export class Dispatch {
   readonly #around: Surroundings;
-  readonly #objects = new Objects();
+  readonly #objects: Objects;
   readonly #attachments = new RealMap<number, readonly ArrayBuffer[]>();
   #handlers = new Handlers();
   #module: ModuleFunction | null = null;
@@ -47,6 +47,7 @@ export class Dispatch {
 
   constructor(around: Surroundings) {
     this.#around = around;
+    this.#objects = new Objects((key) => void around.port.call(`{"call":"flow.resume","key":${key}}`));
   }
 
   get entries(): GuestEntries {
@@ -82,7 +83,7 @@ export class Dispatch {
     if (body === null) throw refuse("", "the addon's script did not give a module", "load-failed");
     const exports = {};
     const module = { exports };
-    apply(body, undefined, [exports, module, (name: unknown) => this.#require(name)]);
+    apply(body, undefined, [exports, module, (name: unknown) => this.#moduleNamed(name)]);
     // The addon may have replaced `exports` by anything.
     const exported: unknown = module.exports;
     if (isObject(exported) && hasOwn(exported, "manifest")) this.#manifest = plainDataText(readMember(exported, "manifest"), "manifest", manifestChars);
@@ -90,7 +91,7 @@ export class Dispatch {
     return `10;${this.#handlers.loadedText(this.#manifest)}`;
   }
 
-  #require(name: unknown): object {
+  #moduleNamed(name: unknown): object {
     if (name === "flowcell") return this.#around.flowcell;
     throw refuse("", `an addon can import "flowcell" and files of its own folder only, not ${typeof name === "string" ? `"${slice(name, 0, 200)}"` : "this"}`, "load-failed");
   }
@@ -161,7 +162,10 @@ export class Dispatch {
     } catch (thrown) {
       result = this.#fail(call, subject, thrown);
     }
-    if (result !== pending) this.#around.port.settled(call.id, result);
+    if (result === pending) return;
+    const attachments = mapGet(this.#attachments, call.id) ?? noAttachments;
+    mapDelete(this.#attachments, call.id);
+    this.#around.port.settled(call.id, result, attachments);
   }
 
   /** The handler is done: its changes as a result, applied to the objects. Throws before anything is applied. */

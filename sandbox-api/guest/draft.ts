@@ -24,8 +24,11 @@ export interface Draftable {
 export class Owner {
   call: Call | null = null;
   readonly isDetached: boolean;
-  constructor(isDetached: boolean) {
+  /** Tells the host, outside of events, that an intercepted flow may go on; `null` where that cannot be. */
+  readonly resumeOutside: (() => void) | null;
+  constructor(isDetached: boolean, resumeOutside: (() => void) | null = null) {
     this.isDetached = isDetached;
+    this.resumeOutside = resumeOutside;
   }
 }
 

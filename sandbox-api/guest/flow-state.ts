@@ -60,8 +60,13 @@ export class FlowState implements Draftable {
   intercept(): void {
     if (!this.values.intercepted) this.#write("flow.intercept", this.#with({ intercepted: true }));
   }
+  /** The one thing that an addon may do to a flow outside its events (from a timer, from another flow's handler). */
   resume(): void {
-    if (this.values.intercepted) this.#write("flow.resume", this.#with({ intercepted: false }));
+    if (!this.values.intercepted) return;
+    const { call, resumeOutside } = this.owner;
+    if (call !== null || resumeOutside === null) return this.#write("flow.resume", this.#with({ intercepted: false }));
+    resumeOutside();
+    this.#values = this.#with({ intercepted: false });
   }
 
   /** The work of an addon before this one. */

@@ -3,7 +3,7 @@
 import type { PostKind, RuntimePorts } from "../schema/guest-contract.ts";
 import type { LogLevel } from "../schema/view.ts";
 import { quoteAscii } from "./json-text.ts";
-import { slice, charCodeAt } from "./intrinsics.ts";
+import { apply, bareArray, slice, charCodeAt } from "./intrinsics.ts";
 import { utf8Length } from "./byte-string.ts";
 
 type Post = RuntimePorts["$post"];
@@ -24,9 +24,15 @@ export class HostPort {
     this.#post("hostCall", id, text);
     return id;
   }
-  settled(callId: number, result: string): void {
+  /** The bodies of a settled call travel with it: nobody asks for them afterwards. */
+  settled(callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
     const kind: PostKind = "settled";
-    this.#post(kind, callId, result);
+    const message = bareArray<unknown>();
+    message[0] = kind;
+    message[1] = callId;
+    message[2] = result;
+    for (let index = 0; index < attachments.length; index++) message[index + 3] = attachments[index];
+    apply(this.#post, undefined, message);
   }
   log(level: LogLevel, msg: string): void {
     this.call(`{"call":"log","level":"${level}","msg":${quoteAscii(cutToBytes(msg, this.logLineBytes))}}`);

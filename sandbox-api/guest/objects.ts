@@ -5,6 +5,7 @@ import type { CallName, ClientView, PartName } from "../schema/view.ts";
 import type { Attachments } from "./body.ts";
 import { ClientConnection, Layer, LayerState, RootLayer, RootState, ServerConnection, ServerState, ViewState } from "./connection.ts";
 import { Owner } from "./draft.ts";
+import type { FlowState } from "./flow-state.ts";
 import { HttpFlowState } from "./http-flow.ts";
 import { RealMap, charCodeAt, jsonParse, mapDelete, mapGet, mapSet } from "./intrinsics.ts";
 import { applyPatch, type Patchable } from "./patch.ts";
@@ -18,12 +19,20 @@ export interface EventSubjectState extends Patchable {
 }
 
 class HttpSubject implements EventSubjectState {
-  readonly owner = new Owner(false);
-  readonly http = new HttpFlowState(this.owner);
-  readonly flow = this.http.flow;
-  readonly server = this.http.server;
+  readonly owner: Owner;
+  readonly http: HttpFlowState;
   readonly assumeContent = null;
   readonly assumeKilled = null;
+  constructor(resumeOutside: () => void) {
+    this.owner = new Owner(false, resumeOutside);
+    this.http = new HttpFlowState(this.owner);
+  }
+  get flow(): FlowState {
+    return this.http.flow;
+  }
+  get server(): ServerState {
+    return this.http.server;
+  }
   get face(): object {
     return this.http.face;
   }
@@ -34,13 +43,21 @@ class HttpSubject implements EventSubjectState {
 }
 
 class TcpSubject implements EventSubjectState {
-  readonly owner = new Owner(false);
+  readonly owner: Owner;
   readonly http = null;
-  readonly #state = new TcpFlowState(this.owner);
-  readonly flow = this.#state.flow;
-  readonly server = this.#state.server;
+  readonly #state: TcpFlowState;
   readonly assumeContent = (content: Uint8Array): void => this.#state.assumeContent(content);
   readonly assumeKilled = null;
+  constructor(resumeOutside: () => void) {
+    this.owner = new Owner(false, resumeOutside);
+    this.#state = new TcpFlowState(this.owner);
+  }
+  get flow(): FlowState {
+    return this.#state.flow;
+  }
+  get server(): ServerState {
+    return this.#state.server;
+  }
   get face(): object {
     return this.#state.face;
   }
@@ -81,10 +98,10 @@ class ConnectionSubject implements EventSubjectState {
   }
 }
 
-function newSubject(kind: EventObject): EventSubjectState | null {
+function newSubject(kind: EventObject, resumeOutside: () => void): EventSubjectState | null {
   switch (kind) {
-    case "http-flow": return new HttpSubject();
-    case "tcp-flow": return new TcpSubject();
+    case "http-flow": return new HttpSubject(resumeOutside);
+    case "tcp-flow": return new TcpSubject(resumeOutside);
     case "root-layer": case "layer": case "server-connection": return new ConnectionSubject(kind);
     default: return null;
   }
@@ -92,12 +109,18 @@ function newSubject(kind: EventObject): EventSubjectState | null {
 
 export class Objects {
   readonly #byKey = new RealMap<number, EventSubjectState>();
+  readonly #resume: (key: number) => void;
+
+  /** `resume` tells the host that an intercepted flow may go on. */
+  constructor(resume: (key: number) => void) {
+    this.#resume = resume;
+  }
 
   /** The object of an event; made when its key is new. `null` for events that are about none. */
   find(event: CallName, key: number): EventSubjectState | null {
     const known = key === 0 ? undefined : mapGet(this.#byKey, key);
     if (known !== undefined) return known;
-    const made = event === "stream" ? null : newSubject(eventTable[event].object);
+    const made = event === "stream" ? null : newSubject(eventTable[event].object, () => this.#resume(key));
     if (made !== null && key !== 0) mapSet(this.#byKey, key, made);
     return made;
   }

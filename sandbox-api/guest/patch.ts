@@ -76,12 +76,15 @@ export interface Patchable {
 }
 
 export function applyPatch(target: Patchable, patch: PatchView, attachments: Attachments): void {
-  for (let index = 0; index < patch.length; index++) {
-    const address = patch[index]![0] as string;
-    // WALL 5 is the host's: it has checked these values before it handed them on.
-    const value = patch[index]![1] as never;
-    const dot = indexOf(address, ".");
-    applyOne(target, slice(address, 0, dot), slice(address, dot + 1), value, attachments);
+  // One list for each addon before this one. What a hostile one sends here the host refuses, and asks this addon again.
+  for (let addon = 0; addon < patch.length; addon++) {
+    const changes = patch[addon]!;
+    for (let index = 0; index < changes.length; index++) {
+      const change = changes[index] as readonly [address: string, value: never];
+      const address = change[0];
+      const dot = indexOf(address, ".");
+      applyOne(target, slice(address, 0, dot), slice(address, dot + 1), change[1], attachments);
+    }
   }
 }
 

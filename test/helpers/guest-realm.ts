@@ -24,7 +24,7 @@ export async function bundleAddon(source: string): Promise<string> {
   return `$module(function (exports, module, require) {${outputFiles[0]?.text ?? ""}\n})`;
 }
 
-export interface Posted { readonly kind: string; readonly id: number; readonly text: string }
+export interface Posted { readonly kind: string; readonly id: number; readonly text: string; readonly attachments: readonly ArrayBuffer[] }
 export type Part = readonly [name: PartName, text: string];
 /** What an entry answered: the status digit, the parsed text, its attachments. */
 export interface Answer { readonly status: number; readonly value: unknown; readonly attachments: readonly Uint8Array[]; readonly raw: string }
@@ -48,17 +48,17 @@ export const defaultSettings = { name: "test", file: "addon.js", limits: { cpuMs
 /** Boots a guest with this addon. A load that failed is seen in `loaded`. */
 export async function guestRealm(addonSource: string, guest: string, settings: object = defaultSettings): Promise<GuestRealm> {
   const posted: Posted[] = [];
-  const context = createContext({ $post: (kind: string, id: number, text: string) => void posted.push({ kind, id, text }) });
+  const context = createContext({ $post: (kind: string, id: number, text: string, ...attachments: ArrayBuffer[]) => void posted.push({ kind, id, text, attachments }) });
   new Script(guest, { filename: "guest.js" }).runInContext(context);
   const entries: GuestEntries = context["$guest"];
   delete context["$guest"];
   entries.prepare(JSON.stringify(settings));
   new Script(await bundleAddon(addonSource), { filename: "addon.js" }).runInContext(context);
   let callId = 0;
-  const answer = (raw: string, id: number): Answer => {
+  const answer = (raw: string, id: number, posted?: readonly ArrayBuffer[]): Answer => {
     const result = readGuestResult(raw);
     if (result === null) throw new Error(`not a result: ${raw}`);
-    const attachments = Array.from({ length: result.attachments }, (_, index) => new Uint8Array(entries.attachment(id, index)));
+    const attachments = Array.from({ length: result.attachments }, (_, index) => new Uint8Array(posted?.[index] ?? entries.attachment(id, index)));
     return { status: result.status, value: result.text === "" ? null : JSON.parse(result.text), attachments, raw };
   };
   return {
@@ -71,7 +71,7 @@ export async function guestRealm(addonSource: string, guest: string, settings: o
     async settled(id = callId) {
       for (let turn = 0; turn < 100; turn++) {
         const found = posted.find((message) => message.kind === "settled" && message.id === id);
-        if (found !== undefined) return answer(found.text, id);
+        if (found !== undefined) return answer(found.text, id, found.attachments);
         await new Promise((resolve) => setImmediate(resolve));
       }
       throw new Error("the call did not settle");

@@ -1,18 +1,38 @@
-// Puts the globals of addons on the realm. Which there are and how they differ from the standards is in schema/globals.ts; a test
-// holds both together.
+// Puts the globals of addons on the realm. Which there are and how they differ from the standards is in schema/globals.ts; the
+// compiler holds both together, and a test the realm.
+import type { GlobalName } from "../../schema/globals.ts";
 import type { HostPort } from "../host-port.ts";
-import { RealTypeError, isFunction } from "../intrinsics.ts";
+import { RealTypeError, dateNow, freeze, isFunction, RealUint8Array } from "../intrinsics.ts";
+import { atob, btoa } from "./base64.ts";
 import { makeConsole } from "./console.ts";
+import { Cloner, type TypedArrays } from "./structured-clone.ts";
+import { TextDecoder, TextEncoder } from "./text-coding.ts";
 import { runMicrotask, type Timers } from "./timers.ts";
+import { URL, URLSearchParams } from "./url.ts";
+
+const typedArrays: TypedArrays = {
+  __proto__: null as never,
+  Uint8Array: RealUint8Array, Int8Array, Uint8ClampedArray, Uint16Array, Int16Array, Uint32Array, Int32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array,
+};
 
 export function addGlobals(port: HostPort, timers: Timers, add: (name: string, value: unknown) => void): void {
-  add("console", makeConsole(port));
-  add("setTimeout", (callback: unknown, ms?: unknown, ...args: unknown[]) => timers.set(callback, ms, args, false));
-  add("setInterval", (callback: unknown, ms?: unknown, ...args: unknown[]) => timers.set(callback, ms, args, true));
-  add("clearTimeout", (id?: unknown) => timers.clear(id));
-  add("clearInterval", (id?: unknown) => timers.clear(id));
-  add("queueMicrotask", (callback: unknown) => {
-    if (!isFunction(callback)) throw new RealTypeError("queueMicrotask needs a function");
-    void runMicrotask(port, callback);
-  });
+  const origin = dateNow();
+  const values: { readonly [N in GlobalName]: unknown } = {
+    console: makeConsole(port),
+    setTimeout: (callback: unknown, ms?: unknown, ...args: unknown[]) => timers.set(callback, ms, args, false),
+    setInterval: (callback: unknown, ms?: unknown, ...args: unknown[]) => timers.set(callback, ms, args, true),
+    clearTimeout: (id?: unknown) => timers.clear(id),
+    clearInterval: (id?: unknown) => timers.clear(id),
+    queueMicrotask: (callback: unknown) => {
+      if (!isFunction(callback)) throw new RealTypeError("queueMicrotask needs a function");
+      void runMicrotask(port, callback);
+    },
+    TextEncoder, TextDecoder, URL, URLSearchParams, atob, btoa,
+    structuredClone: (value: unknown, options?: unknown) => {
+      if (options !== undefined) throw new RealTypeError("structuredClone: options are not available to addons");
+      return new Cloner(typedArrays).clone(value);
+    },
+    performance: freeze({ timeOrigin: origin, now: () => dateNow() - origin }),
+  };
+  for (const name in values) add(name, values[name as GlobalName]);
 }

@@ -1,0 +1,46 @@
+// The globals table: what an addon finds on its global beside the language itself, who implements it, and how it differs from the
+// standard that it is named after; and which names of the language it does not find. A test pins the realm to this table.
+
+export interface GlobalRow {
+  /** `guest`: code inside the isolate; `host`: it asks the host and the answer comes back as a timed entry. */
+  readonly by: "guest" | "host";
+  /** The document that it follows. */
+  readonly standard: string;
+  /** How it differs; "" where it does not. */
+  readonly differs: string;
+}
+
+const row = (by: GlobalRow["by"], standard: string, differs: string): GlobalRow => ({ by, standard, differs });
+
+export const globalTable = {
+  console: row("host", "WHATWG Console", "writes to the proxy's log at the level of the method; table is as dir; lines are cut to the limit logLineBytes"),
+  setTimeout: row("host", "WHATWG HTML §8.7", "no code as text; delays over 2^31-1 ms wait that long"),
+  setInterval: row("host", "WHATWG HTML §8.7", "no code as text; at least 1 ms"),
+  clearTimeout: row("host", "WHATWG HTML §8.7", ""),
+  clearInterval: row("host", "WHATWG HTML §8.7", ""),
+  queueMicrotask: row("guest", "WHATWG HTML §8.8", "what the callback throws is logged as an error"),
+  TextEncoder: row("guest", "WHATWG Encoding §8.2", ""),
+  TextDecoder: row("guest", "WHATWG Encoding §8.1", "utf-8, utf-16le, utf-16be, windows-1252 and their labels only; no stream; fatal for utf-8 only"),
+  atob: row("guest", "WHATWG HTML §8.3", "throws an Error named InvalidCharacterError, no DOMException"),
+  btoa: row("guest", "WHATWG HTML §8.3", "throws an Error named InvalidCharacterError, no DOMException"),
+  structuredClone: row("guest", "WHATWG HTML §2.7", "primitives, plain objects, arrays, Map, Set, Date, ArrayBuffer and typed arrays; no transfer"),
+  URL: row("guest", "WHATWG URL §6.1", "hosts that are not ASCII are refused (no IDNA); IPv6 addresses are not compressed; no file: and blob: particulars; origin of other schemes is \"null\""),
+  URLSearchParams: row("guest", "WHATWG URL §6.2", "has and delete take a name only"),
+  performance: row("guest", "W3C High Resolution Time", "now and timeOrigin only, whole milliseconds"),
+} as const satisfies Record<string, GlobalRow>;
+
+export type GlobalName = keyof typeof globalTable;
+
+/** Names of the language that are not there, and why. */
+export const removedGlobals = {
+  WebAssembly: "its memory is not counted by the heap limit",
+  SharedArrayBuffer: "shares memory between threads; growable ones are not counted",
+  Atomics: "waits; of no use without shared memory",
+  FinalizationRegistry: "runs code when the collector likes, outside calls",
+  WeakRef: "shows when the collector runs",
+  Intl: "its objects hold memory that no limit counts",
+  Temporal: "its objects hold memory that no limit counts",
+} as const satisfies Record<string, string>;
+
+/** ArrayBuffer is there, but not resizable: such memory is not counted by the heap limit. Error.prepareStackTrace and stackTraceLimit are fixed. */
+export const changedGlobals = ["ArrayBuffer", "Error"] as const;
