@@ -6,7 +6,7 @@ import { readCommandLine, type Command } from "./cli.ts";
 import { makeConfig, type Config } from "./config.ts";
 import { jsonLine, prettyLine } from "./log-format.ts";
 import type { LogRecord } from "./log.ts";
-import { startFlowcell, type Flowcell } from "./host.ts";
+import type { Flowcell } from "./host.ts";
 import { operatorSentence } from "./operator-error.ts";
 
 const levelsFor = { quiet: new Set(["warn", "error"]), normal: new Set(["info", "warn", "error"]), verbose: new Set(["debug", "info", "warn", "error"]) } as const;
@@ -26,7 +26,7 @@ async function main(words: readonly string[]): Promise<void> {
 async function execute(command: Command): Promise<number> {
   switch (command.kind) {
     case "text": process.stdout.write(`${command.text}\n`); return 0;
-    // Loaded when asked for: `run` should not wait for what it does not use.
+    // Each command's code is loaded when it is asked for: a usage error should not wait for the proxy.
     case "ca": return (await import("./ca-command.ts")).runCa(command, makeConfig(command.input), process.stdout);
     case "check": return (await import("./check-command.ts")).runCheck(command.addons, makeConfig(command.input), process.stdout);
     case "options": return printOptions(makeConfig(command.input));
@@ -37,6 +37,7 @@ async function execute(command: Command): Promise<number> {
 async function run(config: Config): Promise<number> {
   const print = printer(config);
   const stopped = stopSignal();
+  const { startFlowcell } = await import("./host.ts");
   const flowcell = await startFlowcell(config, print);
   print({
     time: Date.now(), level: "info", msg: readyMessage(flowcell),
