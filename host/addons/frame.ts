@@ -28,8 +28,8 @@ export interface FrameServices {
   readonly meet: (instance: Instance, subject: GateSubject) => SeenParts;
   /** A call failed for good: strike, log, failure policy. True: the flow is refused, nobody else is asked. */
   readonly fail: (instance: Instance, event: HeldEvent, subject: GateSubject, fault: Fault, cpuMicros: number) => boolean;
-  /** A failure in an outcome that is thrown away: strike and restart, but no say about the flow. */
-  readonly strike: (instance: Instance, fault: Fault) => void;
+  /** A failure in an outcome that is thrown away: what it was given did not stand, so it is restarted where needed, without blame. */
+  readonly brokeInnocently: (instance: Instance, fault: Fault) => void;
   readonly streamFunction: (instance: Instance, subject: GateSubject) => MergeContext["streamFunction"];
 }
 
@@ -155,7 +155,7 @@ export class Frame {
       if (place < from || outcome === undefined || outcome.kind === "skipped" || outcome.kind === "lost") continue;
       instance.seenOf(this.#subject.key)?.clear();
       instance.addon.breaker.abandonTrial();
-      if (outcome.kind === "failed") this.#services.strike(instance, outcome.fault);
+      if (outcome.kind === "failed") this.#services.brokeInnocently(instance, outcome.fault);
     }
   }
 }

@@ -114,6 +114,13 @@ export class Lifecycle {
     else if (row.reloads && addon.current === null) void this.restart(addon);
   }
 
+  /** The isolate broke over something that did not stand (a change of another addon that was refused): started anew, without blame. */
+  brokeInnocently(instance: Instance, fault: Fault): void {
+    if (!faultTable[fault.code].reloads || isCellDeath(fault)) return;
+    this.#bury(instance);
+    if (instance.addon.current === null) void this.restart(instance.addon);
+  }
+
   /** Ends a suspension at the operator's word. */
   resume(addon: Addon): void {
     addon.breaker.reset();
@@ -129,8 +136,10 @@ export class Lifecycle {
     const told: Instance[] = [];
     for (const { current } of this.addons) {
       if (current === null) continue;
+      // The one that refuses is told of the way back as well: it may have believed the new value before it threw.
+      told.push(current);
       const outcome = await callOne(current, configureView(options.snapshot(), [name]), false);
-      if (outcome.kind !== "failed") { told.push(current); continue; }
+      if (outcome.kind !== "failed") continue;
       this.failed(current, outcome.fault);
       options.set(name, before);
       for (const instance of told) if (instance.isAlive) await callOne(instance, configureView(options.snapshot(), [name]), false);

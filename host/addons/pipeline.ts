@@ -51,7 +51,7 @@ export class Pipeline implements Gate {
       writer: this.#writer, now: settings.now,
       meet: (instance, subject) => this.#meet(instance, subject),
       fail: (instance, event, subject, fault, cpuMicros) => this.#fail(instance, event, subject, fault, cpuMicros),
-      strike: (instance, fault) => lifecycle.failed(instance, fault),
+      brokeInnocently: (instance, fault) => lifecycle.brokeInnocently(instance, fault),
       streamFunction: (instance, subject) => (side) =>
         makeStreamFunction(instance, subject, side, (fault) => this.#failQuietly(instance, { addon: instance.addon.name, event: "stream", subject, version: instance.version }, fault)),
     };
