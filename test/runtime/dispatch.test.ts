@@ -1,0 +1,44 @@
+// The chain walker's own text work and the bridge's bounds; the rest of the runtime is tested in real cells (test/host/cells).
+import test from "ava";
+import { withPatches } from "../../runtime/dispatch.ts";
+import { makeBridge } from "../../runtime/isolate/bridge.ts";
+import { readAnswer, readSettled } from "../../runtime/isolate/result.ts";
+
+test("patches become the last part of the text, named in the envelope", (t) => {
+  const envelope = `{"event":"request","key":1,"parts":["request"]}`;
+  t.is(withPatches(`${envelope}\0{}\na: b\n`, [`[["x",1]]`, `[["y",2]]`]), `{"event":"request","key":1,"parts":["request","patch"]}\0{}\na: b\n\0[[["x",1]],[["y",2]]]`);
+  t.is(withPatches(`{"event":"tick","key":0,"parts":[]}`, [`[]`]), `{"event":"tick","key":0,"parts":["patch"]}\0[[]]`);
+});
+
+test("the bridge takes messages while it is open, within count and size, and tells which limit broke", (t) => {
+  const bridge = makeBridge({ hostCalls: 2, mutationBytes: 10 });
+  t.throws(() => bridge.post("hostCall", 1, ""), { message: "not a message" }, "closed");
+  bridge.open(5);
+  for (const bad of [["kind", 1, ""], ["hostCall", -1, ""], ["hostCall", 1.5, ""], ["hostCall", "1", ""], ["hostCall", 1, {}], ["hostCall", 1, "", "x"], ["hostCall", 1, "", new Uint8Array(1)]] as const) {
+    t.throws(() => bridge.post(bad[0], bad[1], bad[2], ...bad.slice(3)), { message: "not a message" });
+  }
+  bridge.post("settled", 5, "0");
+  t.throws(() => bridge.post("settled", 6, "0"), { message: /pending/ });
+  bridge.post("hostCall", 1, "a", new ArrayBuffer(2));
+  bridge.post("hostCall", 2, "b");
+  t.is(bridge.fault, null);
+  const error = t.throws(() => bridge.post("hostCall", 3, "c"));
+  t.is(error?.stack, error?.message, "no stack of ours enters an isolate");
+  t.is(bridge.fault?.code, "host-calls");
+  t.deepEqual(bridge.close().map(({ kind, id, text }) => [kind, id, text]), [["settled", 5, "0"], ["hostCall", 1, "a"], ["hostCall", 2, "b"]]);
+  bridge.open(0);
+  t.is(bridge.fault, null, "each entry has its own");
+  t.throws(() => bridge.post("hostCall", 1, "x".repeat(11)));
+  t.is(bridge.fault?.code, "mutation-too-large");
+  t.deepEqual(bridge.close(), []);
+});
+
+test("answers of a guest are believed by shape only", (t) => {
+  const failed = (text: string): object => JSON.parse(readAnswer({ status: 3, attachments: 0, text }, []).text);
+  t.like(failed(`{"code":"permission","message":"no"}`), { code: "permission" });
+  t.like(failed(`{"code":"x","message":"no"}`), { code: "threw" });
+  t.true(readAnswer({ status: 3, attachments: 0, text: `{"code":"cpu-limit","message":""}` }, []).isFatal);
+  t.is(readAnswer({ status: 1, attachments: 2, text: "[]" }, []).status, 3, "attachments that did not come");
+  t.is(readAnswer({ status: 4, attachments: 0, text: "" }, []).status, 3);
+  t.is(readSettled({ kind: "settled", id: 1, text: "2", attachments: [] }).status, 3, "nothing settles as pending");
+});
