@@ -6,6 +6,7 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions, type BuildResult, type Message } from "esbuild";
+import { guestBuildOptions, guestEntry } from "../../sandbox-api/schema/guest-build.ts";
 import { addonWall, isInside, sourceExtensions } from "./bundle-wall.ts";
 
 export interface Bundle {
@@ -53,10 +54,7 @@ export async function bundleAddon(path: string, bundleBytes: number): Promise<Bu
 export async function bundleGuest(): Promise<Buffer> {
   const built = new URL("../../sandbox-api/guest/main.js", import.meta.url);
   if (import.meta.url.endsWith(".js")) return readFile(built);
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("../../sandbox-api/guest/main.ts", import.meta.url))],
-    bundle: true, write: false, format: "iife", platform: "neutral", mainFields: ["module", "main"], target: "es2024", charset: "ascii", logLevel: "silent",
-  });
+  const { outputFiles } = await build({ ...guestBuildOptions, entryPoints: [guestEntry], absWorkingDir: fileURLToPath(new URL("../..", import.meta.url)), write: false, logLevel: "silent" });
   const script = outputFiles[0];
   if (script === undefined) throw new Error("esbuild gave no guest script");
   return Buffer.from(script.contents);

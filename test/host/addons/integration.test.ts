@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import zlib from "node:zlib";
 import { createAddonHost, type AddonHost, type AddonHostSettings } from "../../../host/addons/addon-host.ts";
+import { checkAddon } from "../../../host/addons/check.ts";
 import { bundleGuest } from "../../../host/addons/bundle.ts";
 import type { CellPool } from "../../../host/cells/cell.ts";
 import { makeCellPool } from "../../../host/cells/pool.ts";
@@ -196,6 +197,22 @@ test.serial("an intercepted flow goes on when the addon resumes it, from a timer
   t.deepEqual([isDone, flow.intercepted], [false, true]);
   await done;
   t.false(flow.intercepted);
+});
+
+test.serial("check says what an addon handles and may, or where it is broken", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "flowcell-check-"));
+  const check = (name: string, source: string): ReturnType<typeof checkAddon> => {
+    const path = join(folder, name);
+    writeFileSync(path, source);
+    return checkAddon(path, { pool: cells.pool ?? t.fail("no cells") as never, limits: defaultLimits, log: makeLog(() => {}) });
+  };
+  const fine = await check("fine.ts", 'export const manifest = { name: "fine", permissions: { read: ["request"] } };\nexport function request() {}\nexport function requests() {}');
+  t.like(fine, { kind: "ok", handlers: ["request"], manifest: { name: "fine", version: null, description: null }, permissions: ["see request lines and headers"] });
+  t.regex(fine.kind === "ok" ? fine.warnings.join() : "", /requests/);
+  const thrown = await check("thrown.ts", 'const a: number = 1;\nthrow new Error("at load" + a);');
+  t.regex(thrown.kind === "problem" ? thrown.message : "", /at load1 at thrown\.ts:2:7\n {4}throw new Error/);
+  const odd = await check("odd.ts", "export const manifest = { permisions: {} };");
+  t.regex(odd.kind === "problem" ? odd.message : "", /did you mean "permissions"/);
 });
 
 test.serial("an edit takes effect on the next event; a broken one keeps the old version", async (t) => {
