@@ -164,9 +164,10 @@ class Client {
 
 async function tunnel(socket: Socket, target: string): Promise<void> {
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`);
-  const [head] = await once(socket, "data");
+  let head = "";
+  while (!head.endsWith("\r\n\r\n")) head += String((await once(socket, "data"))[0]);
   socket.pause();
-  if (!(head instanceof Buffer) || !/^HTTP\/1\.[01] 200/.test(head.toString("latin1", 0, 12)) || !head.toString("latin1").endsWith("\r\n\r\n")) throw new Error("CONNECT was refused");
+  if (!/^HTTP\/1\.[01] 200/.test(head)) throw new Error(`CONNECT was refused: ${head.slice(0, 100)}`);
 }
 
 function once(socket: Socket, event: "connect" | "secureConnect" | "data"): Promise<readonly unknown[]> {

@@ -19,6 +19,7 @@ export interface Origin extends AsyncDisposable {
   readonly tlsPort: number;
   /** Its certificate, which is its own authority; for localhost, 127.0.0.1 and every name under bench.test. */
   readonly caFile: string;
+  readonly keyFile: string;
 }
 
 export async function startOrigin(): Promise<Origin> {
@@ -32,7 +33,7 @@ export async function startOrigin(): Promise<Origin> {
   process.once("exit", kill);
   await Promise.all([waitForPort(port), waitForPort(tlsPort)]);
   return {
-    name: hasNginx ? "nginx" : "node", port, tlsPort, caFile: certificate.certFile,
+    name: hasNginx ? "nginx" : "node", port, tlsPort, caFile: certificate.certFile, keyFile: certificate.keyFile,
     async [Symbol.asyncDispose]() {
       const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
       kill();
@@ -43,7 +44,8 @@ export async function startOrigin(): Promise<Origin> {
   };
 }
 
-const withSbin = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
+/** Where Debian keeps servers. */
+export const withSbin = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
 
 interface CertificateFiles { readonly certFile: string; readonly keyFile: string }
 
@@ -66,8 +68,8 @@ async function writeFiles(folder: string): Promise<void> {
   }
 }
 
-/** A port that was free a moment ago: nginx cannot choose one itself. */
-function freePort(): Promise<number> {
+/** A port that was free a moment ago: not every server can choose one itself. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
       const address = server.address();
@@ -96,15 +98,15 @@ function startOwn(www: string, port: number, tlsPort: number, { certFile, keyFil
   return fork(path.join(import.meta.dirname, "origin-process.ts"), [www, String(port), String(tlsPort), certFile, keyFile]);
 }
 
-async function waitForPort(port: number): Promise<void> {
-  const until = Date.now() + 10_000;
+export async function waitForPort(port: number, who = "the origin", mostMs = 10_000): Promise<void> {
+  const until = Date.now() + mostMs;
   for (;;) {
     const isOpen = await new Promise<boolean>((resolve) => {
       const socket = connect({ host: "127.0.0.1", port }, () => { socket.destroy(); resolve(true); });
       socket.once("error", () => resolve(false));
     });
     if (isOpen) return;
-    if (Date.now() > until) throw new Error(`the origin does not listen on port ${port}`);
+    if (Date.now() > until) throw new Error(`${who} does not listen on port ${port}`);
     await new Promise((resolve) => void setTimeout(resolve, 20));
   }
 }

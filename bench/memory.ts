@@ -1,0 +1,65 @@
+// Claim: host, one cell and two standby cells idle in at most 220 MB; an addon more costs at most 4 MB and an idle connection at most 40 KB.
+// Proportional memory (shared pages divided among the processes that map them); plain resident sums, which count Node's own code once for each
+// process, stand beside it.
+// Run: node bench/memory.ts [--full]   (--full also loads 1,000 addons)
+import { headerAddon } from "./harness/addons.ts";
+import { figure, type Claim, type Figure } from "./harness/figures.ts";
+import { sleep } from "./harness/one-request.ts";
+import { readTree } from "./harness/process-tree.ts";
+import { runAlone } from "./harness/report.ts";
+import { Stage } from "./harness/stage.ts";
+
+interface Weight { readonly proportionalMb: number; readonly residentMb: number; readonly processes: number }
+
+const mebibyte = 1.048_576;
+const settleMs = 2_500;
+
+export const memory: Claim = {
+  name: "memory",
+  title: "memory idle, of each addon and of each idle connection",
+  async run(effort) {
+    const addons = await Promise.all(Array.from({ length: effort.name === "full" ? 1_000 : 40 }, (_, index) => headerAddon(index + 1)));
+    const one = await weigh(addons.slice(0, 1));
+    const forty = await weigh(addons.slice(0, 40));
+    const figures: Figure[] = [
+      figure([one.proportionalMb], { what: "idle with one addon", unit: "MB", budget: "memory-idle", beside: { "resident": one.residentMb, "processes": one.processes } }),
+      figure([(forty.proportionalMb - one.proportionalMb) / 39], { what: "each addon more (of 40)", unit: "MB", budget: "memory-addon", beside: { "resident": (forty.residentMb - one.residentMb) / 39, "processes": forty.processes } }),
+      await connections("http"), await connections("https"),
+    ];
+    if (effort.name === "full") {
+      const thousand = await weigh(addons);
+      figures.push(figure([thousand.proportionalMb], { what: "1,000 addons", unit: "MB", budget: "thousand-addons", beside: { "resident": thousand.residentMb, "processes": thousand.processes } }));
+    }
+    return figures;
+  },
+};
+
+function read(pid: number): Weight {
+  const { proportionalMiB, residentMiB, processes } = readTree(pid, true);
+  return { proportionalMb: (proportionalMiB ?? residentMiB) * mebibyte, residentMb: residentMiB * mebibyte, processes };
+}
+
+async function weigh(addons: readonly string[]): Promise<Weight> {
+  await using stage = await Stage.open();
+  const subject = await stage.flowcell("flowcell", addons);
+  await sleep(settleMs);
+  return read(subject.pid);
+}
+
+/** Between 100 and 600 connections that had one request each and then none. */
+async function connections(scheme: "http" | "https"): Promise<Figure> {
+  await using stage = await Stage.open();
+  const subject = await stage.flowcell("flowcell", []);
+  const weights: Weight[] = [];
+  for (const count of [100, 500]) {
+    const load = await stage.load(subject, scheme, { connections: count });
+    await load.run({ requests: count });
+    await sleep(settleMs);
+    weights.push(read(subject.pid));
+  }
+  const [few, many] = weights;
+  const kilobytes = ((many?.proportionalMb ?? Number.NaN) - (few?.proportionalMb ?? Number.NaN)) / 500 * 1_000;
+  return figure([kilobytes], { what: `each idle ${scheme === "http" ? "plain" : "intercepted"} connection (client's and server's)`, unit: "KB", ...(scheme === "http" && { budget: "memory-connection" as const }) });
+}
+
+if (import.meta.main) await runAlone(memory);

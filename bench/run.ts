@@ -1,0 +1,25 @@
+// `npm run bench`: every claim one after the other, then the budget table. Quick by default (under five minutes on two cores), `--full` for figures
+// worth writing down, `--only NAME,NAME` for some. Keeps everything in bench/results/quick.json or full.json. Compares with nobody: bench/peers does.
+import { bodies } from "./bodies.ts";
+import { chain } from "./chain.ts";
+import { firstVisit } from "./first-visit.ts";
+import { effortFrom } from "./harness/effort.ts";
+import { budgetTable, keep, runClaims, say } from "./harness/report.ts";
+import { hostileNeighbour } from "./hostile-neighbour.ts";
+import { https } from "./https.ts";
+import { latency } from "./latency.ts";
+import { memory } from "./memory.ts";
+import { plainHttp } from "./plain-http.ts";
+import { reload } from "./reload.ts";
+import { rewrite } from "./rewrite.ts";
+import { startUp } from "./start-up.ts";
+import { tcp } from "./tcp.ts";
+
+const claims = [plainHttp, https, latency, chain, bodies, rewrite, firstVisit, startUp, reload, hostileNeighbour, memory, tcp];
+
+const words = process.argv.slice(2);
+const only = words[words.indexOf("--only") + 1]?.split(",") ?? [];
+const chosen = words.includes("--only") ? claims.filter(({ name }) => only.includes(name)) : claims;
+const { machine, results } = await runClaims(chosen, words);
+say(`\n${budgetTable(results)}`);
+keep(words.includes("--only") ? `${effortFrom(words).name}-part` : effortFrom(words).name, { machine, results });
