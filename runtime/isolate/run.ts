@@ -6,7 +6,7 @@ import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/gues
 import { type LoadText, resultStatus } from "../../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./binary.ts";
 import { type Bridge, makeBridge, type Post } from "./bridge.ts";
-import type { GuestIsolate, IsolateMaker } from "./create.ts";
+import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
 import { makeMeter, type Meter, type ThreadClock } from "./meter.ts";
 import { type Answer, type EntryResult, faultAnswer, readAnswer, readSettled, thrownMessage } from "./result.ts";
 
@@ -76,11 +76,12 @@ export class AddonIsolate {
   dispatch({ call, releasedKeys, text, attachments, cpuMs, isStartup }: DispatchInput): EntryResult {
     const clock: Clock = isStartup ? this.#startupClock() : { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs };
     const result = this.#enter(call, clock, (timeout) => {
-      const { dispatch } = this.#guest.entries;
+      const { dispatch, dispatchPieces } = this.#guest.entries;
+      const isSplit = text.length > pieceChars && text.length <= mostPieces * pieceChars;
       // PERF: without the spread the common call is 0.3 µs cheaper (bench/cell-hop).
-      const returned = attachments.length === 0
-        ? dispatch.applySync(undefined, [call, releasedKeys, text], { timeout })
-        : dispatch.applySync(undefined, [call, releasedKeys, text, ...this.#copies(attachments)], { timeout });
+      const returned = attachments.length > 0 ? dispatch.applySync(undefined, [call, releasedKeys, text, ...this.#copies(attachments)], { timeout })
+        : isSplit ? dispatchPieces.applySync(undefined, [call, releasedKeys, ...piecesOf(text)], { timeout })
+        : dispatch.applySync(undefined, [call, releasedKeys, text], { timeout });
       return this.#answer(readGuestResult(returned), call, timeout);
     });
     return result.status === resultStatus.pending ? this.#settleAtOnce(call, result) : result;
@@ -165,6 +166,12 @@ export class AddonIsolate {
   #copies(attachments: readonly ArrayBuffer[]): Copy<ArrayBuffer>[] {
     return attachments.map((buffer) => new this.#vm.ExternalCopy(buffer).copyInto({ release: true, transferIn: true }));
   }
+}
+
+function piecesOf(text: string): string[] {
+  const pieces: string[] = [];
+  for (let at = 0; at < text.length; at += pieceChars) pieces.push(text.slice(at, at + pieceChars));
+  return pieces;
 }
 
 const isTimeout = (error: unknown): boolean => error instanceof Error && error.message === "Script execution timed out.";

@@ -53,6 +53,17 @@ test("a chain hands each instance what the ones before it changed, and stops at 
   cell.kill();
 });
 
+test("texts of any length arrive as they were sent", async (t) => {
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = (text) => [["length", text.length, text.split("\\0")[1]]];`);
+  for (const chars of [0, 1, 900, 960, 1_000, 1_024, 1_990, 3_960, 4_100, 200_000]) {
+    const part = Array.from({ length: chars }, (_, at) => String.fromCharCode(32 + (at % 90))).join("");
+    const [outcome] = await cell.call({ text: eventText("request", ["flow", part]), attachments: [], chain: chainOf(1).map((entry) => ({ ...entry, cpuMs: 1_000 })) });
+    t.deepEqual(textOf(outcome), [["length", eventText("request", ["flow", part]).length, part]]);
+  }
+  cell.kill();
+});
+
 test("host calls come with their instance; timers resume; their CPU is told once", async (t) => {
   const { cell, hostCalls, cpuMicros } = await recordedCell(pool);
   await load(cell, 7, `exports.request = async (t, b, api) => { api.log("one"); await api.sleep(1); await api.sleep(1); return [["slept", api.call]]; };`);
