@@ -104,8 +104,15 @@ class DraftState {
 
   /** The fields that references in the value of `address` count in. */
   fields(address: ChangeAddress): SeenFields {
+    if (!address.endsWith("ers")) return []; // PERF: "headers" and "trailers" are the only lists.
     const known = this.#lists.get(address);
     if (known !== undefined) return known;
+    const fields = this.#firstFields(address);
+    this.#lists.set(address, fields);
+    return fields;
+  }
+
+  #firstFields(address: ChangeAddress): SeenFields {
     switch (address) {
       case "request.headers": return lowerNames(this.#flow?.request.headers ?? null);
       case "request.trailers": return lowerNames(this.#flow?.request.trailers ?? null);
