@@ -24,9 +24,10 @@ export interface Head<H> {
 
 interface Saved<H> {
   readonly head: H;
-  readonly trailers: Fields | null;
-  readonly body: Body;
   readonly stream: boolean | StreamFunction;
+  /** PERF: these two are kept when first written, so that nobody parses what nobody touches; `undefined`: not written. */
+  trailers: Fields | null | undefined;
+  body: Body | undefined;
 }
 
 export abstract class MessageState<H extends Head<H>> implements Draftable {
@@ -103,11 +104,16 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   }
   writeTrailers(fields: Fields | null): void {
     this.#begin(`${this.kind}.trailers`);
+    const present = this.trailers;
+    if (this.#saved !== null && this.#saved.trailers === undefined) this.#saved.trailers = present;
     this.#trailers = fields;
   }
   writeBody(field: string, make: (mostBytes: number) => Body): void {
     this.#begin(field);
-    this.#body = make(this.owner.call?.mutationBytes ?? Infinity);
+    const present = this.body;
+    const body = make(this.owner.call?.mutationBytes ?? Infinity);
+    if (this.#saved !== null) this.#saved.body ??= present;
+    this.#body = body;
   }
   writeStream(stream: boolean | StreamFunction): void {
     this.#begin(`${this.kind}.stream`);
@@ -122,7 +128,7 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
 
   save(): void {
     // The head is parsed now, so that there is something to compare with.
-    this.#saved = { head: this.head, trailers: this.trailers, body: this.body, stream: this.stream };
+    this.#saved = { head: this.head, stream: this.stream, trailers: undefined, body: undefined };
   }
 
   collect(changes: Changes): void {
@@ -138,11 +144,11 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   }
 
   #collectRest(changes: Changes, saved: Saved<H>): void {
-    if (this.trailers !== saved.trailers) {
+    if (saved.trailers !== undefined) {
       const references = referencesText(this.trailers ?? noFields, saved.trailers ?? noFields);
       if (references !== null) changes.add(`${this.kind}.trailers`, references);
     }
-    if (this.body !== saved.body && this.body.assigned !== null) {
+    if (saved.body !== undefined && this.body.assigned !== null) {
       const isContent = this.body.assigned === "content" && this.hasEncoding;
       const bytes = isContent ? this.body.content : this.body.assigned === "raw" ? this.body.raw : this.body.content;
       if (bytes !== null) changes.add(isContent ? `${this.kind}.content` : `${this.kind}.body`, `${changes.attach(bytes)}`);
@@ -161,8 +167,8 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
     const saved = this.#saved;
     if (saved === null) return;
     this.#head = saved.head;
-    this.#trailers = saved.trailers;
-    this.#body = saved.body;
+    if (saved.trailers !== undefined) this.#trailers = saved.trailers;
+    if (saved.body !== undefined) this.#body = saved.body;
     this.stream = saved.stream;
     this.#saved = null;
   }

@@ -7,7 +7,7 @@ import { tcpHistoryBytes, tcpHistoryMessages } from "./bounds.ts";
 import { ClientConnection, ServerConnection, ServerState, ViewState } from "./connection.ts";
 import { beginWrite, checkSize, type Call, type Changes, type Draftable, type Owner } from "./draft.ts";
 import { FlowState, type FlowError } from "./flow-state.ts";
-import { RealUint8Array, bareArray, byteLengthOf, expose, freeze, jsonParse, ordinaryArray } from "./intrinsics.ts";
+import { RealUint8Array, bareArray, byteLengthOf, define, expose, jsonParse, ordinaryArray } from "./intrinsics.ts";
 import { refuse } from "./thrown.ts";
 
 export class TcpMessageState implements Draftable {
@@ -73,8 +73,9 @@ export class TcpFlowState {
   readonly flow: FlowState;
   readonly server: ServerState;
   readonly client = new ViewState<ClientView>();
-  #states = bareArray<TcpMessageState>();
-  #messages: readonly TCPMessage[] = freeze([]);
+  #newest: TcpMessageState | null = null;
+  #bytes = 0;
+  #messages: TCPMessage[] = [];
   #face: TCPFlow | null = null;
 
   constructor(owner: Owner) {
@@ -93,35 +94,29 @@ export class TcpFlowState {
     }
   }
 
-  /** Bounded: the oldest messages go. */
   #acceptMessage(view: MessageView, attachments: Attachments): void {
+    if (this.#newest !== null) this.#newest.isNewest = false;
     const state = new TcpMessageState(this.owner, view, attachedBytes(attachments, view.content) ?? new RealUint8Array(0));
-    let bytes = byteLengthOf(state.content);
-    let first = this.#states.length;
-    while (first > 0 && this.#states.length - first + 1 < tcpHistoryMessages) {
-      bytes += byteLengthOf(this.#states[first - 1]!.content);
-      if (bytes > tcpHistoryBytes) break;
-      first--;
-    }
-    const states = bareArray<TcpMessageState>();
+    this.#newest = state;
+    this.#bytes += byteLengthOf(state.content);
+    // PERF: half of the history goes at a time, so that a message costs the same however long the history is.
+    if (this.#messages.length >= tcpHistoryMessages) this.#keepLast(tcpHistoryMessages / 2);
+    if (this.#bytes > tcpHistoryBytes) this.#keepLast(0);
+    define(this.#messages, this.#messages.length, new TCPMessage(state));
+  }
+
+  /** A new list, so that one the addon holds stays what it is. */
+  #keepLast(count: number): void {
     const messages = bareArray<TCPMessage>();
-    const gone = this.#messages.length - (this.#states.length - first);
-    for (let index = first; index < this.#states.length; index++) {
-      const older = this.#states[index]!;
-      older.isNewest = false;
-      messages[states.length] = this.#messages[gone + index - first]!;
-      states[states.length] = older;
-    }
-    messages[states.length] = new TCPMessage(state);
-    states[states.length] = state;
-    this.#states = states;
-    this.#messages = freeze(ordinaryArray(messages));
+    const first = this.#messages.length - count;
+    for (let index = 0; index < count; index++) messages[index] = this.#messages[first + index]!;
+    this.#messages = ordinaryArray(messages);
+    this.#bytes = 0;
   }
 
   /** The newest message as an addon before this one left it. */
   assumeContent(content: Uint8Array): void {
-    const newest = this.#states[this.#states.length - 1];
-    if (newest !== undefined) newest.content = content;
+    if (this.#newest !== null) this.#newest.content = content;
   }
 
   get messages(): readonly TCPMessage[] {

@@ -29,7 +29,7 @@ const forbiddenHost = /[\x00-\x20"#%/:<>?@[\\\]^`{|}\x7f-\uffff]/;
 const ipv6Pattern = /^\[[0-9a-f:.]{2,45}\]$/i;
 
 const pathSafe = " \"#<>?`{}^";
-const encodeSets = { path: pathSafe, query: " \"#<>", specialQuery: " \"#<>'", fragment: " \"<>`", user: `${pathSafe}/:;=@[\\]|` } as const;
+const encodeSets = { path: pathSafe, query: " \"#<>", specialQuery: " \"#<>'", fragment: " \"<>`", user: `${pathSafe}/:;=@[\\]|`, opaque: "" } as const;
 
 export function encodeFor(text: string, set: keyof typeof encodeSets): string {
   const bytes = encodeUtf8(text, false);
@@ -38,7 +38,7 @@ export function encodeFor(text: string, set: keyof typeof encodeSets): string {
   let start = 0;
   for (let at = 0, unit = 0; at < length; at++) {
     const byte = bytes[at]!;
-    if (byte > 0x20 && byte < 0x7f && indexOf(encodeSets[set], text[unit] ?? "") < 0) { unit++; continue; }
+    if (byte >= 0x20 && byte < 0x7f && indexOf(encodeSets[set], text[unit] ?? "") < 0) { unit++; continue; }
     encoded += slice(text, start, unit) + percentByte(byte);
     // A character of several bytes is one or two units; it is passed with its last byte.
     const isLast = at + 1 >= length || (bytes[at + 1]! & 0xc0) !== 0x80;
@@ -120,7 +120,7 @@ function withTail(record: UrlRecord, text: string, path: string | null): UrlReco
   const isOpaque = path === null && record.host === null && found[1]![0] !== "/";
   return {
     ...record,
-    path: path ?? (isOpaque ? encodeFor(found[1]!, "fragment") : normalPath(found[1]!, record.scheme)),
+    path: path ?? (isOpaque ? encodeFor(found[1]!, "opaque") : normalPath(found[1]!, record.scheme)),
     search: search.length < 2 ? "" : `?${encodeFor(slice(search, 1), isSpecial(record.scheme) ? "specialQuery" : "query")}`,
     hash: encodeHash(found[3] ?? ""),
   };
@@ -155,7 +155,7 @@ function addSegment(segments: string[], segment: string, isEnd: boolean): void {
 /** `null` when it is no host. Opaque hosts are only checked. */
 export function parseHost(text: string, isSpecialHost: boolean): string | null {
   if (text[0] === "[") return exec(ipv6Pattern, text) === null ? null : toLowerCase(text);
-  if (!isSpecialHost) return exec(/[\x00\t\n\r #/<>?@[\\\]^|]/, text) === null ? encodeFor(text, "fragment") : null;
+  if (!isSpecialHost) return exec(/[\x00\t\n\r #/<>?@[\\\]^|]/, text) === null ? encodeFor(text, "opaque") : null;
   const host = toLowerCase(percentDecode(text, false));
   if (host === "" || exec(forbiddenHost, host) !== null) return null;
   return endsInNumber(host) ? parseIpv4(host) : host;
