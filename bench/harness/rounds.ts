@@ -29,7 +29,7 @@ export async function sample({ pid, load }: Contestant, limits: RunLimits): Prom
 /** Warms each up, then alternates. */
 export async function alternate(contestants: readonly Contestant[], effort: Effort): Promise<ReadonlyMap<Contestant, readonly Sample[]>> {
   const samples = new Map<Contestant, Sample[]>(contestants.map((contestant) => [contestant, []]));
-  for (const contestant of contestants) await sample(contestant, { ms: effort.warmUpMs });
+  for (const contestant of contestants) await contestant.load.run({ ms: effort.warmUpMs, requests: effort.warmUpRequests });
   for (let round = 0; round < effort.rounds; round++) {
     for (const [contestant, list] of samples) list.push(await sample(contestant, { ms: effort.roundMs }));
   }
