@@ -74,7 +74,7 @@ test.serial("check lists handlers, warns of near misses, and fails on what does 
   t.regex(good.stdout, /onRequest/);
   const bad = await flowcell("check", await writeAddon("export function response( {}\n"));
   t.is(bad.code, 1);
-  t.regex(bad.stdout, /addon\.ts:1:\d+/);
+  t.regex(bad.stdout, /addon\.ts:\d+:\d+/);
   const throws = await flowcell("check", await writeAddon("const x: number = 1;\nthrow new Error(`no ${x}`);\n"));
   t.is(throws.code, 1);
   t.regex(throws.stdout, /addon\.ts:2:\d+/);
