@@ -92,8 +92,11 @@ function codePointAt(text: string, at: number, restores: boolean): number {
 const sequenceLength = (codePoint: number): number => (codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x1_0000 ? 3 : 4);
 
 export function utf8Length(text: string, restores = true): number {
+  if (isAscii(text)) return text.length;
   let length = 0;
   for (let at = 0; at < text.length; at++) {
+    const unit = charCodeAt(text, at);
+    if (unit < 0x80) { length++; continue; }
     const codePoint = codePointAt(text, at, restores);
     length += sequenceLength(codePoint);
     if (codePoint > 0xffff) at++;
@@ -106,9 +109,11 @@ export function encodeUtf8(text: string, restores = true): Uint8Array<ArrayBuffe
   const bytes = new RealUint8Array(utf8Length(text, restores));
   let to = 0;
   for (let at = 0; at < text.length; at++) {
+    const unit = charCodeAt(text, at);
+    // PERF: nearly all text is ASCII.
+    if (unit < 0x80) { bytes[to++] = unit; continue; }
     const codePoint = codePointAt(text, at, restores);
     if (codePoint < 0) bytes[to++] = -1 - codePoint;
-    else if (codePoint < 0x80) bytes[to++] = codePoint;
     else to = writeSequence(bytes, to, codePoint);
     if (codePoint > 0xffff) at++;
   }
