@@ -27,7 +27,8 @@ export class Download {
   readonly #request: RequestHead;
   readonly #client: ClientSide;
   readonly #limitBytes: number | null;
-  readonly #collector: BodyCollector;
+  /** Made with the first chunk. */
+  #collector: BodyCollector | null = null;
   readonly #collectBytes: number;
   #framing: BodyFraming = noBody;
   /** The response as the server sent it, to see what became of it. */
@@ -42,7 +43,6 @@ export class Download {
     this.#client = client;
     this.#limitBytes = context.bodySizeLimitBytes;
     this.#collectBytes = context.bodyBytes;
-    this.#collector = new BodyCollector(context.bodyBytes);
   }
 
   /** A server's head has come: it is the flow's response from now on. */
@@ -71,6 +71,7 @@ export class Download {
 
   /** Adds to what is collected; true when the body has become larger than addons may see: it passes by from now on. */
   collect(data: Buffer): boolean {
+    this.#collector ??= new BodyCollector(this.#collectBytes);
     if (this.#collector.add(data)) return false;
     this.isCollecting = false;
     this.#response.body.passBy("truncated");
@@ -84,7 +85,7 @@ export class Download {
     this.#response.timestampEnd = nowSeconds();
     if (!this.isCollecting) return;
     this.isCollecting = false;
-    this.#collected = this.#collector.takeWhole();
+    this.#collected = (this.#collector?.takeWhole() ?? empty);
     if (this.#response.body.state !== "whole") this.#response.body.complete(this.#collected);
   }
 
@@ -109,7 +110,7 @@ export class Download {
     this.#client.sendHead({ status: response.statusCode, reason: response.reason, headers, framing });
     if (response.body.state === "whole") {
       if (response.body.raw !== null && response.body.raw.length > 0) this.#client.sendData(response.body.raw);
-    } else for (const chunk of this.#collector.takeChunks()) this.#client.sendData(chunk);
+    } else for (const chunk of this.#collector?.takeChunks() ?? []) this.#client.sendData(chunk);
   }
 
   /** Passes on a piece of a body that is not collected; an addon's body in its place drops it. */

@@ -1,5 +1,4 @@
 // Makes flow records out of heads as they arrive. Copies nothing of the head but what is plain; decides nothing.
-import { randomUUID } from "node:crypto";
 import type { HttpFlow, HttpRequest, HttpResponse, ServerConnection } from "../flows/flow.ts";
 import { MessageBody } from "../flows/message-body.ts";
 import type { RequestHead, ResponseHead } from "../http/http-event.ts";
@@ -16,13 +15,14 @@ export interface RequestPlace {
 /** The flow of one request. */
 export function newHttpFlow(scope: ClientScope, head: RequestHead, place: RequestPlace, server: ServerConnection): HttpFlow {
   const now = nowSeconds();
+  const key = scope.context.keys.next();
   const request: HttpRequest = {
     method: head.method, scheme: place.scheme, host: place.host, port: place.port, path: place.path, authority: place.authority,
     httpVersion: `HTTP/${head.version}`, headers: head.headers, trailers: null, body: new MessageBody(), stream: false,
     timestampStart: now, timestampEnd: null, version: 0, trailersVersion: 0,
   };
   return {
-    kind: "http", key: scope.context.keys.next(), id: randomUUID(), client: scope.client, server, request, response: null,
+    kind: "http", key, id: scope.context.keys.idOf(key), client: scope.client, server, request, response: null,
     error: null, live: true, killedBy: null, intercepted: false, marked: "", comment: "", timestampCreated: now, refusal: null,
     history: [], version: 0, isWebSocket: false,
   };

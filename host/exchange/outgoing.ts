@@ -4,6 +4,7 @@ import { isBodiless, listTokens, type BodyFraming } from "../http/body-framing.t
 import type { HeaderFields } from "../http/header-fields.ts";
 import { endToEnd } from "../http/hop-by-hop.ts";
 import type { HttpVersion } from "../http/http-event.ts";
+import { formatAuthority } from "../http/request-target.ts";
 
 /** same: as it came. sized: that many bytes, known now. unknown: an addon's stream function makes it. */
 export type BodyPlan = { readonly kind: "same" } | { readonly kind: "sized"; readonly bytes: number } | { readonly kind: "unknown" };
@@ -27,8 +28,10 @@ export interface RequestFacts {
   readonly isChanged: boolean;
   /** Protocols the client wants to switch to. */
   readonly upgrade: readonly string[];
-  /** For a request that came without Host (HTTP/1.0). */
+  /** Where it goes, for a request that came without Host (HTTP/1.0). */
   readonly host: string;
+  readonly port: number;
+  readonly scheme: "http" | "https";
 }
 
 /** Fields and framing of a request to an HTTP/1.1 server. */
@@ -37,7 +40,7 @@ export function outgoingRequest(headers: HeaderFields, facts: RequestFacts): Hea
   let fields = facts.upgrade.length === 0 ? withoutHop(headers, "keep-alive") : upgradeFields(headers, facts.upgrade);
   if (!fields.has("host")) {
     fields = fields === headers ? headers.clone() : fields;
-    fields.insert(0, "Host", facts.host);
+    fields.insert(0, "Host", formatAuthority(facts.host, facts.port, facts.scheme));
   }
   return facts.isChanged || framing !== facts.framing ? { headers: applyFraming(fields, headers, framing, false), framing } : { headers: fields, framing };
 }

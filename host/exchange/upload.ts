@@ -24,7 +24,9 @@ export class Upload {
   readonly #flow: HttpFlow;
   readonly #client: ClientSide;
   readonly #limitBytes: number | null;
-  readonly #collector: BodyCollector;
+  readonly #collectBytes: number;
+  /** Made with the first chunk. */
+  #collector: BodyCollector | null = null;
   #mode: Mode = "collecting";
   #bytes = 0;
   /** The collected body as it came, to see whether an addon replaced it. */
@@ -34,7 +36,7 @@ export class Upload {
     this.#flow = flow;
     this.#client = client;
     this.#limitBytes = context.bodySizeLimitBytes;
-    this.#collector = new BodyCollector(context.bodyBytes);
+    this.#collectBytes = context.bodyBytes;
     this.hasEnded = false;
     if (head.framing.kind === "length" && head.framing.length > context.bodyBytes) this.#mode = "streaming";
   }
@@ -56,6 +58,7 @@ export class Upload {
       if (event.kind === "data") {
         const fault = this.#count(event.data);
         if (fault !== null) return fault;
+        this.#collector ??= new BodyCollector(this.#collectBytes);
         if (!this.#collector.add(event.data)) {
           this.#mode = "streaming";
           body.passBy("truncated");
@@ -65,7 +68,7 @@ export class Upload {
       else if (event.kind === "fault") return syntaxFault(event.fault, "client");
       else if (event.kind === "end") {
         this.#finish();
-        this.#collected = this.#collector.takeWhole();
+        this.#collected = (this.#collector?.takeWhole() ?? empty);
         // What an addon put there in `requestheaders` stays.
         if (body.state !== "whole") body.complete(this.#collected);
         return "ended";
@@ -103,7 +106,7 @@ export class Upload {
       this.isDelivered = true;
       return;
     }
-    for (const chunk of this.#collector.takeChunks()) server.sendData(chunk);
+    for (const chunk of this.#collector?.takeChunks() ?? []) server.sendData(chunk);
   }
 
   /** Moves what is there, without waiting unless a stream function has to be waited for. */

@@ -21,15 +21,22 @@ const mostKept = 8;
 /** What a client said about TLS inside a tunnel, and is repeated to the server at its end. */
 export interface TunnelOffer { readonly sni: string | null; readonly alpnProtocols: readonly string[] }
 
+interface Kept {
+  readonly target: Target;
+  readonly upstream: H1Upstream;
+  isIdle: boolean;
+  readonly onIdleNews: () => void;
+}
+
 const plainHttpOffer: TunnelOffer = { sni: null, alpnProtocols: ["http/1.1"] };
 
 export class Upstreams {
   readonly #context: ExchangeContext;
-  readonly #idle = new Map<string, H1Upstream>();
+  /** Connections that speak HTTP, in the order of their last use. PERF: few, so that looking through them beats making keys. */
+  readonly #kept: Kept[] = [];
   readonly #planned = new Map<string, ServerConnection>();
   readonly #faults = new Map<string, ExchangeFault>();
   readonly #offers = new Map<string, TunnelOffer>();
-  readonly #open = new Set<ServerLink>();
   readonly #failed: ServerConnection[] = [];
   readonly #adopted = new WeakSet<ServerConnection>();
   #isClosed = false;
@@ -49,7 +56,7 @@ export class Upstreams {
 
   /** The record of the connection to that target: open and idle, or planned (now, if need be). */
   recordFor(target: Target): ServerConnection {
-    const record = this.#idle.get(keyOf(target))?.link.record ?? this.#planned.get(placeOf(target));
+    const record = this.#idleAt(target)?.upstream.link.record ?? this.#planned.get(placeOf(target));
     if (record !== undefined) return record;
     const fresh = this.newRecord({ host: target.host, port: target.port });
     this.plan(target, fresh);
@@ -75,18 +82,17 @@ export class Upstreams {
     this.#offers.set(keyOf(target), offer);
   }
 
-  /** An idle connection to the target that may be used again, or null. It is the caller's until `give` or `discard`. */
+  /** An idle connection to the target that may be used again, or null. It is the caller's until `give`, or until its link is closed. */
   take(target: Target): H1Upstream | null {
-    const key = keyOf(target);
-    const upstream = this.#idle.get(key);
-    if (upstream === undefined) return null;
-    this.#idle.delete(key);
-    if (upstream.isReusable) return upstream;
-    upstream.link.close();
+    const kept = this.#idleAt(target);
+    if (kept === null) return null;
+    kept.isIdle = false;
+    if (kept.upstream.isReusable) return kept.upstream;
+    kept.upstream.link.close();
     return null;
   }
 
-  /** Opens a new connection (`serverconnect`, DNS, TCP, TLS). Never rejects. It is the caller's until `give` or `discard`. */
+  /** Opens a new connection (`serverconnect`, DNS, TCP, TLS). Never rejects. It is the caller's until `give`, or until its link is closed. */
   async open(target: Target, signal: AbortSignal): Promise<UpstreamResult> {
     const key = keyOf(target);
     const known = this.#faults.get(key);
@@ -103,9 +109,10 @@ export class Upstreams {
       return result;
     }
     const link = new ServerLink(result.facts, (closed) => this.#onClosed(link, closed));
-    this.#open.add(link);
+    const upstream = new H1Upstream(link);
+    this.#kept.push(this.#keep(target, upstream));
     if (this.#isClosed) link.close();
-    return { kind: "open", upstream: new H1Upstream(link) };
+    return { kind: "open", upstream };
   }
 
   /** The next `open` of that target fails so, without trying: it was tried on the client's behalf and failed. */
@@ -114,25 +121,26 @@ export class Upstreams {
   }
 
   /** Takes a connection back: kept for the next exchange if it is fit, closed otherwise. */
-  give(target: Target, upstream: H1Upstream): void {
-    const key = keyOf(target);
-    if (this.#isClosed || !upstream.isReusable || this.#idle.has(key)) return upstream.link.close();
-    this.#keep(key, upstream);
+  give(upstream: H1Upstream): void {
+    const kept = this.#kept.find((one) => one.upstream === upstream);
+    if (this.#isClosed || kept === undefined || !upstream.isReusable) return upstream.link.close();
+    kept.isIdle = true;
+    upstream.link.duplex.onNews = kept.onIdleNews;
+    if (this.#kept.length > mostKept) this.#kept.find((one) => one.isIdle)?.upstream.link.close();
   }
 
   /** Keeps a connection on which nothing was spoken yet; the server may speak first. */
-  keepUnspoken(target: Target, upstream: H1Upstream): void {
-    const key = keyOf(target);
-    this.#idle.set(key, upstream);
+  keepUnspoken(upstream: H1Upstream): void {
+    for (const kept of this.#kept) if (kept.upstream === upstream) kept.isIdle = true;
     upstream.link.duplex.onNews = () => undefined;
   }
 
   /** The unspoken connection of a tunnel, for a protocol other than HTTP. */
   takeUnspoken(target: Target): H1Upstream | null {
-    const key = keyOf(target);
-    const upstream = this.#idle.get(key);
-    if (upstream !== undefined) this.#idle.delete(key);
-    return upstream ?? null;
+    const kept = this.#idleAt(target);
+    if (kept === null) return null;
+    kept.isIdle = false;
+    return kept.upstream;
   }
 
   /** Records of failed attempts are released when the flow that saw them has ended. */
@@ -143,27 +151,25 @@ export class Upstreams {
   /** Closes every connection and releases every record. */
   close(): void {
     this.#isClosed = true;
-    for (const link of [...this.#open]) link.close();
-    this.#idle.clear();
+    for (const { upstream } of [...this.#kept]) upstream.link.close();
     this.releaseFailed();
     for (const record of this.#planned.values()) this.#context.gate.release(record);
     this.#planned.clear();
   }
 
-  #keep(key: string, upstream: H1Upstream): void {
-    const { duplex } = upstream.link;
-    this.#idle.set(key, upstream);
-    duplex.onNews = () => {
+  #idleAt({ scheme, host, port }: Target): Kept | null {
+    for (const kept of this.#kept) {
+      if (kept.isIdle && kept.target.port === port && kept.target.host === host && kept.target.scheme === scheme) return kept;
+    }
+    return null;
+  }
+
+  #keep({ scheme, host, port }: Target, upstream: H1Upstream): Kept {
+    const onIdleNews = (): void => {
       // Whatever comes while nothing was asked ends the connection: an end, an error, or bytes that belong to nobody.
-      if (upstream.isReusable || this.#idle.get(key) !== upstream) return;
-      this.#idle.delete(key);
-      upstream.link.close();
+      if (!upstream.isReusable) upstream.link.close();
     };
-    if (this.#idle.size <= mostKept) return;
-    const [oldest] = this.#idle;
-    if (oldest === undefined) return;
-    this.#idle.delete(oldest[0]);
-    oldest[1].link.close();
+    return { target: { scheme, host, port }, upstream, isIdle: false, onIdleNews };
   }
 
   #forgetOldestPlan(): void {
@@ -174,7 +180,8 @@ export class Upstreams {
   }
 
   #onClosed(link: ServerLink, record: ServerConnection): void {
-    this.#open.delete(link);
+    const at = this.#kept.findIndex(({ upstream }) => upstream.link === link);
+    if (at >= 0) this.#kept.splice(at, 1);
     this.#context.gate.tell("serverdisconnect", record);
     this.#context.gate.release(record);
   }

@@ -1,6 +1,5 @@
 // Raw TCP with events: one flow per connection, one message per read, half-close kept. Without addons that care it is a plain relay
 // that makes no messages.
-import { randomUUID } from "node:crypto";
 import { eventTable, type TcpEventName } from "../../sandbox-api/schema/events.ts";
 import { nowSeconds } from "../exchange/context.ts";
 import type { ServerLink } from "../exchange/server-link.ts";
@@ -80,8 +79,9 @@ function finish({ context }: LayerScope, flow: TcpFlow, error: string | null): v
 }
 
 function newTcpFlow(scope: LayerScope, server: ServerConnection): TcpFlow {
+  const key = scope.context.keys.next();
   return {
-    kind: "tcp", key: scope.context.keys.next(), id: randomUUID(), client: scope.client, server, error: null, live: true, killedBy: null,
+    kind: "tcp", key, id: scope.context.keys.idOf(key), client: scope.client, server, error: null, live: true, killedBy: null,
     intercepted: false, marked: "", comment: "", timestampCreated: nowSeconds(), refusal: null, history: [], version: 0, message: null,
   };
 }

@@ -71,7 +71,7 @@ async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | nu
     scope.upstreams.failNext(target, met);
     return notContacted;
   }
-  scope.upstreams.keepUnspoken(target, met);
+  scope.upstreams.keepUnspoken(met);
   return { alpn: { kind: "connected", protocol: met.link.alpn ?? undefined }, certificate: met.link.certificate };
 }
 

@@ -11,7 +11,7 @@ const none = { kind: "none" } as const;
 const chunked = { kind: "chunked" } as const;
 const close = { kind: "close" } as const;
 
-const request: RequestFacts = { framing: none, plan: sameBody, hasTrailers: false, isChanged: false, upgrade: [], host: "added.test" };
+const request: RequestFacts = { framing: none, plan: sameBody, hasTrailers: false, isChanged: false, upgrade: [], host: "added.test", port: 80, scheme: "http" };
 const requestCases: readonly (readonly [string, string, Partial<RequestFacts>, string, BodyFraming["kind"]])[] = [
   ["nothing to do", "Host: x|A: 1", {}, "Host: x|A: 1", "none"],
   ["keep-alive of the client is ours too", "Host: x|Connection: keep-alive|A: 1", {}, "Host: x|Connection: keep-alive|A: 1", "none"],
