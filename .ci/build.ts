@@ -1,11 +1,12 @@
 // Builds dist/, which is what `npm pack` ships: JavaScript and declarations of host, runtime and the contract, the guest as the
 // one script that an isolate runs, and the module that answers when "flowcell" is imported outside the sandbox.
-// Nothing in the repository itself runs from dist; it does not minify, and it does not look at tests.
+// Nothing in the repository itself runs from dist, and it does not look at tests.
 import { spawnSync } from "node:child_process";
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions } from "esbuild";
+import { guestBuildOptions, guestEntry, runtimeBuildOptions, runtimeEntry } from "../sandbox-api/schema/own-builds.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const inRoot = (path: string): string => join(root, path);
@@ -33,7 +34,7 @@ function outsideModule(names: readonly string[]): string {
 }
 
 async function bundle(entry: string, outfile: string, options: BuildOptions): Promise<void> {
-  await build({ entryPoints: [inRoot(entry)], outfile: inRoot(outfile), bundle: true, charset: "ascii", logLevel: "warning", ...options });
+  await build({ ...options, entryPoints: [inRoot(entry)], outfile: inRoot(outfile), logLevel: "warning" });
 }
 
 rmSync(inRoot("dist"), { recursive: true, force: true });
@@ -42,7 +43,6 @@ chmodSync(inRoot("dist/host/launch.js"), 0o755);
 compile("sandbox-api/tsconfig.build.json");
 const names = await exportedNames(inRoot("sandbox-api/index.ts"));
 writeFileSync(inRoot("dist/sandbox-api/outside.js"), outsideModule(names));
-// One script, run first in every isolate; host/addons/bundle.ts reads it.
-await bundle("sandbox-api/guest/main.ts", "dist/sandbox-api/guest/main.js", { format: "iife", platform: "neutral", mainFields: ["module", "main"], target: "es2024" });
-// One module, so that a cell may read its entry file and nothing else.
-await bundle("runtime/main.ts", "dist/runtime/main.mjs", { format: "esm", platform: "node", target: "node24" });
+// host/addons/own-code.ts finds both.
+await bundle(guestEntry, "dist/sandbox-api/guest/main.js", guestBuildOptions);
+await bundle(runtimeEntry, "dist/runtime/main.cjs", runtimeBuildOptions);

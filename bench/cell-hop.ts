@@ -2,7 +2,7 @@
 // to a real cell with the real guest and back, a new flow each, at several depths, with a handler that does nothing and one that changes a field, alone and in chains.
 // `node bench/cell-hop.ts [--json]`. CPU of the host is its own user + system time, of the cell that of its process.
 import { readFileSync } from "node:fs";
-import { bundleGuest } from "../host/addons/bundle.ts";
+import { bundleGuest } from "../host/addons/own-code.ts";
 import { instanceId } from "../sandbox-api/schema/ids.ts";
 import { load, recordedCell, testPool } from "../test/helpers/cell-pool.ts";
 import type { Cell } from "../host/cells/cell.ts";

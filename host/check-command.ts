@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { checkAddon, type AddonCheck } from "./addons/check.ts";
-import { bundleGuest } from "./addons/bundle.ts";
+import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
 import type { Config } from "./config.ts";
@@ -15,7 +15,7 @@ interface CheckReport { readonly addon: string; readonly check: AddonCheck }
 /** Runs the command; gives the exit code. */
 export async function runCheck(paths: readonly string[], config: Config, output: Writable): Promise<number> {
   const pool = makeCellPool({
-    guestBundle: await bundleGuest(), standby: 1, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
+    guestBundle: await bundleGuest(), entry: await bundleRuntime(), standby: 1, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
     jail: config.jail, jitless: config.jitless,
   });
   try {

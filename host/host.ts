@@ -6,7 +6,8 @@ import { makeLog, type Log } from "./log.ts";
 import type { Config } from "./config.ts";
 import { OperatorError } from "./operator-error.ts";
 import { createAddonHost, type AddonHost, type AddonState } from "./addons/addon-host.ts";
-import { bundleGuest } from "./addons/bundle.ts";
+import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
+import type { CellEntry } from "./cells/binary.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
 import { createProxy, type Proxy } from "./layers/proxy.ts";
@@ -48,14 +49,15 @@ export async function startFlowcell(config: Config, print: (record: LogRecord) =
 async function assemble(config: Config, print: (record: LogRecord) => void, owners: (() => Promise<void>)[]): Promise<Omit<Flowcell, "stop">> {
   const listening: { addons: AddonHost | null } = { addons: null };
   const log = makeLog((record) => { print(record); listening.addons?.tellLog(record); });
-  const [authority, trust, guestBundle] = await Promise.all([
+  const [guestBundle, entry] = await Promise.all([bundleGuest(), bundleRuntime()]);
+  // Cells boot while the rest is opened.
+  const pool = makePool(config, guestBundle, entry, log);
+  owners.push(() => pool.close());
+  const [authority, trust] = await Promise.all([
     openAuthority(config.confdir),
     openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }) }),
-    bundleGuest(),
   ]);
   for (const warning of authority.warnings) log.warn(warning, { event: "ca" });
-  const pool = makePool(config, guestBundle, log);
-  owners.push(() => pool.close());
   const addons = createAddonHost({
     log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, options: config.options, watch: true,
   });
@@ -71,9 +73,9 @@ async function assemble(config: Config, print: (record: LogRecord) => void, owne
   return { listeners, authority, addons: () => addons.addons() };
 }
 
-function makePool(config: Config, guestBundle: Buffer, log: Log): CellPool {
+function makePool(config: Config, guestBundle: Buffer, entry: CellEntry, log: Log): CellPool {
   return makeCellPool({
-    guestBundle, standby: warmCells, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
+    guestBundle, entry, standby: warmCells, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
     jail: config.jail, jitless: config.jitless, note: (sentence: string) => log.info(sentence, { event: "cells" }),
   });
 }

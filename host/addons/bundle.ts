@@ -1,12 +1,10 @@
 // Compiles one addon to one script: TypeScript or JavaScript with its imports, by esbuild, inside the wall of its own folder
-// (bundle-wall.ts). WALL: nothing of the addon runs here, no tsconfig and no plugin of its own is read. Also makes the guest
-// script. Only this file and bundle-wall.ts know esbuild; neither loads what they make.
+// (bundle-wall.ts). WALL: nothing of the addon runs here, no tsconfig and no plugin of its own is read. Nothing of what it makes is
+// loaded into this process.
 import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { build, type BuildOptions, type BuildResult, type Message } from "esbuild";
-import { guestBuildOptions, guestEntry } from "../../sandbox-api/schema/guest-build.ts";
 import { addonWall, isInside, sourceExtensions } from "./bundle-wall.ts";
 
 export interface Bundle {
@@ -48,16 +46,6 @@ export async function bundleAddon(path: string, bundleBytes: number): Promise<Bu
     const messages = messagesOf(error);
     return { kind: "error", message: messages.length === 0 ? String(error) : describe(messages), inputs: [...inputs] };
   }
-}
-
-/** The script that runs first in every isolate. Built from the sources, or read where a build has been made. Rejects when neither works. */
-export async function bundleGuest(): Promise<Buffer> {
-  const built = new URL("../../sandbox-api/guest/main.js", import.meta.url);
-  if (import.meta.url.endsWith(".js")) return readFile(built);
-  const { outputFiles } = await build({ ...guestBuildOptions, entryPoints: [guestEntry], absWorkingDir: fileURLToPath(new URL("../..", import.meta.url)), write: false, logLevel: "silent" });
-  const script = outputFiles[0];
-  if (script === undefined) throw new Error("esbuild gave no guest script");
-  return Buffer.from(script.contents);
 }
 
 function addonOptions({ file, folder }: Entry, inputs: Set<string>): BuildOptions & { readonly write: false } {

@@ -108,10 +108,17 @@ export class Lifecycle {
     // The end of the cell, which follows, is what counts then.
     if (isCellDeath(fault)) return;
     const suspended = addon.breaker.strike(row.strikes, this.#settings.now());
-    if (row.moves) addon.isIsolated = true;
+    if (row.moves) this.#isolate(addon);
     if (row.reloads) this.#bury(instance);
     if (suspended) this.#saySuspended(addon);
     else if (row.reloads && addon.current === null) void this.restart(addon);
+  }
+
+  /** Where it can only hurt itself (sandbox.md §1 rule 6). */
+  #isolate(addon: Addon): void {
+    if (addon.isIsolated) return;
+    addon.isIsolated = true;
+    this.#settings.log.warn(`addon "${addon.name}" is moved to a process of its own`, { addon: addon.name, event: "moved" });
   }
 
   /** The isolate broke over something that did not stand (a change of another addon that was refused): started anew, without blame. */
@@ -258,7 +265,7 @@ export class Lifecycle {
 
   /** A cell died by this addon: out of the shared cell, and after the second time out of service. */
   #punish(addon: Addon, fault: Fault | null, now: number): void {
-    addon.isIsolated = true;
+    this.#isolate(addon);
     const suspended = addon.breaker.strike(fault === null ? 1 : faultTable[fault.code].strikes, now);
     if (addon.breaker.die(now)) {
       this.#settings.log.error(`addon "${addon.name}" ended its process twice within ten minutes; it is suspended until you resume it`, { addon: addon.name, event: "suspended" });

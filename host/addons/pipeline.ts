@@ -27,7 +27,7 @@ export interface PipelineSettings {
 }
 
 /** How long an event waits for an addon that is being restarted, before the failure policy decides. */
-const restartWaitMs = 1_000;
+const restartWaitMs = 5_000;
 /** How often one event is asked again at a restarted instance. */
 const mostReruns = 2;
 /** A refusal that passes by itself is said once in this time for each addon and kind. */

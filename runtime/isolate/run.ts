@@ -16,6 +16,9 @@ const entriesPerWeighing = 128;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 
 /** What an entry may use. */
+/** The kernel counts a thread's CPU time in ticks of 4 ms and charges it what interrupts cost: an entry that returned gets this much more. */
+const toleratedShare = 1.5;
+
 interface Clock { readonly limit: "cpuMs" | "startupMs"; readonly valueMs: number; readonly leftMs: number }
 
 export interface DispatchInput {
@@ -127,7 +130,7 @@ export class AddonIsolate {
   /** The limit that an entry broke although it returned. */
   #broken(clock: Clock, cpuMicros: number): Answer | null {
     if (this.#bridge.fault !== null) return faultAnswer(this.#bridge.fault);
-    if (cpuMicros > clock.leftMs * 1_000) return faultAnswer(timeFault(clock, clock.valueMs - clock.leftMs + cpuMicros / 1_000));
+    if (cpuMicros > clock.leftMs * 1_000 * toleratedShare) return faultAnswer(timeFault(clock, clock.valueMs - clock.leftMs + cpuMicros / 1_000));
     // Only for reports: what is in use includes garbage, so it says nothing about the limit.
     if (++this.#entries % entriesPerWeighing === 1) this.#meter.weigh();
     return null;

@@ -3,7 +3,7 @@
 import { createServer, request as httpRequest, type Server } from "node:http";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createAddonHost, type AddonHost } from "../../host/addons/addon-host.ts";
-import { bundleGuest } from "../../host/addons/bundle.ts";
+import { bundleGuest, bundleRuntime } from "../../host/addons/own-code.ts";
 import type { CellPool } from "../../host/cells/cell.ts";
 import { makeCellPool } from "../../host/cells/pool.ts";
 import { createProxy } from "../../host/layers/proxy.ts";
@@ -75,7 +75,7 @@ export class Arena {
     });
     await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve));
     const pool = makeCellPool({
-      guestBundle: await bundleGuest(), standby: 2, cellMemoryMiB: attackLimits.cellMemoryMiB, unresponsiveMs: attackLimits.unresponsiveMs, jail: "off", jitless: false,
+      guestBundle: await bundleGuest(), entry: await bundleRuntime(), standby: 2, cellMemoryMiB: attackLimits.cellMemoryMiB, unresponsiveMs: attackLimits.unresponsiveMs, jail: "off", jitless: false,
     });
     const authority = await openAuthority(await temporaryFolder("attack-ca"));
     return new Arena({

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createContext, Script, type Context } from "node:vm";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { guestBuildOptions, guestEntry } from "../../sandbox-api/schema/guest-build.ts";
+import { guestBuildOptions, guestEntry } from "../../sandbox-api/schema/own-builds.ts";
 import { readGuestResult, type GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { CallName, PartName } from "../../sandbox-api/schema/view.ts";
 

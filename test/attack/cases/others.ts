@@ -6,9 +6,9 @@ function flood(name: string, wants: string, source: string, ends: AttackCase["en
 }
 
 export const floodCases: readonly AttackCase[] = [
-  flood("log-flood", "to drown the log", onRequest(`for (let i = 0; i < 1e5; i += 1) console.log("x".repeat(1e4));`), ["host-calls", "cpu-limit", "threw", "memory-limit"]),
-  flood("log-caught", "to drown the log and swallow the refusal", onRequest(`for (let i = 0; i < 1e5; i += 1) { try { console.log("x"); } catch { /* on */ } }`), ["host-calls", "cpu-limit"]),
-  flood("timer-flood", "a million timers", onRequest(`for (let i = 0; i < 1e5; i += 1) setTimeout(() => {}, 1e6);`), ["host-calls", "cpu-limit", "threw"]),
+  flood("log-flood", "to drown the log", onRequest(`for (let i = 0; i < 1e5; i += 1) console.log("x".repeat(1e4));`), ["host-calls", "cpu-limit", "threw", "memory-limit", "unresponsive"]),
+  flood("log-caught", "to drown the log and swallow the refusal", onRequest(`for (let i = 0; i < 1e5; i += 1) { try { console.log("x"); } catch { /* on */ } }`), ["host-calls", "cpu-limit", "unresponsive"]),
+  flood("timer-flood", "a million timers", onRequest(`for (let i = 0; i < 1e5; i += 1) setTimeout(() => {}, 1e6);`), ["host-calls", "cpu-limit", "threw", "unresponsive"]),
   flood("log-control", "to paint the operator's terminal", onRequest(`console.log("\\x1b[2J\\x1b]0;owned\\x07\\r\\n{\\"level\\":\\"error\\"}");`), "harmless"),
   flood("log-huge", "a log line without end", onRequest(`console.log("x".repeat(2e6));`), "harmless"),
 ];

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, realpathSync, symlinkSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runInNewContext } from "node:vm";
-import { bundleAddon, bundleGuest, type BundleResult } from "../../../host/addons/bundle.ts";
+import { bundleAddon, type BundleResult } from "../../../host/addons/bundle.ts";
+import { bundleGuest } from "../../../host/addons/own-code.ts";
 import { BundleSourceMap } from "../../../host/addons/source-map.ts";
 
 const limit = 1_000_000;

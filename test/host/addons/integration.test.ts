@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import zlib from "node:zlib";
 import { createAddonHost, type AddonHost, type AddonHostSettings } from "../../../host/addons/addon-host.ts";
 import { checkAddon } from "../../../host/addons/check.ts";
-import { bundleGuest } from "../../../host/addons/bundle.ts";
+import { bundleGuest, bundleRuntime } from "../../../host/addons/own-code.ts";
 import type { CellPool } from "../../../host/cells/cell.ts";
 import { makeCellPool } from "../../../host/cells/pool.ts";
 import { makeLog, type LogRecord } from "../../../host/log.ts";
@@ -17,7 +17,7 @@ import { linesOf, makeHttpFlow, makeLayer, makeRequest, makeResponse, makeRoot, 
 
 const cells: { pool?: CellPool } = {};
 test.before(async () => {
-  cells.pool = makeCellPool({ guestBundle: await bundleGuest(), standby: 1, cellMemoryMiB: 512, unresponsiveMs: 200, jail: "off", jitless: false });
+  cells.pool = makeCellPool({ guestBundle: await bundleGuest(), entry: await bundleRuntime(), standby: 1, cellMemoryMiB: 512, unresponsiveMs: 200, jail: "off", jitless: false });
 });
 test.after.always(() => cells.pool?.close());
 
