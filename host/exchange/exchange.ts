@@ -230,6 +230,7 @@ class Exchange {
       if (this.#download.hasSentHead) this.#client.reset();
       return cut;
     }
+    this.#scope.context.log.info(stop.message, { event: "flow-failed", cause: stop.cause, status: stop.status, url: urlOf(flow) });
     const mayPersist = stop.cause !== "invalid-request" && stop.status !== 413 && this.#upload.drop(mostDroppedBytes) && this.#answering.mayPersist;
     if (flow.response !== before && flow.response !== null) {
       this.#download.sendHead(mayPersist);

@@ -13,6 +13,8 @@ export class H1Upstream implements ServerSide {
   readonly #wire: H1Wire;
   #requests = 0;
   #hasResponse = false;
+  /** The server said it will close after the response. */
+  #isLast = false;
 
   constructor(link: ServerLink) {
     this.link = link;
@@ -28,7 +30,9 @@ export class H1Upstream implements ServerSide {
 
   next(): HttpEvent | null {
     const event = this.#wire.next();
-    if (event !== null && event.kind !== "fault") this.#hasResponse = true;
+    if (event === null || event.kind === "fault") return event;
+    this.#hasResponse = true;
+    if (event.kind === "response-head" && !event.keepAlive && !event.interim) this.#isLast = true;
     return event;
   }
 
@@ -36,10 +40,10 @@ export class H1Upstream implements ServerSide {
     return this.#requests > 1 && !this.#hasResponse && this.#decoder.bufferedBytes === 0;
   }
 
-  /** The last response was taken whole, nothing more came, and the server has not closed: another request may be sent. */
+  /** The last response was taken whole, nothing more came, and the server neither closed nor said it would: another request may be sent. */
   get isReusable(): boolean {
     const { duplex } = this.link;
-    return this.#decoder.isIdle && this.#decoder.bufferedBytes === 0 && duplex.unreadBytes === 0 && !duplex.hasEnd && !duplex.isClosed && !duplex.hasEndedWriting;
+    return !this.#isLast && this.#decoder.isIdle && this.#decoder.bufferedBytes === 0 && duplex.unreadBytes === 0 && !duplex.hasEnd && !duplex.isClosed && !duplex.hasEndedWriting;
   }
 
   get isGone(): boolean {

@@ -279,6 +279,21 @@ test("another host in request sends it elsewhere; the connections to both are ke
   t.is(gate.unreleased, 0);
 });
 
+test("another scheme in request: TLS to the server for a client that speaks none", async (t) => {
+  const { url, server, client } = await stage(t, answering(ok), { request: (flow) => { flow.request.scheme = "https"; flow.request.host = "localhost"; } }, { tls: certificate });
+  const one = await client();
+  for (let i = 0; i < 2; i++) {
+    one.clear();
+    one.send(get(url));
+    t.is(await one.until(/ok$/), ok);
+  }
+  t.is(server.connectionCount, 1);
+  one.clear();
+  one.send(`GET https://localhost:${server.port}/direct HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  t.is(await one.until(/ok$/), ok);
+  t.is(server.connectionCount, 1);
+});
+
 test("a refused flow gives a page that names the addon and the reason", async (t) => {
   const { gate, url, server, client } = await stage(t, answering(ok), { request: (flow) => { flow.refusal = { addon: "guard", event: "request", fault: { code: "threw", message: "it broke" } }; } });
   const one = await client();

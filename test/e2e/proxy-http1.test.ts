@@ -196,6 +196,19 @@ test("a kept connection that the server closed meanwhile is replaced without the
   client.close();
 });
 
+test("a server that announces its close is not asked again on that connection", async (t) => {
+  const server = await origin(t, (socket, index) => socket.on("data", () => socket.write(index === 0 ? "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok" : ok)));
+  const { port } = await startProxy(t);
+  const client = await rawClient(port);
+  for (let i = 0; i < 3; i++) {
+    client.clear();
+    client.send(`POST http://127.0.0.1:${server.port}/${i} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx`);
+    t.is(await client.until(/ok$/), ok);
+  }
+  t.is(server.connectionCount, 2);
+  client.close();
+});
+
 test("a POST is not sent twice when its kept connection dies", async (t) => {
   let posts = 0;
   const server = await origin(t, (socket, index) => {
