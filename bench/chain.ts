@@ -1,7 +1,7 @@
 // Claim: addons of one cell share one hop, so the twentieth costs far less than the first; with a cell each they do not. Plain HTTP, 1 KB,
 // header addons, 64 connections.
 // Run: node bench/chain.ts [--full]
-import { headerAddon } from "./harness/addons.ts";
+import { headerAddon, headerField } from "./harness/addons.ts";
 import type { Claim } from "./harness/figures.ts";
 import { runAlone } from "./harness/report.ts";
 import { measureRequests, type Contestant } from "./harness/rounds.ts";
@@ -19,7 +19,7 @@ export const chain: Claim = {
       for (const count of counts) {
         if (count > most || (effort.name === "quick" && cells === "per-addon" && count > 5)) continue;
         const subject = await stage.flowcell(cells, addons.slice(0, count), ["--cells", cells]);
-        contestants.push({ what: `${count} ${count === 1 ? "addon" : "addons"}, ${cells === "shared" ? "shared cells" : "a cell each"}`, pid: subject.pid, load: await stage.load(subject, "http") });
+        contestants.push({ what: `${count} ${count === 1 ? "addon" : "addons"}, ${cells === "shared" ? "shared cells" : "a cell each"}`, pid: subject.pid, load: await stage.load(subject, "http", { expectedField: headerField(count) }) });
       }
     }
     return measureRequests(contestants, effort);

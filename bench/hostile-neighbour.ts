@@ -7,6 +7,7 @@ import { figure, median, type Claim, type Figure } from "./harness/figures.ts";
 import type { LoadReport } from "./harness/load-protocol.ts";
 import { runAlone } from "./harness/report.ts";
 import { Stage } from "./harness/stage.ts";
+import { troubled } from "./harness/subject.ts";
 
 const victimHost = "127.0.0.1";
 const warmUpMs = 1_000;
@@ -35,7 +36,7 @@ export const hostileNeighbour: Claim = {
 /** A fresh proxy each time: strikes and suspensions are part of what is measured. */
 async function once(addons: readonly string[], runMs: number): Promise<Pair> {
   await using stage = await Stage.open();
-  const subject = await stage.flowcell("flowcell", addons);
+  const subject = await stage.flowcell(troubled, addons);
   const others = await stage.load(subject, "http");
   const paced = await stage.load(subject, "http", { pauseMs: 40 });
   const victims = await stage.load(subject, "http", { host: victimHost, connections: 4, pauseMs: 25 });

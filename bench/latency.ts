@@ -1,7 +1,7 @@
 // Claim: one sandboxed event adds at most 0.15 ms to the median request and 1 ms to the 99th percentile when one request is under way at a time.
 // Plain HTTP, 1 KB; the addon changes a header in the request and in the response, so a request has two events.
 // Run: node bench/latency.ts [--full]
-import { headerAddon } from "./harness/addons.ts";
+import { headerAddon, headerField } from "./harness/addons.ts";
 import { figure, type Claim } from "./harness/figures.ts";
 import { runAlone } from "./harness/report.ts";
 import { alternate, type Contestant, type Sample } from "./harness/rounds.ts";
@@ -14,7 +14,7 @@ export const latency: Claim = {
     await using stage = await Stage.open();
     const contestant = async (what: string, addons: readonly string[]): Promise<Contestant> => {
       const subject = await stage.flowcell(what, addons);
-      return { what, pid: subject.pid, load: await stage.load(subject, "http", { connections: 1 }) };
+      return { what, pid: subject.pid, load: await stage.load(subject, "http", { connections: 1, ...(addons.length > 0 && { expectedField: headerField() }) }) };
     };
     const none = await contestant("no addon", []);
     const header = await contestant("header addon", [await headerAddon()]);

@@ -6,6 +6,9 @@ const manifest = (hosts: readonly string[] | null, permissions: string): string 
 
 const headsOnly = '{ read: ["request", "response"], write: ["request", "response"] }';
 
+/** What every header addon of that number puts on a response. */
+export const headerField = (number = 1): string => `x-bench-response-${number}`;
+
 /** Adds a header to every request and every response; asks for heads only, as a careful author would. */
 export function headerAddon(number = 1, hosts: readonly string[] | null = null): Promise<string> {
   return addonFile(`header-${number}`, manifest(hosts, headsOnly) + headerSource(number));

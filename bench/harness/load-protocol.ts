@@ -20,6 +20,8 @@ export interface LoadSettings {
   readonly pauseMs?: number;
   /** Body length that every response must have. */
   readonly expectedBytes: number;
+  /** Name of a field, in lower case, that every response must have: the proof that an addon was at work. */
+  readonly expectedField?: string;
 }
 
 /** Stops at the deadline or after that many requests, whichever is first; requests under way are finished and counted. */

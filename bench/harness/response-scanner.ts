@@ -5,6 +5,8 @@ export class ResponseScanner {
   /** Body bytes of the response that is being read or was read last. */
   bodyBytes = 0;
   status = 0;
+  /** Head of the response that is being read or was read last, as latin1. */
+  head = "";
   #isInBody = false;
   /** Bytes still to come; -1: chunked. */
   #left = 0;
@@ -28,6 +30,7 @@ export class ResponseScanner {
   }
 
   #readHead(head: string): void {
+    this.head = head;
     this.status = Number(head.slice(9, 12));
     this.bodyBytes = 0;
     this.#isInBody = true;

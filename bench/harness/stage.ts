@@ -11,6 +11,7 @@ export interface LoadWishes {
   readonly isFresh?: boolean;
   readonly serverName?: string;
   readonly pauseMs?: number;
+  readonly expectedField?: string;
   /** The client verifies with this in place of the proxy's own. */
   readonly caFile?: string;
 }

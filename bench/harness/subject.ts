@@ -14,6 +14,9 @@ export interface Subject extends AsyncDisposable {
   readonly caFile: string | null;
 }
 
+/** Name of a subject that is meant to have trouble; its warnings are not shown. */
+export const troubled = "troubled";
+
 export interface FlowcellSubject extends Subject { readonly flowcell: RunningFlowcell }
 
 /** Runs `flowcell run` as an operator would; only the origin's own authority is added. */
@@ -24,7 +27,16 @@ export async function startSubject(name: string, addons: readonly string[], orig
     await flowcell.stop("SIGKILL");
     throw new Error(`flowcell (${name}) did not start well: ${failed?.msg ?? "no process"}`);
   }
-  return { name, pid: flowcell.process.pid, port: flowcell.port, caFile: flowcell.caFile, flowcell, [Symbol.asyncDispose]: async () => void (await flowcell.stop()) };
+  return { name, pid: flowcell.process.pid, port: flowcell.port, caFile: flowcell.caFile, flowcell, [Symbol.asyncDispose]: () => stopAndTell(name, flowcell) };
+}
+
+/** What the proxy warned of belongs beside the figures, unless trouble is what the bench makes. */
+async function stopAndTell(name: string, flowcell: RunningFlowcell): Promise<void> {
+  await flowcell.stop();
+  if (name === troubled) return;
+  const warnings = flowcell.lines.filter(({ level }) => level === "warn" || level === "error");
+  for (const { msg } of warnings.slice(0, 3)) process.stdout.write(`  flowcell (${name}) warned: ${msg.split("\n", 1)[0]}\n`);
+  if (warnings.length > 3) process.stdout.write(`  … and ${warnings.length - 3} times more\n`);
 }
 
 /** Writes an addon's source into a folder that is removed when the bench ends; gives its path. */

@@ -1,7 +1,7 @@
 // Claim: with a sandboxed addon Flowcell costs less CPU than proxies that run addons with no sandbox at all. The same load through each by turns:
 // 1 KB responses, keep-alive, 64 connections; plain and intercepted, without an addon and with one that adds a header to requests and responses.
 // Ratios are to the bare floor of the same run. Run: npm run bench:peers [-- --full] [--only flowcell,bare,…]
-import { headerAddon } from "../harness/addons.ts";
+import { headerAddon, headerField } from "../harness/addons.ts";
 import { effortFrom } from "../harness/effort.ts";
 import type { Claim, Figure } from "../harness/figures.ts";
 import { keep, runClaims, say } from "../harness/report.ts";
@@ -37,7 +37,7 @@ function claimFor(scheme: "http" | "https"): Claim {
           const subject = await start(stage, scheme, addon);
           if (subject === null) continue;
           if ("missing" in subject) say(`  left out: ${subject.missing}\n`);
-          else contestants.push({ what: `${name}, ${addon === "none" ? "no addon" : "header addon"}`, pid: subject.pid, load: await stage.load(name === "flowcell" ? subject : stage.use(subject), scheme) });
+          else contestants.push({ what: `${name}, ${addon === "none" ? "no addon" : "header addon"}`, pid: subject.pid, load: await stage.load(name === "flowcell" ? subject : stage.use(subject), scheme, addon === "none" ? {} : { expectedField: name === "flowcell" ? headerField() : "x-bench-response" }) });
         }
       }
       return withRatios(await measureRequests(contestants, effort));
