@@ -106,6 +106,11 @@ export class Frame {
       case "changed": return this.#merge(instance, outcome);
       case "failed":
         seen?.clear();
+        if (outcome.fault.code === "starved") {
+          this.#services.brokeInnocently(instance, outcome.fault);
+          instance.addon.breaker.abandonTrial();
+          return "lost";
+        }
         return this.#services.fail(instance, this.#event, this.#subject, outcome.fault, outcome.cpuMicros) ? "refused" : "ask-rest-again";
       case "skipped":
         instance.addon.breaker.abandonTrial();

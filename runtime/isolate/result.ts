@@ -13,6 +13,8 @@ export interface Answer {
   readonly attachments: readonly ArrayBuffer[];
   /** The isolate may not be entered again. */
   readonly isFatal: boolean;
+  /** The clock ended it; whether it used its CPU time is another question. */
+  readonly isTimeout?: boolean;
 }
 
 export interface EntryResult extends Answer {

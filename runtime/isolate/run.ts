@@ -114,6 +114,7 @@ export class AddonIsolate {
     const cpuMicros = this.#meter.lap();
     if (clock.limit === "startupMs") this.#startupUsedMs += cpuMicros / 1_000;
     if (!answer.isFatal) answer = this.#broken(clock, cpuMicros) ?? answer;
+    else if (answer.isTimeout === true && clock.limit === "cpuMs" && cpuMicros < clock.leftMs * 1_000) answer = starvedAnswer(clock, cpuMicros);
     if (answer.isFatal) this.dispose();
     const { status, text, attachments, isFatal } = answer;
     return { status, text, attachments, isFatal, cpuMicros, posts };
@@ -123,7 +124,7 @@ export class AddonIsolate {
   #stopped(error: unknown, clock: Clock, wallMs: number): Answer {
     const { isolate } = this.#guest;
     if (isolate.isDisposed) return faultAnswer(memoryFault(this.#settings.limits.memoryMiB));
-    if (isTimeout(error)) return faultAnswer(timeFault(clock, wallMs));
+    if (isTimeout(error)) return { ...faultAnswer(timeFault(clock, wallMs)), isTimeout: true };
     return faultAnswer({ code: "threw", message: thrownMessage(error) });
   }
 
@@ -178,6 +179,11 @@ function piecesOf(text: string): string[] {
 }
 
 const isTimeout = (error: unknown): boolean => error instanceof Error && error.message === "Script execution timed out.";
+
+/** Nobody's fault: the timer is a clock on the wall, and this thread did not run while it went. The host asks again. */
+function starvedAnswer({ valueMs }: Clock, cpuMicros: number): Answer {
+  return faultAnswer({ code: "starved", message: `ran for ${Math.round(cpuMicros / 1_000)} of its ${valueMs} ms of CPU time before the clock ended it` });
+}
 
 function timeFault({ limit, valueMs }: Clock, usedMs: number): Fault {
   const used = Math.round(usedMs);

@@ -156,6 +156,20 @@ test("after a time-out the addon comes back with fresh state, in a cell of its o
   t.is(bad?.strikes, 1);
 });
 
+test("an addon that the machine starved is made anew without a strike, and asked again", async (t) => {
+  let starved = 0;
+  const { host, pool } = await stage(t, {
+    slow: addon({ start: () => undefined, request: (...given) => (starved++ === 0 ? { fault: { code: "starved", message: "ran for 3 of its 50 ms" } } : addHeader("X-Slow", "1")(...given)) }),
+  });
+  const flow = makeHttpFlow();
+  await host.gate.held("request", flow);
+  t.true(linesOf(flow.request).includes("X-Slow: 1"));
+  t.deepEqual(pool.eventsOf("slow"), ["start", "configure", "request", "start", "configure", "request"]);
+  const [slow] = host.addons();
+  t.is(slow?.strikes, 0);
+  t.false(slow?.isIsolated);
+});
+
 test("the operator reads which addon, event, URL, limit and use it was", async (t) => {
   const { host, records } = await stage(t, { slow: addon({ request: () => ({ fault: { code: "cpu-limit", message: "", limit: { name: "cpuMs", value: 50, used: 57.04, unit: "ms" } } }) }) });
   await host.gate.held("request", makeHttpFlow());
