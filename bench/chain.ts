@@ -22,7 +22,7 @@ export const chain: Claim = {
         contestants.push({ what: `${count} ${count === 1 ? "addon" : "addons"}, ${cells === "shared" ? "shared cells" : "a cell each"}`, pid: subject.pid, load: await stage.load(subject, "http", { expectedField: headerField(count) }) });
       }
     }
-    return measureRequests(contestants, effort);
+    return await measureRequests(contestants, effort);
   },
 };
 

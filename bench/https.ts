@@ -18,7 +18,7 @@ export const https: Claim = {
       const subject = await stage.flowcell(what, addons);
       return { what, pid: subject.pid, load: await stage.load(subject, "https", wishes), budget };
     };
-    return measureRequests([
+    return await measureRequests([
       await contestant("no addon", [], "https"),
       await contestant("header addon", twenty.slice(0, 1), "https-header", { expectedField: headerField() }),
       await contestant("20 header addons", twenty, "https-20", { expectedField: headerField(20) }),

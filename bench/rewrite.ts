@@ -15,7 +15,7 @@ export const rewrite: Claim = {
       const subject = await stage.flowcell(what, addons);
       return { what, pid: subject.pid, load: await stage.load(subject, "https", { path: "/page.html" }), ...(budget !== undefined && { budget }) };
     };
-    return measureRequests([await contestant("no addon", []), await contestant("text rewritten", [await rewriteAddon()], "rewrite")], effort);
+    return await measureRequests([await contestant("no addon", []), await contestant("text rewritten", [await rewriteAddon()], "rewrite")], effort);
   },
 };
 

@@ -1,0 +1,62 @@
+// Claim: what the host itself does for one event (write the view, note what was seen, judge a change list and merge it) costs little beside the
+// hop into the cell (bench/cell-hop.ts). A request head of 20 fields, a new flow each time; by turns, medians of rounds, in one process.
+// Run: node bench/host-event.ts
+import { permissionNames, type PermissionName } from "../sandbox-api/schema/permissions.ts";
+import { mergeChanges } from "../host/flows/merge.ts";
+import { validateChanges } from "../host/flows/validate.ts";
+import { SeenParts, ViewWriter } from "../host/flows/view.ts";
+import { makeHttpFlow, makeRequest, type Pairs } from "../test/helpers/flows.ts";
+import type { HttpFlow } from "../host/flows/flow.ts";
+import { median } from "./harness/figures.ts";
+
+const rounds = 9;
+const turns = 10_000;
+
+const fields: Pairs = [["Host", "example.com"], ["User-Agent", "Mozilla/5.0 (X11; Linux x86_64)"], ["Accept", "*/*"], ["Accept-Language", "en"], ...Array.from({ length: 16 }, (_, i) => [`X-Field-${i}`, `some value of ordinary length ${i}`] as const)];
+const everything: ReadonlySet<PermissionName> = new Set(permissionNames);
+const headsOnly: ReadonlySet<PermissionName> = new Set<PermissionName>(["read:request", "read:response", "write:request", "write:response"]);
+const changes = JSON.stringify([["request.headers", [...fields.keys(), ["x-added", "1"]]]]);
+const writer = new ViewWriter(1 << 20);
+const none = new Set<never>();
+
+function view(flow: HttpFlow, permissions: ReadonlySet<PermissionName>): number {
+  const seen = new SeenParts();
+  const { text } = writer.write("request", flow, permissions, [seen]);
+  writer.note("request", flow, permissions, seen, none);
+  return text.length;
+}
+
+function judge(flow: HttpFlow): number {
+  const verdict = validateChanges({ event: "request", subject: flow, permissions: headsOnly, text: changes, attachments: [], mutationBytes: 1 << 20 });
+  if (verdict.kind === "fault") throw new Error(verdict.fault.message);
+  return mergeChanges(flow, verdict.changes, { addon: "bench", attachments: [], now: 1, streamFunction: () => () => Promise.resolve([]) }).changes.length;
+}
+
+const cases: Readonly<Record<string, (flow: HttpFlow) => number>> = {
+  "view and note, heads only": (flow) => view(flow, headsOnly),
+  "view and note, everything granted": (flow) => view(flow, everything),
+  "validate and merge one header": judge,
+};
+
+/** Microseconds of CPU for each turn; the flows are made before. */
+function measure(run: (flow: HttpFlow) => number): number {
+  const flows = Array.from({ length: turns }, () => makeHttpFlow(makeRequest(fields, Buffer.alloc(0))));
+  let sum = 0;
+  const before = process.cpuUsage();
+  for (const flow of flows) sum += run(flow);
+  const { user, system } = process.cpuUsage(before);
+  if (sum === 0) throw new Error("nothing was done");
+  return (user + system) / turns;
+}
+
+const samples = new Map<string, number[]>(Object.keys(cases).map((name) => [name, []]));
+for (let round = 0; round <= rounds; round++) {
+  for (const [name, run] of Object.entries(cases)) {
+    const micros = measure(run);
+    // The first round warms the compiler up.
+    if (round > 0) samples.get(name)?.push(micros);
+  }
+}
+for (const [name, list] of samples) {
+  process.stdout.write(`${name.padEnd(36)} ${median(list).toFixed(2).padStart(7)} µs CPU (${Math.min(...list).toFixed(2)}–${Math.max(...list).toFixed(2)})\n`);
+}
