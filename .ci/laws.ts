@@ -52,7 +52,7 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/addons/", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
   ...ground.map((from) => ({ from, may: [...contract, ...ground] })),
   // The files at the top of host know every room; main knows them all and is known by launch alone.
-  { from: "host/launch.ts", may: ["host/main.ts"] },
+  { from: "host/launch.ts", may: ["host/main.ts", "node:"] },
   { from: "host/main.ts", may: [...host, "host/"] },
   { from: "host/cli.ts", may: [...host, "host/config.ts"] },
   { from: "host/config.ts", may: host },

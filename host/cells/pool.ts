@@ -20,6 +20,7 @@ export interface MakeCellPoolOptions extends CellPoolOptions {
 
 const bootMs = 10_000;
 const refillDelayMs = 100;
+const firstRefillMs = 1_000;
 // So many cells in a row that end before they greet mean that none will.
 const mostFailures = 3;
 
@@ -49,7 +50,9 @@ class Pool implements CellPool {
   constructor(options: Required<MakeCellPoolOptions>, jail: Jail) {
     this.#options = options;
     this.#jail = jail;
-    this.#refill();
+    // PERF: the first cell has the processor to itself, for addons wait for it; the others follow when the proxy serves.
+    this.#bootOne();
+    this.#refillTimer = setTimeout(() => this.#refillNow(), firstRefillMs);
   }
 
   async acquire(events: CellEvents): Promise<Cell> {
@@ -74,28 +77,33 @@ class Pool implements CellPool {
     if (cell === undefined) {
       const waiter = Promise.withResolvers<CellLink>();
       this.#waiting.push(waiter);
-      this.#refill();
+      this.#refill(0);
+      this.#refillSoon();
       return waiter.promise;
     }
-    if (this.#ready.length === 0) this.#refill();
-    else this.#refillSoon();
+    this.#refillSoon();
     return Promise.resolve(cell);
   }
 
   /** Booting costs a tenth of a second of CPU, which the addons that move into the cell just taken need first. */
   #refillSoon(): void {
-    this.#refillTimer ??= setTimeout(() => {
-      this.#refillTimer = undefined;
-      this.#refill();
-    }, refillDelayMs);
+    this.#refillTimer ??= setTimeout(() => this.#refillNow(), refillDelayMs);
   }
 
-  #refill(): void {
-    const wanted = this.#options.standby + this.#waiting.length;
-    while (!this.#isClosed && this.#ready.length + this.#booting < wanted) {
-      this.#booting++;
-      void this.#boot().then((cell) => this.#booted(cell), (error: unknown) => this.#failed(error));
-    }
+  #refillNow(): void {
+    clearTimeout(this.#refillTimer);
+    this.#refillTimer = undefined;
+    this.#refill(this.#options.standby);
+  }
+
+  /** Boots until everybody who waits, and `standby` more, will have one. */
+  #refill(standby: number): void {
+    while (!this.#isClosed && this.#ready.length + this.#booting < standby + this.#waiting.length) this.#bootOne();
+  }
+
+  #bootOne(): void {
+    this.#booting++;
+    void this.#boot().then((cell) => this.#booted(cell), (error: unknown) => this.#failed(error));
   }
 
   #booted(cell: CellLink): void {
@@ -104,7 +112,7 @@ class Pool implements CellPool {
     const waiter = this.#waiting.shift();
     if (waiter !== undefined) waiter.resolve(cell);
     else this.#ready.push(cell);
-    this.#refill();
+    this.#refillSoon();
   }
 
   #failed(error: unknown): void {
@@ -112,7 +120,10 @@ class Pool implements CellPool {
     this.#failures++;
     if (this.#isClosed) return;
     const reason = error instanceof Error ? error.message : String(error);
-    if (this.#failures < mostFailures) return this.#refill();
+    if (this.#failures < mostFailures) {
+      this.#refill(0);
+      return this.#refillSoon();
+    }
     // Nobody waits: the next acquire tries again. Otherwise everybody who waits hears why.
     this.#options.note(`cells do not start: ${reason}`);
     this.#failures = 0;
@@ -145,6 +156,6 @@ class Pool implements CellPool {
     const at = this.#ready.indexOf(link);
     if (at < 0) return;
     this.#ready.splice(at, 1);
-    this.#refill();
+    this.#refillSoon();
   }
 }
