@@ -230,10 +230,10 @@ function applyServer(server: Extract<GateSubject, { readonly kind: "server" }>, 
 
 /** The list with every framing field of the old one that it left out, put back where it stood (before the next field that stayed). */
 function keepFraming(fields: HeaderFields, list: readonly FieldReference[]): readonly FieldReference[] {
-  const named = new Set(list.filter((entry) => typeof entry === "number"));
+  const named = namedIn(list, fields.length);
   let kept: FieldReference[] | null = null;
   for (let i = 0; i < fields.length; i++) {
-    if (named.has(i) || !hostOwnedFields.has(fields.name(i).toLowerCase())) continue;
+    if (named[i] === 1 || !hostOwnedFields.has(fields.name(i).toLowerCase())) continue;
     kept ??= [...list];
     const next = kept.findIndex((entry) => typeof entry === "number" && entry > i);
     kept.splice(next < 0 ? kept.length : next, 0, i);
@@ -251,10 +251,19 @@ const viaText = (via: { readonly scheme: string; readonly host: string; readonly
 
 /** Only what differs: the lines that went and the lines that came. */
 function renderList(before: HeaderFields, list: readonly FieldReference[]): Rendered {
-  const named = new Set(list.filter((entry) => typeof entry === "number"));
-  const gone = Array.from({ length: before.length }, (_, i) => i).filter((i) => !named.has(i)).map((i) => before.line(i));
-  const come = list.filter((entry) => typeof entry !== "number").map(([name, value]) => `${name}: ${value}`);
+  const named = namedIn(list, before.length);
+  const gone: string[] = [];
+  const come: string[] = [];
+  for (let i = 0; i < before.length; i++) if (named[i] === 0) gone.push(before.line(i));
+  for (const entry of list) if (typeof entry !== "number") come.push(`${entry[0]}: ${entry[1]}`);
   return [gone.join("; "), come.join("; ")];
+}
+
+/** For each of `length` fields: 1 where the list keeps it. PERF: a set of numbers costs ten times as much (bench/host-event). */
+function namedIn(list: readonly FieldReference[], length: number): Uint8Array {
+  const named = new Uint8Array(length);
+  for (const entry of list) if (typeof entry === "number") named[entry] = 1;
+  return named;
 }
 
 function unreachable(change: Change): never {

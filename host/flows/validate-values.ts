@@ -83,19 +83,21 @@ const fieldPair = (value: unknown, { withheld }: ValueContext, isTrailer: boolea
 };
 
 /** An untouched field, by index: once at most. */
-function untouched(value: number, { fields }: ValueContext, used: Set<number>): Refused | null {
+function untouched(value: number, { fields }: ValueContext, used: Uint8Array): Refused | null {
   if (!Number.isInteger(value) || value < 0 || value >= fields.length) return new Refused("refers to a field that is not there");
-  if (used.has(value)) return new Refused("refers to one field twice");
-  used.add(value);
+  if (used[value] === 1) return new Refused("refers to one field twice");
+  used[value] = 1;
   return null;
 }
 
 const fieldList = (isTrailer: boolean, isRequest: boolean): Check<readonly FieldReference[]> => (value, context) => {
   if (!Array.isArray(value)) return new Refused(`must be a list of fields, not ${typeName(value)}`);
   if (value.length > mostFields) return new Refused(`has ${value.length} fields, at most ${mostFields} are allowed`);
-  const used = new Set<number>();
+  const items: readonly unknown[] = value;
+  const used = new Uint8Array(context.fields.length);
   const list: FieldReference[] = [];
-  for (const [place, item] of (value as readonly unknown[]).entries()) {
+  for (let place = 0; place < items.length; place++) {
+    const item = items[place];
     if (typeof item === "number") {
       const refused = untouched(item, context, used);
       if (refused !== null) return new Refused(`entry ${place} ${refused.reason}`);
@@ -109,8 +111,8 @@ const fieldList = (isTrailer: boolean, isRequest: boolean): Check<readonly Field
   return checkWhole(list, context, used, isRequest);
 };
 
-function checkWhole(list: readonly FieldReference[], { fields, withheld }: ValueContext, used: ReadonlySet<number>, isRequest: boolean): readonly FieldReference[] | Refused {
-  const lost = fields.find((name, index) => withheld.has(name) && !used.has(index));
+function checkWhole(list: readonly FieldReference[], { fields, withheld }: ValueContext, used: Uint8Array, isRequest: boolean): readonly FieldReference[] | Refused {
+  const lost = fields.find((name, index) => withheld.has(name) && used[index] === 0);
   if (lost !== undefined) return new Refused(`"${lost}" is withheld from this addon and cannot be removed without the permission header:${lost}`, "permission");
   const hosts = list.filter((entry) => (typeof entry === "number" ? fields[entry] : entry[0].toLowerCase()) === "host");
   // RFC 9112 §3.2: two Host fields are what two parsers disagree about.

@@ -1,7 +1,7 @@
 // Cuts what an addon may see of an object to its grants and to what it has not seen yet, and lays it out as event text
 // (schema/view.ts). WALL 5: what is not granted is not in the text. It decodes no bodies (addons/bodies.ts has done that before)
 // and changes nothing.
-import { eventTable, type EventName, type ReadPermission } from "../../sandbox-api/schema/events.ts";
+import { eventTable, type EventName } from "../../sandbox-api/schema/events.ts";
 import { sensitiveFields, withheldValue } from "../../sandbox-api/schema/http.ts";
 import type { PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import {
@@ -50,16 +50,20 @@ interface Paper {
 
 interface Part {
   readonly name: PartName;
-  readonly needs: ReadPermission | null;
+  readonly needs: PermissionName | null;
   /** The record that the version belongs to; a new record is unseen whatever its version. */
   readonly owner: object;
   readonly version: number;
   readonly write: (paper: Paper) => string;
 }
 
+const sensitive = sensitiveFields.map((name) => ({ name, permission: `header:${name}` as const }));
+const nothing: ReadonlySet<string> = new Set();
+
 /** Sensitive fields whose values these permissions do not show. */
 export function withheldFields(permissions: ReadonlySet<PermissionName>): ReadonlySet<string> {
-  return new Set(sensitiveFields.filter((name) => !permissions.has(`header:${name}`)));
+  const names = sensitive.filter(({ permission }) => !permissions.has(permission));
+  return names.length === 0 ? nothing : new Set(names.map(({ name }) => name));
 }
 
 /** Two sets of permissions with the same class get the same view, so their addons may share a frame. */
@@ -116,7 +120,13 @@ export function plainView(event: Envelope["event"], key: number, parts: readonly
   return { text: [JSON.stringify(envelope), ...parts.map(([, value]) => asciiJson(value))].join(partSeparator), attachments };
 }
 
-const isGranted = (part: Part, permissions: ReadonlySet<PermissionName>): boolean => part.needs === null || permissions.has(`read:${part.needs}`);
+const isGranted = (part: Part, permissions: ReadonlySet<PermissionName>): boolean => part.needs === null || permissions.has(part.needs);
+
+// PERF: texts made anew for each part would be hashed for each look-up (bench/host-event).
+const headNeeds = { request: "read:request", response: "read:response" } as const;
+const bodyNeeds = { request: "read:request.body", response: "read:response.body" } as const;
+const trailersNames = { request: "request.trailers", response: "response.trailers" } as const;
+const bodyNames = { request: "request.body", response: "response.body" } as const;
 
 function partsOf(event: EventName, subject: GateSubject): readonly Part[] {
   switch (subject.kind) {
@@ -148,7 +158,7 @@ const flowPart = (flow: Flow): Part => ({
 });
 
 const clientPart = (client: ClientConnection): Part => ({
-  name: "client", needs: "connection", owner: client, version: client.version,
+  name: "client", needs: "read:connection", owner: client, version: client.version,
   write: (paper) => paper.cached(client, client.version, (): ClientView => ({
     id: client.id, address: client.address, sockname: client.sockname, mode: client.mode, tls: client.tls, sni: client.sni, alpn: client.alpn,
     tlsVersion: client.tlsVersion, cipher: client.cipher, timestampStart: client.timestampStart, timestampTlsSetup: client.timestampTlsSetup,
@@ -157,7 +167,7 @@ const clientPart = (client: ClientConnection): Part => ({
 });
 
 const serverPart = (server: ServerConnection): Part => ({
-  name: "server", needs: "connection", owner: server, version: server.version,
+  name: "server", needs: "read:connection", owner: server, version: server.version,
   write: (paper) => paper.cached(server, server.version, (): ServerView => ({
     id: server.id, address: server.address, via: server.via, peername: server.peername, sockname: server.sockname, tls: server.tls, sni: server.sni,
     alpn: server.alpn, tlsVersion: server.tlsVersion, cipher: server.cipher, timestampStart: server.timestampStart,
@@ -166,7 +176,7 @@ const serverPart = (server: ServerConnection): Part => ({
 });
 
 const requestPart = (request: HttpRequest): Part => ({
-  name: "request", needs: "request", owner: request, version: request.version,
+  name: "request", needs: "read:request", owner: request, version: request.version,
   write: ({ withheld }) => asciiJson({
     method: request.method, scheme: request.scheme, host: request.host, port: request.port, path: request.path, authority: request.authority,
     httpVersion: request.httpVersion, timestampStart: request.timestampStart, timestampEnd: request.timestampEnd,
@@ -174,7 +184,7 @@ const requestPart = (request: HttpRequest): Part => ({
 });
 
 const responsePart = (response: HttpResponse): Part => ({
-  name: "response", needs: "response", owner: response, version: response.version,
+  name: "response", needs: "read:response", owner: response, version: response.version,
   write: ({ withheld }) => asciiJson({
     statusCode: response.statusCode, reason: response.reason, httpVersion: response.httpVersion, timestampStart: response.timestampStart,
     timestampEnd: response.timestampEnd,
@@ -183,9 +193,16 @@ const responsePart = (response: HttpResponse): Part => ({
 
 /** LF after the JSON, then each field as a line. */
 function fieldLines(fields: HeaderFields, withheld: ReadonlySet<string>): string {
+  // PERF: most heads have none of them, and then no name has to be looked at (bench/host-event).
+  const hidden = hasOneOf(fields, withheld) ? withheld : nothing;
   let lines = "\n";
-  for (let i = 0; i < fields.length; i++) lines += `${fields.name(i)}: ${shownValue(fields, i, withheld)}\n`;
+  for (let i = 0; i < fields.length; i++) lines += `${fields.name(i)}: ${shownValue(fields, i, hidden)}\n`;
   return lines;
+}
+
+function hasOneOf(fields: HeaderFields, names: ReadonlySet<string>): boolean {
+  for (const name of names) if (fields.has(name)) return true;
+  return false;
 }
 
 function shownValue(fields: HeaderFields, i: number, withheld: ReadonlySet<string>): string {
@@ -195,7 +212,7 @@ function shownValue(fields: HeaderFields, i: number, withheld: ReadonlySet<strin
 function trailersPart(side: "request" | "response", message: HttpRequest | HttpResponse): Part {
   const { trailers } = message;
   return {
-    name: `${side}.trailers`, needs: side, owner: message, version: message.trailersVersion,
+    name: trailersNames[side], needs: headNeeds[side], owner: message, version: message.trailersVersion,
     write: ({ withheld }) => {
       const view: TrailersView = trailers === null ? null : Array.from({ length: trailers.length }, (_, i) => [trailers.name(i), shownValue(trailers, i, withheld)]);
       return asciiJson(view);
@@ -204,7 +221,7 @@ function trailersPart(side: "request" | "response", message: HttpRequest | HttpR
 }
 
 const bodyPart = (side: "request" | "response", body: MessageBody): Part => ({
-  name: `${side}.body`, needs: `${side}.body`, owner: body, version: body.version,
+  name: bodyNames[side], needs: bodyNeeds[side], owner: body, version: body.version,
   write: ({ attachments, bodyBytes }) => {
     const isTooLarge = (body.raw?.length ?? 0) > bodyBytes || (body.content?.length ?? 0) > bodyBytes;
     const attach = (bytes: Buffer | null): number | null => (bytes === null || isTooLarge ? null : attachments.push(bytes) - 1);
@@ -220,17 +237,17 @@ function messagePart(event: EventName, flow: TcpFlow): readonly Part[] {
   if (event !== "tcp_message" || message === null) return [];
   // Each chunk's content is its own version: an addon that sets it makes the next one in line see it anew.
   return [{
-    name: "message", needs: "tcp", owner: message.content, version: 0,
+    name: "message", needs: "read:tcp", owner: message.content, version: 0,
     write: ({ attachments }) => asciiJson({ fromClient: message.fromClient, timestamp: message.timestamp, content: attachments.push(message.content) - 1 } satisfies MessageView),
   }];
 }
 
 const rootPart = (root: RootLayer): Part => ({
-  name: "root", needs: "connection", owner: root, version: Number(root.killed),
+  name: "root", needs: "read:connection", owner: root, version: Number(root.killed),
   write: () => asciiJson({ mode: root.client.mode, live: !root.killed } satisfies RootView),
 });
 
 const layerPart = (layer: LayerProposal): Part => ({
-  name: "layer", needs: "connection", owner: layer, version: 0,
+  name: "layer", needs: "read:connection", owner: layer, version: 0,
   write: ({ attachments }) => asciiJson({ name: layer.name, dataClient: attachments.push(layer.dataClient) - 1, clientHello: layer.clientHello } satisfies LayerView),
 });
