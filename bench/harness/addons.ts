@@ -44,6 +44,7 @@ export function rewriteAddon(): Promise<string> {
 export function response(flow) {
   if (!flow.response.headers.get("content-type")?.startsWith("text/html")) return;
   flow.response.text = flow.response.text.replaceAll("some words", "SOME WORDS");
+  flow.response.headers.set("x-rewritten", "1");
 }
 `);
 }
