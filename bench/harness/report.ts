@@ -4,11 +4,11 @@ import path from "node:path";
 import { budgetRows, judge } from "./budgets.ts";
 import { effortFrom } from "./effort.ts";
 import type { Claim, Figure } from "./figures.ts";
-import { describeMachine, type Machine } from "./machine.ts";
+import { describeMachine, loadNow, type Machine } from "./machine.ts";
 
 export const resultsFolder = path.join(import.meta.dirname, "..", "results");
 
-export interface ClaimResult { readonly claim: string; readonly title: string; readonly seconds: number; readonly figures: readonly Figure[]; readonly error?: string }
+export interface ClaimResult { readonly claim: string; readonly title: string; readonly seconds: number; readonly loadAfter: number; readonly figures: readonly Figure[]; readonly error?: string }
 
 /** Runs claims one after the other, prints each; a claim that fails is reported and does not stop the others. */
 export async function runClaims(claims: readonly Claim[], words: readonly string[]): Promise<{ readonly machine: Machine; readonly results: readonly ClaimResult[] }> {
@@ -25,11 +25,12 @@ export async function runClaims(claims: readonly Claim[], words: readonly string
       figures = await run(effort);
       say(tableOf(figures));
     } catch (failure) {
-      error = failure instanceof Error ? failure.message : String(failure);
-      say(`  failed: ${failure instanceof Error ? failure.stack ?? failure.message : error}\n`);
+      const cause = failure instanceof Error && failure.cause instanceof Error ? `: ${failure.cause.message}` : "";
+      error = failure instanceof Error ? failure.message + cause : String(failure);
+      say(`  failed: ${error}\n${failure instanceof Error ? `${failure.stack ?? ""}\n` : ""}`);
       process.exitCode = 1;
     }
-    results.push({ claim: name, title, seconds: Math.round((performance.now() - began) / 1_000), figures: figures.map(rounded), ...(error !== undefined && { error }) });
+    results.push({ claim: name, title, seconds: Math.round((performance.now() - began) / 1_000), loadAfter: loadNow(), figures: figures.map(rounded), ...(error !== undefined && { error }) });
   }
   return { machine, results };
 }

@@ -41,7 +41,7 @@ export class ResponseScanner {
   #readSized(bytes: Buffer): boolean {
     this.bodyBytes += bytes.length;
     this.#left -= bytes.length;
-    if (this.#left < 0) throw new Error(`${-this.#left} bytes follow a response`);
+    if (this.#left < 0) throw surplus(bytes.subarray(this.#left));
     if (this.#left > 0) return false;
     this.#isInBody = false;
     return true;
@@ -62,9 +62,13 @@ export class ResponseScanner {
       this.bodyBytes += size;
       bytes = bytes.subarray(line + 2 + size + 2);
       if (size > 0) continue;
-      if (bytes.length > 0) throw new Error(`${bytes.length} bytes follow a response`);
+      if (bytes.length > 0) throw surplus(bytes);
       this.#isInBody = false;
       return true;
     }
   }
+}
+
+function surplus(bytes: Buffer): Error {
+  return new Error(`${bytes.length} bytes follow a response: ${JSON.stringify(bytes.toString("latin1", 0, 100))}`);
 }

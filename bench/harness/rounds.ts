@@ -20,16 +20,16 @@ export interface Sample {
 }
 
 /** One run of a load, with the CPU time that the tree used for it. */
-export async function sample({ pid, load }: Contestant, limits: RunLimits): Promise<Sample> {
+export async function sample({ what, pid, load }: Contestant, limits: RunLimits): Promise<Sample> {
   const before = readTree(pid).cpuSeconds;
-  const report = await load.run(limits);
+  const report = await load.run(limits).catch((error: unknown) => { throw new Error(what, { cause: error }); });
   return { cpuSeconds: readTree(pid).cpuSeconds - before, report };
 }
 
 /** Warms each up, then alternates. */
 export async function alternate(contestants: readonly Contestant[], effort: Effort): Promise<ReadonlyMap<Contestant, readonly Sample[]>> {
   const samples = new Map<Contestant, Sample[]>(contestants.map((contestant) => [contestant, []]));
-  for (const contestant of contestants) await contestant.load.run({ ms: effort.warmUpMs, requests: effort.warmUpRequests });
+  for (const contestant of contestants) await sample(contestant, { ms: effort.warmUpMs, requests: effort.warmUpRequests });
   for (let round = 0; round < effort.rounds; round++) {
     for (const [contestant, list] of samples) list.push(await sample(contestant, { ms: effort.roundMs }));
   }
