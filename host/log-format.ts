@@ -12,11 +12,11 @@ export function jsonLine(record: LogRecord): string {
   return JSON.stringify({ time: new Date(record.time).toISOString(), level: record.level, msg: record.msg, ...record.fields });
 }
 
-/** For a terminal. Fields that explain (`location`, `codeLine`, `stack`) get lines of their own, indented. */
+/** For a terminal. Fields that explain (`codeLine`, `stack`) get lines of their own, indented; the place is in the message. */
 export function prettyLine(record: LogRecord, useColour: boolean): string {
   const clock = new Date(record.time).toISOString().slice(11, 23);
   const lines = [`${clock} ${levelMarks[record.level]} ${printable(record.msg)}`];
-  for (const name of ["location", "codeLine", "stack"] as const) {
+  for (const name of ["codeLine", "stack"] as const) {
     const value = record.fields[name];
     if (typeof value === "string" && value !== "") lines.push(...value.split("\n").map((line) => `               ${printable(line)}`));
   }

@@ -11,6 +11,9 @@ import { operatorSentence } from "./operator-error.ts";
 
 const levelsFor = { quiet: new Set(["warn", "error"]), normal: new Set(["info", "warn", "error"]), verbose: new Set(["debug", "info", "warn", "error"]) } as const;
 
+/** How a person calls this program from where it stands. */
+const ownCommand = import.meta.url.endsWith(".ts") ? "npm run flowcell --" : "flowcell";
+
 await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<void> {
@@ -85,7 +88,7 @@ function firstSteps(flowcell: Flowcell): string {
   const target = answersItself ? "https://flowcell.example/" : "https://example.com/";
   return [
     "", "  Send a request through it:", `    curl -i -x ${proxy} --cacert ${flowcell.authority.files.certPem} ${target}`,
-    "  Make browsers and tools trust it: flowcell ca install-help", "  Stop it: Ctrl-C", "", "",
+    `  Make browsers and tools trust it: ${ownCommand} ca install-help`, "  Stop it: Ctrl-C", "", "",
   ].join("\n");
 }
 

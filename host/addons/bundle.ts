@@ -3,7 +3,7 @@
 // loaded into this process.
 import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { build, type BuildOptions, type BuildResult, type Message } from "esbuild";
 import { addonWall, isInside, sourceExtensions } from "./bundle-wall.ts";
 
@@ -44,7 +44,7 @@ export async function bundleAddon(path: string, bundleBytes: number): Promise<Bu
     return finish(entry, result, inputs, bundleBytes);
   } catch (error) {
     const messages = messagesOf(error);
-    return { kind: "error", message: messages.length === 0 ? String(error) : describe(messages), inputs: [...inputs] };
+    return { kind: "error", message: messages.length === 0 ? String(error) : describe(messages, entry.folder), inputs: [...inputs] };
   }
 }
 
@@ -101,7 +101,7 @@ function finish(entry: Entry, result: BuildResult<{ write: false }>, inputs: Rea
   const hash = createHash("sha256").update(source).digest("hex");
   // One line for the wrapper's head: the map counts lines of the whole script.
   const sourceMap = map.text.replace('"mappings": "', '"mappings": ";');
-  const warnings = result.warnings.slice(0, mostMessages).map((warning) => describe([warning]));
+  const warnings = result.warnings.slice(0, mostMessages).map((warning) => describe([warning], entry.folder));
   const file = `${basename(entry.file, extname(entry.file)).replace(/[^\w.-]/g, "_")}.bundle.js`;
   return { kind: "bundle", bundle: { source, sourceMap, hash, folder: entry.folder, file, warnings }, inputs: [...inputs] };
 }
@@ -113,12 +113,19 @@ function messagesOf(error: unknown): readonly Message[] {
   return typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors) ? (error.errors as readonly Message[]) : [];
 }
 
-function describe(messages: readonly Message[]): string {
+/** How a person who stands in the working folder calls a file of an addon: by the shorter of its relative and its absolute path. */
+export function shownPath(folder: string, file: string): string {
+  const absolute = resolve(folder, file);
+  const relativePath = relative(process.cwd(), absolute);
+  return relativePath.startsWith("..") ? absolute : relativePath;
+}
+
+function describe(messages: readonly Message[], folder: string): string {
   const lines = messages.slice(0, mostMessages).map(({ text, location, notes }) => {
     const note = notes.map((item) => `\n    ${item.text.replaceAll("\n", " ")}`).join("");
     if (location === null) return text + note;
     const { file, line, column, lineText } = location;
-    return `${file}:${line}:${column + 1}: ${text}\n    ${lineText.slice(0, 200)}\n    ${" ".repeat(Math.min(column, 200))}^${note}`;
+    return `${shownPath(folder, file)}:${line}:${column + 1}: ${text}\n    ${lineText.slice(0, 200)}\n    ${" ".repeat(Math.min(column, 200))}^${note}`;
   });
   if (messages.length > mostMessages) lines.push(`and ${messages.length - mostMessages} more`);
   return lines.join("\n");

@@ -9,7 +9,7 @@ import { everythingOnTheFlow } from "../../sandbox-api/schema/permissions.ts";
 import type { LoadedText } from "../../sandbox-api/wire/messages.ts";
 import type { CellPool, LoadOutcome } from "../cells/cell.ts";
 import type { Log } from "../log.ts";
-import { bundleAddon, type Bundle } from "./bundle.ts";
+import { bundleAddon, shownPath, type Bundle } from "./bundle.ts";
 import { reportFault } from "./fault-report.ts";
 import { resolveGrants } from "./grants.ts";
 import { BundleSourceMap } from "./source-map.ts";
@@ -46,7 +46,7 @@ export async function checkAddon(path: string, { pool, limits, log }: CheckSetti
   const outcome = await loadOnce(bundle, path, pool, limits, log);
   if (outcome.kind === "loaded") return judge(outcome.loaded, bundle, limits);
   if (outcome.kind === "lost") return problem(`${path} could not be loaded: its process went away`);
-  const version = { bundle, sourceMap: new BundleSourceMap(bundle.sourceMap, bundle.file), manifest: null, grants: resolveGrants(null, policyOf(limits)) };
+  const version = { bundle, sourceMap: new BundleSourceMap(bundle.sourceMap, bundle.file, (source) => shownPath(bundle.folder, source)), manifest: null, grants: resolveGrants(null, policyOf(limits)) };
   const { msg, fields } = reportFault(outcome.fault, { addon: path, event: "load", subject: null, version });
   return problem(typeof fields["codeLine"] === "string" ? `${msg}\n    ${fields["codeLine"]}` : msg);
 }

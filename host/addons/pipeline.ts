@@ -123,7 +123,7 @@ export class Pipeline implements Gate {
     let isTrial = false;
     const reruns = new Map<Addon, number>();
     while (index < addons.length) {
-      const { seats, next, halt } = this.#seat(event, subject, addons, index, isTrial);
+      const { seats, next, halt } = this.#seat(event, subject, { addons, reruns, from: index, isTrial });
       isTrial = false;
       if (seats.length > 0) {
         const result = await new Frame(this.#services, event, subject, seats).run();
@@ -153,7 +153,7 @@ export class Pipeline implements Gate {
   }
 
   /** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
-  #seat(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], from: number, isTrial: boolean): Seating {
+  #seat(event: HeldEvent, subject: GateSubject, { addons, reruns, from, isTrial }: SeatingPlan): Seating {
     const seats: Seat[] = [];
     let index = from;
     for (; index < addons.length; index++) {
@@ -164,7 +164,7 @@ export class Pipeline implements Gate {
       const admission = admit(addon, event, subject, isTrial && index === from);
       if (admission.kind === "pass") continue;
       if (admission.kind !== "go") return { seats, next: index, halt: first === undefined ? admission : null };
-      seats.push({ instance: admission.instance, isTrial: admission.isTrial, index });
+      seats.push({ instance: admission.instance, isTrial: admission.isTrial, index, isRerun: reruns.has(addon) });
       if (admission.isTrial) { index++; break; }
     }
     return { seats, next: index, halt: null };
@@ -276,6 +276,14 @@ export class Pipeline implements Gate {
     flow.intercepted = false;
     flow.version++;
   }
+}
+
+interface SeatingPlan {
+  readonly addons: readonly Addon[];
+  readonly reruns: ReadonlyMap<Addon, number>;
+  /** Index of the addon to begin with, and whether it is on trial. */
+  readonly from: number;
+  readonly isTrial: boolean;
 }
 
 interface Seating {

@@ -3,7 +3,7 @@
 import { SourceMap } from "node:module";
 
 export interface SourcePlace {
-  /** `file:line:column`, the file relative to the addon's folder. */
+  /** `file:line:column`; how the file is called is up to who made the map. */
   readonly location: string;
   /** The line of source there, trimmed and cut. */
   readonly codeLine: string | null;
@@ -17,6 +17,8 @@ export interface MappedStack {
 
 const longestCodeLine = 200;
 const mostFrames = 50;
+/** Frames of the guest around the addon: minified, and nothing that the author could mend. */
+const guestFrame = /^\s*at .*\bflowcell:guest:\d+:\d+\)?$/;
 
 interface Payload { readonly sources: readonly string[]; readonly sourcesContent: readonly (string | null)[] }
 
@@ -25,9 +27,11 @@ export class BundleSourceMap {
   readonly #map: SourceMap;
   readonly #contents: ReadonlyMap<string, readonly string[]>;
   readonly #frame: RegExp;
+  readonly #pathOf: (source: string) => string;
 
-  /** `json` is the bundle's own map, as esbuild made it: trusted. */
-  constructor(json: string, file: string) {
+  /** `json` is the bundle's own map, as esbuild made it: trusted. `pathOf` gives the name that a person knows a source by. */
+  constructor(json: string, file: string, pathOf: (source: string) => string = (source) => source) {
+    this.#pathOf = pathOf;
     const payload: ConstructorParameters<typeof SourceMap>[0] & Payload = JSON.parse(json);
     this.#map = new SourceMap(payload);
     this.#contents = new Map(payload.sources.map((source, index) => [source, (payload.sourcesContent[index] ?? "").split("\n")]));
@@ -42,13 +46,13 @@ export class BundleSourceMap {
     if (entry.generatedLine !== line - 1) return null;
     const source = entry.originalSource;
     const codeLine = this.#contents.get(source)?.[entry.originalLine]?.trim().slice(0, longestCodeLine);
-    return { location: `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`, codeLine: codeLine ?? null };
+    return { location: `${this.#pathOf(source)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`, codeLine: codeLine ?? null };
   }
 
   /** A stack trace (or a place `file:line:column`) with every place in the bundle replaced by its source. */
   mapStack(stack: string): MappedStack {
     let top: SourcePlace | null = null;
-    const lines = stack.split("\n").slice(0, mostFrames).map((text) =>
+    const lines = stack.split("\n").slice(0, mostFrames).filter((text) => !guestFrame.test(text)).map((text) =>
       text.replace(this.#frame, (whole: string, line: string, column: string) => {
         const place = this.place(Number(line), Number(column));
         top ??= place;

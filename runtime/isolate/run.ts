@@ -18,6 +18,8 @@ const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 /** What an entry may use. */
 /** The kernel counts a thread's CPU time in ticks of 4 ms and charges it what interrupts cost: an entry that returned gets this much more. */
 const toleratedShare = 1.5;
+/** A timer that fires before an entry has had this share of its CPU time says more about the machine than about the addon. */
+const starvedShare = 0.5;
 
 interface Clock { readonly limit: "cpuMs" | "startupMs"; readonly valueMs: number; readonly leftMs: number }
 
@@ -114,7 +116,7 @@ export class AddonIsolate {
     const cpuMicros = this.#meter.lap();
     if (clock.limit === "startupMs") this.#startupUsedMs += cpuMicros / 1_000;
     if (!answer.isFatal) answer = this.#broken(clock, cpuMicros) ?? answer;
-    else if (answer.isTimeout === true && clock.limit === "cpuMs" && cpuMicros < clock.leftMs * 1_000) answer = starvedAnswer(clock, cpuMicros);
+    else if (answer.isTimeout === true && clock.limit === "cpuMs" && cpuMicros < clock.leftMs * 1_000 * starvedShare) answer = starvedAnswer(clock, cpuMicros);
     if (answer.isFatal) this.dispose();
     const { status, text, attachments, isFatal } = answer;
     return { status, text, attachments, isFatal, cpuMicros, posts };

@@ -2,7 +2,7 @@
 import { onRequest, type AttackCase } from "../attack-case.ts";
 import type { FaultCode } from "../../../sandbox-api/schema/faults.ts";
 
-const stopped: readonly FaultCode[] = ["cpu-limit", "unresponsive", "cell-memory", "memory-limit", "cell-died"];
+const stopped: readonly FaultCode[] = ["cpu-limit", "starved", "unresponsive", "cell-memory", "memory-limit", "cell-died"];
 
 function hang(name: string, body: string, ends: AttackCase["ends"] = stopped, wall: AttackCase["wall"] = "isolate"): AttackCase {
   return { name, category: "hang", wants: "the thread, for ever", wall, source: body.startsWith("export") ? body : onRequest(body), ends };

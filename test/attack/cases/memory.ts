@@ -2,7 +2,7 @@
 import { onRequest, type AttackCase } from "../attack-case.ts";
 import type { FaultCode } from "../../../sandbox-api/schema/faults.ts";
 
-const stopped: readonly FaultCode[] = ["memory-limit", "cpu-limit", "cell-memory", "cell-died", "unresponsive", "threw"];
+const stopped: readonly FaultCode[] = ["memory-limit", "cpu-limit", "starved", "cell-memory", "cell-died", "unresponsive", "threw"];
 
 function memory(name: string, body: string, ends: AttackCase["ends"] = stopped, wall: AttackCase["wall"] = "isolate"): AttackCase {
   return { name, category: "memory", wants: "all memory", wall, source: body.startsWith("export") ? body : onRequest(body), ends };
