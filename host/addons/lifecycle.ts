@@ -252,11 +252,13 @@ export class Lifecycle {
 
   #cellEnded(residence: Residence<Instance>, end: CellEnd, residents: readonly Instance[]): void {
     const { log, now } = this.#settings;
-    const guilty = residents.find(({ id }) => id === end.guilty)?.addon ?? null;
+    const guilty = guiltyOf(end, residents);
     const served = residents.filter(({ state }) => state === "serving").map(({ addon }) => addon);
     for (const instance of residents) this.#bury(instance);
     if (this.#isClosed || residents.length === 0) return;
-    const blame = guilty === null ? "nobody's fault" : `addon "${guilty.name}" ${end.fault === null ? "ran" : reasonOf(end.fault)}`;
+    // One of them has taken the cell over: alone, each can only frame itself.
+    if (guilty === null && end.fault?.code === "cell-lied") for (const { addon } of residents) this.#isolate(addon);
+    const blame = guilty === null ? (end.fault === null ? "nobody's fault" : reasonOf(end.fault)) : `addon "${guilty.name}" ${end.fault === null ? "ran" : reasonOf(end.fault)}`;
     const others = served.filter((addon) => addon !== guilty).map(({ name }) => `"${name}"`).join(", ");
     log.warn(`cell ${residence.cell.pid} ended: ${blame}${others === "" ? "" : `; restarting ${others}`}`, { event: "cell-end", cell: residence.cell.pid, guilty: guilty?.name ?? null, fault: end.fault?.code ?? null });
     if (guilty !== null) this.#punish(guilty, end.fault, now());
@@ -289,6 +291,15 @@ export class Lifecycle {
     this.#settings.log.error(`addon "${addon.name}" was not loaded${stays}:\n${message}`, { ...fields, addon: addon.name, path: addon.path, event: "load" });
     return { addon: addon.name, path: addon.path, message };
   }
+}
+
+/** The addon that the cell names, or the only one that lived in a cell that lied. */
+function guiltyOf({ guilty, fault }: CellEnd, residents: readonly Instance[]): Addon | null {
+  const named = residents.find(({ id }) => id === guilty)?.addon;
+  if (named !== undefined) return named;
+  const suspects = new Set(residents.map(({ addon }) => addon));
+  const [only = null] = suspects;
+  return fault?.code === "cell-lied" && suspects.size === 1 ? only : null;
 }
 
 const isCellDeath = ({ code }: Fault): boolean => code === "cell-died" || code === "cell-lied" || code === "cell-memory" || code === "unresponsive";

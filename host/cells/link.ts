@@ -243,8 +243,10 @@ export class CellLink implements Cell {
     },
   };
 
+  /** WALL 5: a cell that lies has been taken over. By whom is known only if one lives there: it can wait until another one runs. */
   #lied(what: string): void {
-    this.#finish({ code: "cell-lied", message: `the cell ${what}` }, this.#ledger.head()?.instance ?? null);
+    const [only, ...others] = this.#ledger.instances.keys();
+    this.#finish({ code: "cell-lied", message: `the cell ${what}` }, others.length === 0 ? only ?? null : null);
   }
 
   #listen(): void {
