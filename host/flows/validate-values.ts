@@ -36,7 +36,7 @@ const notInTrailers: ReadonlySet<string> = new Set([
   ...hostOwnedFields, "host", "content-encoding", "content-type", "content-range", "authorization", "proxy-authorization", "cookie", "set-cookie",
   "cache-control", "expect", "max-forwards", "age", "date", "expires", "location", "retry-after", "vary", "warning", "range", "www-authenticate", "proxy-authenticate",
 ]);
-const hostValuePattern = /^(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%\x80-\xff-]*)(?::\d{0,5})?$/;
+const hostValuePattern = /^(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d{0,5})?$/;
 
 const text = (isGood: (text: string) => boolean, rule: string): Check<string> => (value) => {
   if (typeof value !== "string") return new Refused(`must be a string, not ${typeName(value)}`);

@@ -12,7 +12,7 @@ const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 const paddedPattern = /^[ \t]|[ \t]$/;
 const targetPattern = /^[\x21-\x7e\x80-\xff]+$/;
-const hostPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*|[!$&'()*+,;=\-._~%0-9A-Za-z\x80-\xff]{1,253})$/;
+const hostPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*|[!$&'()*+,;=\-._~%0-9A-Za-z]{1,253})$/;
 
 export const largestFieldName = 256;
 export const largestFieldValue = 65_536;
