@@ -1,6 +1,7 @@
 // The composition root: builds the proxy out of its parts from one configuration, starts it and stops it in the right order. The only
 // place that knows all of them; it holds no logic of its own beyond that order.
 import { existsSync } from "node:fs";
+import path from "node:path";
 import type { LogRecord } from "./log.ts";
 import { makeLog, type Log } from "./log.ts";
 import type { Config } from "./config.ts";
@@ -10,9 +11,14 @@ import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellEntry } from "./cells/binary.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
+import { OwnAddresses } from "./net/own-addresses.ts";
+import { boundedLookup } from "./services/bounded-lookup.ts";
+import type { FetchNetwork } from "./services/fetch.ts";
+import { StorageFile } from "./services/storage-file.ts";
 import { createProxy, type Proxy } from "./layers/proxy.ts";
 import { openAuthority, type Authority } from "./tls/authority.ts";
 import { createLeafCache } from "./tls/leaf-cache.ts";
+import { minimumTlsVersion } from "./tls/policy.ts";
 import { openUpstreamTrust } from "./tls/trust.ts";
 
 export const drainMs = 5_000;
@@ -58,14 +64,21 @@ async function assemble(config: Config, print: (record: LogRecord) => void, owne
     openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }) }),
   ]);
   for (const warning of authority.warnings) log.warn(warning, { event: "ca" });
+  const own = new OwnAddresses();
+  const storage = new StorageFile({ path: path.join(config.confdir, "storage.sqlite"), log });
+  owners.push(() => Promise.resolve(storage.close()));
+  const network: FetchNetwork = {
+    resolve: boundedLookup(), isOwn: (address, port) => own.includes(address, port),
+    tls: { secureContext: trust.secureContext, rejectUnauthorized: trust.isVerified, minVersion: minimumTlsVersion },
+  };
   const addons = createAddonHost({
-    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, options: config.options, watch: true,
+    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, options: config.options, watch: true, services: { storage, network },
   });
   owners.push(() => addons.close());
   listening.addons = addons;
   await loadAddons(addons, config);
   const proxy = createProxy({
-    gate: addons.gate, log, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
+    gate: addons.gate, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
     ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });
   owners.push(() => proxy.close(drainMs));

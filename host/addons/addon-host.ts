@@ -10,6 +10,10 @@ import type { Gate } from "../flows/gate.ts";
 import { plainView } from "../flows/view.ts";
 import type { Log, LogRecord } from "../log.ts";
 import type { Addon } from "./addon.ts";
+import type { AddonServices } from "./service-desk.ts";
+import { AddonFetch, type FetchNetwork } from "../services/fetch.ts";
+import { AddonStorage } from "../services/storage.ts";
+import type { StorageFile } from "../services/storage-file.ts";
 import { Lifecycle, type LoadProblem } from "./lifecycle.ts";
 import { Options } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -29,8 +33,16 @@ export interface AddonHostSettings {
   readonly options: ReadonlyMap<string, string>;
   /** Edited addons are reloaded. */
   readonly watch: boolean;
+  /** Absent: addons get no storage and no fetch, whatever they are granted. */
+  readonly services?: HostServices;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+}
+
+/** What the host has for addons beyond flows. Whoever made the file closes it, after `close`. */
+export interface HostServices {
+  readonly storage: StorageFile;
+  readonly network: FetchNetwork;
 }
 
 export interface AddonState {
@@ -80,6 +92,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
   // The two need each other: faults and resumes from isolates concern flows, which the pipeline knows.
   const lifecycle: Lifecycle = new Lifecycle({
     log, pool, limits, failure, cells, options, now,
+    servicesFor: (name) => servicesOf(settings.services, name, now),
     resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), onChange: () => pipeline.refresh(),
   });
   const pipeline: Pipeline = new Pipeline(lifecycle, { log, limits, now });
@@ -123,6 +136,12 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
       await lifecycle.close();
     },
   };
+}
+
+/** The name is the operator's (that of the file or folder), never what an addon says of itself. */
+function servicesOf(services: HostServices | undefined, name: string, now: () => number): AddonServices {
+  if (services === undefined) return { storage: null, fetch: null };
+  return { storage: new AddonStorage(services.storage, `operator/${name}`), fetch: new AddonFetch(services.network, now) };
 }
 
 /** The folder's or file's name; a number after it where that is taken. */

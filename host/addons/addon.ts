@@ -8,6 +8,7 @@ import type { Bundle } from "./bundle.ts";
 import { Breaker, type CpuBudget } from "./failure.ts";
 import type { Grants } from "./grants.ts";
 import type { Instance } from "./instance.ts";
+import type { AddonServices } from "./service-desk.ts";
 import type { BundleSourceMap } from "./source-map.ts";
 import { ToldQueue } from "./told-queue.ts";
 
@@ -26,6 +27,7 @@ export interface AddonParts {
   readonly order: number;
   readonly guestLog: GuestLog;
   readonly budget: CpuBudget;
+  readonly services: AddonServices;
   /** Milliseconds. */
   readonly now: () => number;
 }
@@ -39,6 +41,7 @@ export class Addon {
   readonly guestLog: GuestLog;
   readonly breaker = new Breaker();
   readonly budget: CpuBudget;
+  readonly services: AddonServices;
   readonly now: () => number;
   readonly told = new ToldQueue();
   readonly counters = { calls: 0, failures: 0, reloads: 0, restarts: 0, cpuMicros: 0 };
@@ -59,12 +62,13 @@ export class Addon {
   readonly saidAt = new Map<string, number>();
   #handlers: ReadonlySet<EventName> = new Set();
 
-  constructor({ name, path, order, guestLog, budget, now }: AddonParts) {
+  constructor({ name, path, order, guestLog, budget, services, now }: AddonParts) {
     this.order = order;
     this.name = name;
     this.path = path;
     this.guestLog = guestLog;
     this.budget = budget;
+    this.services = services;
     this.now = now;
   }
 

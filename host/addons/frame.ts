@@ -5,7 +5,7 @@ import type { HeldEvent } from "../../sandbox-api/schema/events.ts";
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
 import { invariant } from "../invariant.ts";
-import type { Outcome } from "../cells/cell.ts";
+import type { CellCall, Outcome } from "../cells/cell.ts";
 import { addHistory } from "../flows/history.ts";
 import type { GateSubject } from "../flows/gate.ts";
 import { mergeChanges, type MergeContext } from "../flows/merge.ts";
@@ -19,6 +19,8 @@ export interface Seat {
   readonly instance: Instance;
   readonly isTrial: boolean;
   readonly index: number;
+  /** The event was lost on the way to this addon before. */
+  readonly isRerun: boolean;
 }
 
 export interface FrameServices {
@@ -53,6 +55,7 @@ export class Frame {
   readonly #seats: readonly Seat[];
   /** Parts that the host changed beyond what the chain knows. */
   readonly #derived = new Set<PartName>();
+  #call: CellCall | null = null;
 
   /** Seats share a cell and a view class; at least one. */
   constructor(services: FrameServices, event: HeldEvent, subject: GateSubject, seats: readonly Seat[]) {
@@ -64,10 +67,19 @@ export class Frame {
 
   /** Sends it and settles the outcomes. Never rejects but for bugs of ours. */
   async run(): Promise<FrameResult> {
-    const seats = this.#seats;
     const outcomes = await this.#send();
     const now = this.#services.now();
-    for (const [place, seat] of seats.entries()) spend(seat.instance, outcomes[place], now);
+    for (const [place, seat] of this.#seats.entries()) spend(seat.instance, outcomes[place], now);
+    try {
+      return await this.#settleAll(outcomes);
+    } finally {
+      // Whose outcome did not count has written nothing.
+      for (const { instance } of this.#seats) this.#endCall(instance, false);
+    }
+  }
+
+  async #settleAll(outcomes: readonly Outcome[]): Promise<FrameResult> {
+    const seats = this.#seats;
     for (const [place, seat] of seats.entries()) {
       const verdict = await this.#settle(seat, outcomes[place] ?? { kind: "lost" });
       if (verdict === "refused") return { next: seat.index + 1, isRefused: true, isLost: false };
@@ -91,22 +103,26 @@ export class Frame {
     const view = writer.write(this.#event, this.#subject, grants.permissions, seen);
     const chain = this.#seats.map(({ instance }) => instance.chainEntry);
     for (const { instance } of this.#seats) { instance.addon.waiting++; instance.addon.counters.calls++; }
-    const outcomes = await first.instance.residence.cell.call({ text: view.text, attachments: view.attachments, chain });
+    this.#call = { text: view.text, attachments: view.attachments, chain };
+    const outcomes = await first.instance.residence.cell.call(this.#call);
     for (const { instance } of this.#seats) instance.addon.waiting--;
     return outcomes;
   }
 
-  async #settle({ instance }: Seat, outcome: Outcome): Promise<Verdict> {
+  async #settle({ instance, isRerun }: Seat, outcome: Outcome): Promise<Verdict> {
     const seen = instance.seenOf(this.#subject.key);
     switch (outcome.kind) {
-      case "unchanged":
+      case "unchanged": {
+        const refusal = this.#endCall(instance, true);
+        if (refusal !== null) return this.#fail(instance, refusal, outcome.cpuMicros);
         instance.addon.breaker.succeed();
         this.#note(instance);
         return "go-on";
+      }
       case "changed": return this.#merge(instance, outcome);
       case "failed":
         seen?.clear();
-        if (outcome.fault.code === "starved") {
+        if (outcome.fault.code === "starved" && !isRerun) {
           this.#services.brokeInnocently(instance, outcome.fault);
           instance.addon.breaker.abandonTrial();
           return "lost";
@@ -125,10 +141,10 @@ export class Frame {
     const { permissions, limits } = instance.version.grants;
     const { text, attachments, cpuMicros } = outcome;
     const verdict = validateChanges({ event: this.#event, subject: this.#subject, permissions, text, attachments, mutationBytes: limits.mutationBytes });
-    if (verdict.kind === "fault") {
-      instance.seenOf(this.#subject.key)?.clear();
-      return this.#services.fail(instance, this.#event, this.#subject, verdict.fault, cpuMicros) ? "refused" : "ask-rest-again";
-    }
+    // What it wrote to its storage and its changes stand or fall together; after this nothing can fail.
+    if (verdict.kind === "fault") return this.#fail(instance, verdict.fault, cpuMicros);
+    const refusal = this.#endCall(instance, true);
+    if (refusal !== null) return this.#fail(instance, refusal, cpuMicros);
     instance.addon.breaker.succeed();
     const result = mergeChanges(this.#subject, verdict.changes, {
       addon: instance.addon.name, attachments, now: this.#services.now() / 1_000, streamFunction: this.#services.streamFunction(instance, this.#subject),
@@ -138,6 +154,17 @@ export class Frame {
     const hasLostCoding = hasContentToEncode(this.#subject) && (await this.#encode(this.#subject));
     this.#note(instance);
     return result.hasDiverged || hasLostCoding ? "ask-rest-again" : "go-on";
+  }
+
+  #fail(instance: Instance, fault: Fault, cpuMicros: number): Verdict {
+    instance.seenOf(this.#subject.key)?.clear();
+    return this.#services.fail(instance, this.#event, this.#subject, fault, cpuMicros) ? "refused" : "ask-rest-again";
+  }
+
+  /** The fault is there when what the call wrote could not be kept. */
+  #endCall(instance: Instance, hasSucceeded: boolean): Fault | null {
+    const refusal = this.#call === null ? null : instance.endCall(this.#call, hasSucceeded);
+    return refusal === null ? null : { code: "storage", message: refusal };
   }
 
   async #encode(flow: Parameters<typeof encodeContents>[0]): Promise<boolean> {

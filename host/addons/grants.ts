@@ -3,6 +3,7 @@
 import type { Manifest } from "../../sandbox-api/schema/manifest.ts";
 import { limitTable, type LimitName, type Limits } from "../../sandbox-api/schema/limits.ts";
 import { everythingOnTheFlow, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
+import type { ServiceGrants } from "../../sandbox-api/schema/services.ts";
 import { viewClass } from "../flows/view.ts";
 import { anyHost, type HostPattern } from "./host-pattern.ts";
 
@@ -12,7 +13,10 @@ export interface Grants {
   readonly viewClass: string;
   /** Null: every host. */
   readonly isForHost: HostPattern | null;
+  /** `storageBytes` is what the manifest asked for, and 0 without one. */
   readonly limits: Limits;
+  /** Origins that may be fetched from. */
+  readonly fetch: readonly string[];
   readonly failure: "open" | "closed";
 }
 
@@ -27,8 +31,18 @@ export function resolveGrants(manifest: Manifest | null, policy: OperatorPolicy)
   const asked = manifest?.permissions ?? everythingOnTheFlow;
   const permissions = new Set([...asked].filter((name) => policy.permissions.has(name)));
   return {
-    permissions, viewClass: viewClass(permissions), isForHost: anyHost(manifest?.hosts ?? null), limits: tighten(policy.limits, manifest?.limits ?? {}),
+    permissions, viewClass: viewClass(permissions), isForHost: anyHost(manifest?.hosts ?? null), limits: { ...tighten(policy.limits, manifest?.limits ?? {}), storageBytes: Math.min(policy.limits.storageBytes, manifest?.storageBytes ?? 0) },
+    fetch: manifest?.fetch ?? [],
     failure: policy.failure === "closed" ? "closed" : manifest?.failure ?? "open",
+  };
+}
+
+/** What the guest is told of its services; undefined: it has none. */
+export function serviceGrants({ limits, fetch }: Grants): ServiceGrants | undefined {
+  if (limits.storageBytes === 0 && fetch.length === 0) return undefined;
+  return {
+    storage: limits.storageBytes === 0 ? null : { keyBytes: limits.storageKeyBytes, valueBytes: limits.storageValueBytes },
+    fetch: fetch.length === 0 ? null : { requestBytes: limits.fetchRequestBytes },
   };
 }
 

@@ -3,14 +3,14 @@
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { InstanceId } from "../../sandbox-api/schema/ids.ts";
 import type { HostCallText } from "../../sandbox-api/wire/messages.ts";
-import type { Cell, CellEnd, CellPool } from "../cells/cell.ts";
+import type { Cell, CellCall, CellEnd, CellPool } from "../cells/cell.ts";
 import type { HomeName } from "../cells/placement.ts";
 
 /** An instance as its home sees it. */
 export interface Resident {
   readonly id: InstanceId;
-  /** The isolate asks the host for something. */
-  onHostCall(id: number, call: HostCallText): void;
+  /** The isolate asks the host for something, while it works on `during` if that is not null. */
+  onHostCall(id: number, call: HostCallText, attachments: readonly Buffer[], during: CellCall | null): void;
   /** The isolate broke outside a call. */
   onFault(fault: Fault): void;
   /** The isolate used CPU outside a call. */
@@ -86,7 +86,7 @@ export class Homes<R extends Resident = Resident> {
     let residence: Residence<R> | null = null;
     let early: CellEnd | null = null;
     const cell = await this.#pool.acquire({
-      hostCall: (instance, id, call) => residence?.residents.get(instance)?.onHostCall(id, call),
+      hostCall: (instance, id, call, attachments, during) => residence?.residents.get(instance)?.onHostCall(id, call, attachments, during),
       instanceFault: (instance, fault) => residence?.residents.get(instance)?.onFault(fault),
       cpuUsed: (instance, micros) => residence?.residents.get(instance)?.onCpuUsed(micros),
       end: (end) => {

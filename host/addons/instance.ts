@@ -5,11 +5,12 @@ import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { InstanceId } from "../../sandbox-api/schema/ids.ts";
 import type { HostCallText, ResumeText } from "../../sandbox-api/wire/messages.ts";
 import { asciiJson } from "../../sandbox-api/schema/view.ts";
-import type { ChainEntry } from "../cells/cell.ts";
+import type { CellCall, ChainEntry } from "../cells/cell.ts";
 import { SeenParts } from "../flows/view.ts";
 import { GuestTimers } from "../services/timers.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import type { Residence, Resident } from "./homes.ts";
+import { isServiceCall, ServiceDesk } from "./service-desk.ts";
 
 export interface InstanceEvents {
   /** The isolate broke between calls. */
@@ -33,6 +34,7 @@ export class Instance implements Resident {
   readonly #events: InstanceEvents;
   readonly #seen = new Map<number, SeenParts>();
   readonly #timers: GuestTimers;
+  readonly #desk: ServiceDesk;
   #released: number[] = [];
   #whenEmpty: (() => void) | null = null;
 
@@ -43,6 +45,8 @@ export class Instance implements Resident {
     this.residence = residence;
     this.#events = events;
     this.#timers = new GuestTimers((hostCall) => this.#resume(hostCall, null));
+    const { services, budget, now } = addon;
+    this.#desk = new ServiceDesk({ services, budget, now, grants: () => this.version.grants, answer: (hostCall, text, attachments) => this.#answer(hostCall, text, attachments) });
   }
 
   get isAlive(): boolean {
@@ -91,13 +95,20 @@ export class Instance implements Resident {
   die(): void {
     this.state = "dead";
     this.#timers.close();
+    this.#desk.close();
     this.#seen.clear();
     this.#released = [];
     this.#whenEmpty?.();
     this.residence.leave(this.id);
   }
 
-  onHostCall(id: number, call: HostCallText): void {
+  /** A call of it has ended: what it wrote is kept or undone. Gives why it could not be kept. */
+  endCall(call: CellCall, hasSucceeded: boolean): string | null {
+    return this.#desk.end(call, hasSucceeded);
+  }
+
+  onHostCall(id: number, call: HostCallText, attachments: readonly Buffer[], during: CellCall | null): void {
+    if (isServiceCall(call)) return this.#desk.take(id, call, attachments, during);
     switch (call.call) {
       case "log": {
         const extra = this.logEventsRunning > 0 ? { causedByLog: true } : {};
@@ -121,9 +132,13 @@ export class Instance implements Resident {
   }
 
   #resume(call: number, error: string | null): void {
-    if (this.state === "dead") return;
     const text: ResumeText = { call, error, value: null };
-    this.residence.cell.resume(this.id, call, asciiJson(text), [], this.version.grants.limits.cpuMs);
+    void this.#answer(call, asciiJson(text), []);
+  }
+
+  #answer(hostCall: number, text: string, attachments: readonly Buffer[]): Promise<void> {
+    if (this.state === "dead") return Promise.resolve();
+    return this.residence.cell.resume(this.id, hostCall, text, attachments, this.version.grants.limits.cpuMs);
   }
 
   #flushReleased(): void {

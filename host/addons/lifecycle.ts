@@ -16,6 +16,7 @@ import { reasonOf, reportFault, type FaultReport } from "./fault-report.ts";
 import { Homes, type Residence } from "./homes.ts";
 import type { Instance } from "./instance.ts";
 import type { Options } from "./options.ts";
+import type { AddonServices } from "./service-desk.ts";
 import { callOne, configureView, Starter, type StartResult } from "./start.ts";
 
 export interface LifecycleSettings {
@@ -25,6 +26,8 @@ export interface LifecycleSettings {
   readonly failure: "open" | "closed";
   readonly cells: CellsOption;
   readonly options: Options;
+  /** What addons of that name share with their instances. */
+  readonly servicesFor: (name: string) => AddonServices;
   /** Milliseconds. */
   readonly now: () => number;
   readonly resumeFlow: (instance: Instance, key: number) => void;
@@ -61,9 +64,9 @@ export class Lifecycle {
 
   /** Adds the addon at `path` as the last one. A problem leaves it in the list, waiting for a reload. */
   add(name: string, path: string): Addon {
-    const { limits, log, now } = this.#settings;
+    const { limits, log, now, servicesFor } = this.#settings;
     const guestLog = new GuestLog(log, { addon: name, linesPerSecond: limits.logLinesPerSecond, lineBytes: limits.logLineBytes });
-    const addon = new Addon({ name, path, order: this.addons.length, guestLog, now, budget: new CpuBudget(limits.cpuBudgetShare, limits.cpuBudgetBurstMs, now()) });
+    const addon = new Addon({ name, path, order: this.addons.length, guestLog, now, services: servicesFor(name), budget: new CpuBudget(limits.cpuBudgetShare, limits.cpuBudgetBurstMs, now()) });
     this.addons.push(addon);
     return addon;
   }

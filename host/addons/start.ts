@@ -10,8 +10,8 @@ import { placeAddon, type CellsOption } from "../cells/placement.ts";
 import { plainView, type EventView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
-import type { Bundle } from "./bundle.ts";
-import { resolveGrants, type OperatorPolicy } from "./grants.ts";
+import { shownPath, type Bundle } from "./bundle.ts";
+import { resolveGrants, serviceGrants, type OperatorPolicy } from "./grants.ts";
 import type { Homes } from "./homes.ts";
 import { Instance, type InstanceEvents } from "./instance.ts";
 import type { Options, OptionSnapshot } from "./options.ts";
@@ -35,12 +35,17 @@ export type StartResult =
 
 type Step = { readonly kind: "done"; readonly loaded: LoadedText | null } | Exclude<StartResult, { readonly kind: "ready" }>;
 
+type Changed = Extract<Outcome, { readonly kind: "changed" }>;
+
 /** One `configure` view: all options, and which of them are new. */
 export const configureView = (options: OptionSnapshot, updated: readonly string[]): EventView =>
   plainView("configure", 0, [["options", { options, updated }]]);
 
-/** One call to one instance. */
-export async function callOne(instance: Instance, view: EventView, startup: boolean): Promise<Outcome> {
+/**
+ * One call to one instance. What it wrote to its storage is kept if it succeeded and `isGood` finds nothing wrong with its changes; if
+ * that is not possible, the call has failed.
+ */
+export async function callOne(instance: Instance, view: EventView, startup: boolean, isGood: (outcome: Changed) => boolean = () => true): Promise<Outcome> {
   const { startupMs } = instance.version.grants.limits;
   const entry = startup ? { ...instance.chainEntry, cpuMs: startupMs } : instance.chainEntry;
   const call: CellCall = { text: view.text, attachments: view.attachments, chain: [entry], startup };
@@ -50,7 +55,8 @@ export async function callOne(instance: Instance, view: EventView, startup: bool
     instance.addon.budget.spend(outcome.cpuMicros, instance.addon.now());
     instance.addon.counters.cpuMicros += outcome.cpuMicros;
   }
-  return outcome;
+  const refusal = instance.endCall(call, outcome.kind === "unchanged" || (outcome.kind === "changed" && isGood(outcome)));
+  return refusal === null || !("cpuMicros" in outcome) ? outcome : { kind: "failed", cpuMicros: outcome.cpuMicros, fault: { code: "storage", message: refusal } };
 }
 
 export class Starter {
@@ -64,7 +70,7 @@ export class Starter {
   /** Loads a version that has run before, or (first time) a bundle whose manifest is still unknown. Never rejects. */
   async start(addon: Addon, from: AddonVersion | Bundle): Promise<StartResult> {
     if (!("source" in from)) return this.#startVersion(addon, from);
-    const unread: AddonVersion = { bundle: from, sourceMap: new BundleSourceMap(from.sourceMap, from.file), manifest: null, grants: resolveGrants(null, this.#settings.policy) };
+    const unread: AddonVersion = { bundle: from, sourceMap: new BundleSourceMap(from.sourceMap, from.file, (source) => shownPath(from.folder, source)), manifest: null, grants: resolveGrants(null, this.#settings.policy) };
     const instance = await this.#moveIn(addon, unread);
     if (!(instance instanceof Instance)) return instance;
     const step = await this.#load(instance);
@@ -74,7 +80,8 @@ export class Starter {
       if (version !== null) { await this.#moveOut(instance); return { kind: "fault", fault: version, version: unread }; }
       return this.#begin(instance);
     }
-    if (isTighter(version, unread)) {
+    // The module body may see its services, so it runs again where it has some.
+    if (isTighter(version, unread) || serviceGrants(version.grants) !== undefined) {
       await this.#moveOut(instance);
       return this.#startVersion(addon, version);
     }
@@ -110,7 +117,8 @@ export class Starter {
 
   async #load(instance: Instance): Promise<Step> {
     const { bundle, grants } = instance.version;
-    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits });
+    const services = serviceGrants(grants);
+    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits, ...(services && { services }) });
     if (outcome.kind === "loaded") {
       instance.addon.budget.spend(outcome.cpuMicros, instance.addon.now());
       for (const warning of outcome.loaded.warnings.slice(0, 20)) this.#settings.log.warn(`addon "${instance.addon.name}": ${warning.slice(0, 500)}`, { addon: instance.addon.name });

@@ -3,6 +3,7 @@
 // clean-looking body that lost a piece (sandbox.md §2).
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { StreamFunction } from "../flows/flow.ts";
+import { invariant } from "../invariant.ts";
 import type { GateSubject } from "../flows/gate.ts";
 import { validateChanges } from "../flows/validate.ts";
 import { plainView } from "../flows/view.ts";
@@ -29,15 +30,21 @@ export function makeStreamFunction(instance: Instance, subject: GateSubject, sid
     if (isBroken) return pass(chunk);
     if (!instance.isAlive) return giveUp({ code: "restarted", message: "" }, 0, chunk);
     const bodies = chunk.length === 0 ? [] : [chunk];
-    const outcome = await callOne(instance, plainView("stream", subject.key, [["chunk", { of: side, content: chunk.length === 0 ? null : 0 }]], bodies), false);
+    const { permissions, limits } = instance.version.grants;
+    const judged: { verdict: ReturnType<typeof validateChanges> | null } = { verdict: null };
+    const isGood = ({ text, attachments }: { readonly text: string; readonly attachments: readonly Buffer[] }): boolean => {
+      judged.verdict = validateChanges({ event: "stream", subject, permissions, text, attachments, mutationBytes: limits.mutationBytes });
+      return judged.verdict.kind !== "fault";
+    };
+    const outcome = await callOne(instance, plainView("stream", subject.key, [["chunk", { of: side, content: chunk.length === 0 ? null : 0 }]], bodies), false, isGood);
     switch (outcome.kind) {
       case "unchanged":
         // Nothing came back for it: held back or dropped. At the end that is what a function with no rest to give does.
         hasAltered ||= chunk.length > 0;
         return [];
       case "changed": {
-        const { permissions, limits } = instance.version.grants;
-        const verdict = validateChanges({ event: "stream", subject, permissions, text: outcome.text, attachments: outcome.attachments, mutationBytes: limits.mutationBytes });
+        const { verdict } = judged;
+        invariant(verdict !== null, "changes that were not judged");
         if (verdict.kind === "fault") return giveUp(verdict.fault, outcome.cpuMicros, chunk);
         const pieces = verdict.changes.flatMap((change) => (change[0] === "stream.chunks" ? change[1] : [])).map((index) => outcome.attachments[index] ?? Buffer.alloc(0));
         hasAltered ||= !Buffer.concat(pieces).equals(chunk);

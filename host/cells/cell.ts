@@ -3,6 +3,7 @@
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { InstanceId } from "../../sandbox-api/schema/ids.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
+import type { ServiceGrants } from "../../sandbox-api/schema/services.ts";
 import type { HostCallText, LoadedText, StatText } from "../../sandbox-api/wire/messages.ts";
 
 export interface InstanceSpec {
@@ -12,6 +13,8 @@ export interface InstanceSpec {
   /** Compiled bundle: ASCII JavaScript in the form `$module(function (exports, module, require) { … })`. */
   readonly bundle: Buffer;
   readonly limits: Limits;
+  /** Absent: none. */
+  readonly services?: ServiceGrants;
 }
 
 /** One instance's part in a call. */
@@ -46,8 +49,11 @@ export interface CellCall {
 export interface CellEnd { readonly fault: Fault | null; readonly guilty: InstanceId | null; readonly residentMiB: number }
 
 export interface CellEvents {
-  /** A guest asks for something; the text is checked for shape. Answer with `resume` unless the call takes no answer. */
-  readonly hostCall: (instance: InstanceId, id: number, call: HostCallText, attachments: readonly Buffer[]) => void;
+  /**
+   * A guest asks for something; the text is checked for shape. Answer with `resume` unless the call takes no answer. `during`: what
+   * the host gave to `call` and waits for, if the guest asks while it works on that; null: outside of calls.
+   */
+  readonly hostCall: (instance: InstanceId, id: number, call: HostCallText, attachments: readonly Buffer[], during: CellCall | null) => void;
   /** An instance broke outside a call (a timer's continuation looped, …): its isolate is gone if the fault's row says `reloads`. */
   readonly instanceFault: (instance: InstanceId, fault: Fault) => void;
   /** CPU that no outcome tells: entries that answered a host call (timers) without settling an event. For the budget. */
@@ -63,8 +69,8 @@ export interface Cell {
   load(instance: InstanceId, spec: InstanceSpec): Promise<LoadOutcome>;
   /** One outcome per chain entry, in order. Resolves when all are known; a pending handler is waited for up to its wallMs. */
   call(call: CellCall): Promise<readonly Outcome[]>;
-  /** Answers a host call. `text` is ResumeText as ASCII JSON. */
-  resume(instance: InstanceId, hostCall: number, text: string, attachments: readonly Buffer[], cpuMs: number): void;
+  /** Answers a host call. `text` is ResumeText as ASCII JSON. Resolves when the guest has taken it, or is gone. */
+  resume(instance: InstanceId, hostCall: number, text: string, attachments: readonly Buffer[], cpuMs: number): Promise<void>;
   /** The isolate is disposed; outstanding calls of it resolve as `lost`. */
   unload(instance: InstanceId): Promise<void>;
   /** These objects ended. */

@@ -5,7 +5,7 @@ import type { InstanceId } from "../../sandbox-api/schema/ids.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { resultStatus } from "../../sandbox-api/wire/messages.ts";
 import { parseFault } from "../../sandbox-api/wire/text-checks.ts";
-import type { ChainEntry, Outcome } from "./cell.ts";
+import type { CellCall, ChainEntry, Outcome } from "./cell.ts";
 
 export type AskKind = "load" | "event" | "resume" | "unload" | "stat";
 
@@ -14,6 +14,8 @@ export interface Ask {
   readonly id: number;
   readonly kind: AskKind;
   readonly chain: readonly ChainEntry[];
+  /** What an event was asked with; null for other kinds. */
+  readonly call: CellCall | null;
   readonly finish: (outcomes: readonly Outcome[]) => void;
 }
 
@@ -87,10 +89,10 @@ export class Ledger {
   }
 
   /** Adds what is about to be written to the cell. */
-  expect({ id, kind, chain, finish }: Ask): void {
+  expect({ id, kind, chain, call, finish }: Ask): void {
     if (!this.isBusy) this.#next(Number.POSITIVE_INFINITY);
     for (const { instance } of chain) this.#count(instance, 1);
-    this.#queue.push({ id, kind, chain, finish, at: 0, isOver: false, outcomes: [], pendingAt: -1 });
+    this.#queue.push({ id, kind, chain, call, finish, at: 0, isOver: false, outcomes: [], pendingAt: -1 });
   }
 
   /** Everything expected so far has been written. */
@@ -138,6 +140,14 @@ export class Ledger {
     if (head === null || head.instance !== instance || head.kind === "unload" || head.kind === "stat") return "made a host call for an instance that is not running";
     const most = this.instances.get(head.instance)?.limits.hostCalls ?? 0;
     return ++this.#hostCalls > most ? "made more host calls than one entry may" : null;
+  }
+
+  /** The call of that id, if `instance` works on it now or has answered `pending`. WALL 5: the id is the guest's word. */
+  callOf(instance: number, id: number): CellCall | null {
+    const ask = this.#queue[this.#first];
+    if (ask !== undefined && ask.id === id && ask.chain[ask.at]?.instance === instance) return ask.call;
+    const pending = this.#pending.get(id);
+    return pending?.instance === instance ? pending.ask.call : null;
   }
 
   /** Takes the answer to a `stat`. */

@@ -91,7 +91,7 @@ export class CellLink implements Cell {
   load(instance: InstanceId, spec: InstanceSpec): Promise<LoadOutcome> {
     if (this.#end !== null) return Promise.resolve({ kind: "lost" });
     const { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes, wallMs } = spec.limits;
-    const text: LoadText = { name: spec.name, file: spec.file, limits: { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes } };
+    const text: LoadText = { name: spec.name, file: spec.file, limits: { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes }, ...(spec.services && { services: spec.services }) };
     this.#loads++;
     this.#ledger.instances.set(instance, { limits: spec.limits, waiting: 0, isClosing: false });
     this.#reader.largestFrameBytes = Math.max(this.#reader.largestFrameBytes, mutationBytes + frameSlackBytes);
@@ -102,7 +102,7 @@ export class CellLink implements Cell {
         resolve(result);
       };
       const id = this.#nextId();
-      this.#ledger.expect({ id, kind: "load", chain: [{ instance, cpuMs: startupMs, wallMs }], finish });
+      this.#ledger.expect({ id, kind: "load", chain: [{ instance, cpuMs: startupMs, wallMs }], call: null, finish });
       this.#write("load", id, instance, noWords, asciiJson(text), [spec.bundle]);
     });
   }
@@ -116,16 +116,19 @@ export class CellLink implements Cell {
     return new Promise((resolve) => this.#sendEvent(call, chain.slice(0, stop), (outcomes) => resolve([...outcomes, ...refused])));
   }
 
-  resume(instance: InstanceId, hostCall: number, text: string, attachments: readonly Buffer[], cpuMs: number): void {
+  resume(instance: InstanceId, hostCall: number, text: string, attachments: readonly Buffer[], cpuMs: number): Promise<void> {
     const record = this.#record(instance);
-    if (record === null) return;
+    if (record === null) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const finish = ([outcome]: readonly Outcome[]): void => {
+      resolve();
       if (outcome?.kind === "failed" && this.#end === null) this.#events.instanceFault(instance, outcome.fault);
       else if (outcome?.kind === "unchanged" && outcome.cpuMicros > 0) this.#events.cpuUsed?.(instance, outcome.cpuMicros);
     };
     const id = this.#nextId();
-    this.#ledger.expect({ id, kind: "resume", chain: [{ instance, cpuMs, wallMs: record.limits.wallMs }], finish });
+    this.#ledger.expect({ id, kind: "resume", chain: [{ instance, cpuMs, wallMs: record.limits.wallMs }], call: null, finish });
     this.#write("resume", id, instance, [cpuMs, hostCallId(hostCall)], text, attachments);
+    return promise;
   }
 
   unload(instance: InstanceId): Promise<void> {
@@ -145,7 +148,7 @@ export class CellLink implements Cell {
     return new Promise((resolve) => {
       const id = this.#nextId();
       const nobodyInside = 0 as InstanceId;
-      this.#ledger.expect({ id, kind: "stat", chain: [{ instance: nobodyInside, cpuMs: housekeepingMs, wallMs: housekeepingMs }], finish: () => resolve(this.#end === null ? this.#stat : null) });
+      this.#ledger.expect({ id, kind: "stat", chain: [{ instance: nobodyInside, cpuMs: housekeepingMs, wallMs: housekeepingMs }], call: null, finish: () => resolve(this.#end === null ? this.#stat : null) });
       this.#write("stat", id, 0, noWords, "", noBuffers);
     });
   }
@@ -168,12 +171,13 @@ export class CellLink implements Cell {
     return record === undefined || record.isClosing ? null : record;
   }
 
-  #sendEvent({ text, attachments, startup = false }: CellCall, chain: readonly ChainEntry[], finish: (outcomes: readonly Outcome[]) => void): void {
+  #sendEvent(call: CellCall, chain: readonly ChainEntry[], finish: (outcomes: readonly Outcome[]) => void): void {
+    const { text, attachments, startup = false } = call;
     const id = this.#nextId();
     const entries = startup ? chain.map((entry) => ({ ...entry, cpuMs: this.#ledger.instances.get(entry.instance)?.limits.startupMs ?? entry.cpuMs })) : chain;
     const words: number[] = [];
     for (const { instance, cpuMs } of entries) words.push(instance, cpuMs);
-    this.#ledger.expect({ id, kind: "event", chain: entries, finish });
+    this.#ledger.expect({ id, kind: "event", chain: entries, call, finish });
     this.#write("event", id, 0, words, text, attachments, startup ? eventPhase.startup : eventPhase.running);
   }
 
@@ -185,7 +189,7 @@ export class CellLink implements Cell {
       resolve();
     };
     const id = this.#nextId();
-    this.#ledger.expect({ id, kind: "unload", chain: [{ instance, cpuMs: housekeepingMs, wallMs: housekeepingMs }], finish });
+    this.#ledger.expect({ id, kind: "unload", chain: [{ instance, cpuMs: housekeepingMs, wallMs: housekeepingMs }], call: null, finish });
     this.#write("unload", id, instance, noWords, "", noBuffers);
   }
 
@@ -225,7 +229,8 @@ export class CellLink implements Cell {
       if (lie !== null) return lie;
       const call = parseHostCall(text, longestHostCall);
       if (call === null) return "asked for something that does not exist";
-      this.#events.hostCall(instance as InstanceId, id, call, attachments);
+      const during = "during" in call ? this.#ledger.callOf(instance, call.during) : null;
+      this.#events.hostCall(instance as InstanceId, id, call, attachments, during);
       return null;
     },
     stat: ({ id, text }) => {

@@ -32,6 +32,8 @@ export interface ProxyOptions {
   readonly timeouts?: Partial<ProxyTimeouts>;
   /** Shared with whoever else makes flows in this process. */
   readonly keys?: KeySource;
+  /** Where the listeners are noted; shared with whoever else must not connect to them. */
+  readonly own?: OwnAddresses;
 }
 
 export interface ListenAt { readonly host: string; readonly port: number; readonly mode: "regular" }
@@ -92,7 +94,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 function contextOf(options: ProxyOptions, isDraining: () => boolean): LayerContext {
   return {
     gate: options.gate, log: options.log, trust: options.trust, leaves: options.leafCache,
-    keys: options.keys ?? createKeySource(), own: new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
+    keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
     bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     isDraining,

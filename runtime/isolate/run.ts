@@ -89,7 +89,9 @@ export class AddonIsolate {
         : dispatch.applySync(undefined, [call, releasedKeys, text], { timeout });
       return this.#answer(readGuestResult(returned), call, timeout);
     });
-    return result.status === resultStatus.pending ? this.#settleAtOnce(call, result) : result;
+    if (result.status === resultStatus.pending) return this.#settleAtOnce(call, result);
+    // It settled and then broke a limit within the same entry: the fault is the answer, and the only one.
+    return result.isFatal ? { ...result, posts: result.posts.filter(({ kind, id }) => kind !== "settled" || id !== call) } : result;
   }
 
   /** Answers a host call; the result is `unchanged` or `failed`, what it settled is in the posts. */

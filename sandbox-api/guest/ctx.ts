@@ -1,8 +1,10 @@
-// `ctx`: what an addon can ask of its surroundings: the log, its options, its own name. Frozen; storage and replay are not granted
-// to anybody yet and say so.
+// `ctx`: what an addon can ask of its surroundings: the log, its options, its own name, its storage. Frozen; replay is not granted
+// to anybody yet and says so.
 import type { LogLevel, OptionsView } from "../schema/view.ts";
 import { expose, freeze, define, ownKeys, RealTypeError, jsonParse, RealSet, setAdd, isArray, ordinaryArray, bareArray } from "./intrinsics.ts";
 import type { HostPort } from "./host-port.ts";
+import type { Services } from "./services.ts";
+import type { Storage } from "./storage.ts";
 import { inspect } from "./globals/inspect.ts";
 
 export type OptionValue = string | number | boolean | readonly string[] | null;
@@ -74,9 +76,11 @@ function logFunction(log: Log): LogFunction {
 export class Context {
   readonly #options: OptionsState;
   readonly #state: { name: string };
+  readonly #services: Services;
   readonly log: LogFunction;
-  constructor(log: Log, options: OptionsState, state: { name: string }) {
+  constructor(log: Log, options: OptionsState, state: { name: string }, services: Services) {
     this.log = logFunction(log);
+    this.#services = services;
     this.#options = options;
     this.#state = state;
     freeze(this);
@@ -88,8 +92,8 @@ export class Context {
   /** All options that the addon may see, as the last `configure` gave them; frozen. */
   get options(): Options { return this.#options.current; }
   get addon(): { readonly name: string } { return freeze({ name: this.#state.name }); }
-  /** Not granted to any addon yet: throws. */
-  get storage(): never { throw new RealTypeError("ctx.storage: not granted"); }
+  /** What the addon keeps over restarts. Throws without the permission `storage`, and in the module body: there it is not known yet. */
+  get storage(): Storage { return this.#services.storage; }
   /** Not granted to any addon yet: throws. */
   replay(_flow: unknown): never { throw new RealTypeError("ctx.replay: not granted"); }
 }

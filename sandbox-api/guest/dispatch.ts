@@ -2,6 +2,7 @@
 // from outside; whatever happens inside, it answers with a string. Runs handlers, keeps their drafts apart, turns what they
 // return or throw into results. WALL 1: no thrown value, promise or object of the addon leaves this file but as text.
 import type { GuestEntries } from "../schema/guest-contract.ts";
+import type { ServiceGrants } from "../schema/services.ts";
 import type { CallName, Envelope, LogEntryView } from "../schema/view.ts";
 import { manifestChars } from "./bounds.ts";
 import { Call, type Changes } from "./draft.ts";
@@ -15,6 +16,8 @@ import { faultResult, refuse } from "./thrown.ts";
 import type { HostPort } from "./host-port.ts";
 import type { OptionsState } from "./ctx.ts";
 import type { Timers } from "./globals/timers.ts";
+import type { HostCalls } from "./host-calls.ts";
+import type { Services } from "./services.ts";
 import { attachedBytes, noAttachments, type Attachments } from "./body.ts";
 import { collectChunks } from "./stream.ts";
 
@@ -24,6 +27,8 @@ type ModuleFunction = (exports: object, module: object, require: (name: string) 
 export interface Surroundings {
   readonly port: HostPort;
   readonly timers: Timers;
+  readonly hostCalls: HostCalls;
+  readonly services: Services;
   readonly options: OptionsState;
   readonly state: { name: string };
   /** The module "flowcell". */
@@ -47,7 +52,7 @@ export class Dispatch {
 
   constructor(around: Surroundings) {
     this.#around = around;
-    this.#objects = new Objects((key) => void around.port.call(`{"call":"flow.resume","key":${key}}`));
+    this.#objects = new Objects((key) => void around.port.tell(`{"call":"flow.resume","key":${key}}`));
   }
 
   get entries(): GuestEntries {
@@ -55,7 +60,7 @@ export class Dispatch {
       prepare: (settingsJson) => this.#prepare(settingsJson),
       load: () => this.#guarded("load-failed", () => this.#load()),
       dispatch: (callId, releasedKeys, text, ...attachments) => this.#dispatch(callId, releasedKeys, text, attachments),
-      resume: (hostCallId, text) => this.#guarded("threw", () => this.#resume(hostCallId, text)),
+      resume: (hostCallId, text, ...attachments) => this.#guarded("threw", () => this.#resume(hostCallId, text, attachments)),
       attachment: (callId, index) => this.#attachment(callId, index),
     });
   }
@@ -70,10 +75,11 @@ export class Dispatch {
   }
 
   #prepare(settingsJson: string): string {
-    const settings: { readonly name: string; readonly limits: { readonly mutationBytes: number; readonly logLineBytes: number } } = jsonParse(settingsJson);
+    const settings: { readonly name: string; readonly limits: { readonly mutationBytes: number; readonly logLineBytes: number }; readonly services?: ServiceGrants } = jsonParse(settingsJson);
     this.#around.state.name = settings.name;
     this.#around.port.logLineBytes = settings.limits.logLineBytes;
     this.#mutationBytes = settings.limits.mutationBytes;
+    if (settings.services !== undefined) this.#around.services.grants = settings.services;
     this.#around.offerModule((body) => { this.#module = body; });
     return unchanged;
   }
@@ -97,6 +103,7 @@ export class Dispatch {
   }
 
   #dispatch(callId: number, releasedKeys: string, text: string, attachments: Attachments): string {
+    this.#around.port.enter(callId);
     try {
       if (releasedKeys !== "") this.#objects.release(releasedKeys);
       const end = indexOf(text, "\0");
@@ -218,8 +225,9 @@ export class Dispatch {
     }
   }
 
-  #resume(hostCallId: number, _text: string): string {
-    this.#around.timers.fire(hostCallId);
+  #resume(hostCallId: number, text: string, attachments: Attachments): string {
+    this.#around.port.enterAnswer(hostCallId);
+    if (!this.#around.timers.fire(hostCallId)) this.#around.hostCalls.answer(hostCallId, text, attachments);
     return unchanged;
   }
 

@@ -1,16 +1,19 @@
 // The way out of the isolate: one function that queues a message and never answers. Numbers the requests to the host; what comes
-// back for them arrives by `resume` (dispatch.ts). Knows no meanings.
+// back for them arrives by `resume` (dispatch.ts). Remembers which event each was made in, so that what an answer sets off counts as
+// part of that event. Knows no meanings.
 import type { PostKind, RuntimePorts } from "../schema/guest-contract.ts";
 import type { LogLevel } from "../schema/view.ts";
 import { quoteAscii } from "./json-text.ts";
-import { apply, bareArray, slice, charCodeAt } from "./intrinsics.ts";
+import { RealMap, apply, bareArray, slice, charCodeAt, mapDelete, mapGet, mapSet } from "./intrinsics.ts";
 import { utf8Length } from "./byte-string.ts";
 
 type Post = RuntimePorts["$post"];
 
 export class HostPort {
   readonly #post: Post;
+  readonly #causes = new RealMap<number, number>();
   #lastId = 0;
+  #cause = 0;
   /** LIMIT logLineBytes; set by `prepare`. */
   logLineBytes = 8_192;
 
@@ -18,11 +21,41 @@ export class HostPort {
     this.#post = post;
   }
 
-  /** Sends a host call; gives its id. Throws when the entry has used up its host calls. */
-  call(text: string): number {
+  /** The event that this entry belongs to, as far as is known: its CallId, or 0. */
+  get cause(): number {
+    return this.#cause;
+  }
+
+  /** A call of the host is entered. */
+  enter(callId: number): void {
+    this.#cause = callId;
+  }
+
+  /** The answer to a host call is entered: what follows belongs to where that was made. */
+  enterAnswer(hostCallId: number): void {
+    this.#cause = mapGet(this.#causes, hostCallId) ?? 0;
+    mapDelete(this.#causes, hostCallId);
+  }
+
+  /** Sends a host call that is not answered; gives its id. Throws when the entry has used up its host calls. */
+  tell(text: string): number {
     const id = ++this.#lastId;
     this.#post("hostCall", id, text);
     return id;
+  }
+
+  /** Likewise one that is answered by `resume`, once, unless it is forgotten. */
+  ask(text: string, attachment: ArrayBuffer | null = null): number {
+    const id = ++this.#lastId;
+    if (attachment === null) this.#post("hostCall", id, text);
+    else this.#post("hostCall", id, text, attachment);
+    if (this.#cause !== 0) mapSet(this.#causes, id, this.#cause);
+    return id;
+  }
+
+  /** No answer will come. */
+  forget(hostCallId: number): void {
+    mapDelete(this.#causes, hostCallId);
   }
   /** The bodies of a settled call travel with it: nobody asks for them afterwards. */
   settled(callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
@@ -35,7 +68,7 @@ export class HostPort {
     apply(this.#post, undefined, message);
   }
   log(level: LogLevel, msg: string): void {
-    this.call(`{"call":"log","level":"${level}","msg":${quoteAscii(cutToBytes(msg, this.logLineBytes))}}`);
+    this.tell(`{"call":"log","level":"${level}","msg":${quoteAscii(cutToBytes(msg, this.logLineBytes))}}`);
   }
 }
 

@@ -23,6 +23,7 @@ export const RealError = Error;
 export const RealMap = Map;
 export const RealSet = Set;
 export const RealWeakMap = WeakMap;
+export const RealPromise = Promise;
 export const RealDate = Date;
 export const RealRegExp = RegExp;
 export const RealUint8Array = Uint8Array;

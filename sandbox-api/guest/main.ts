@@ -7,9 +7,11 @@ import { Dispatch } from "./dispatch.ts";
 import { addGlobals } from "./globals/index.ts";
 import { Timers } from "./globals/timers.ts";
 import { Headers } from "./headers.ts";
+import { HostCalls } from "./host-calls.ts";
 import { HostPort } from "./host-port.ts";
 import { layers } from "./layers.ts";
 import { Response } from "./response.ts";
+import { Services } from "./services.ts";
 import type { RuntimePorts } from "../schema/guest-contract.ts";
 
 // The global is the one object whose shape nobody can tell us.
@@ -19,15 +21,17 @@ const port = new HostPort(takeGlobal(global, "$post") as RuntimePorts["$post"]);
 lockDown(global);
 
 const timers = new Timers(port);
-addGlobals(port, timers, (name, value) => addGlobal(global, name, value));
+const hostCalls = new HostCalls(port);
+const services = new Services(hostCalls, port);
+addGlobals(port, timers, services, (name, value) => addGlobal(global, name, value));
 
 const options = new OptionsState();
 const state = { name: "" };
-const ctx = new Context(new Log(port), options, state);
+const ctx = new Context(new Log(port), options, state, services);
 const flowcell = freeze({ Response, Headers, layers, ctx });
 
 const dispatch = new Dispatch({
-  port, timers, options, state, flowcell,
+  port, timers, hostCalls, services, options, state, flowcell,
   offerModule: (keep) => addGlobal(global, "$module", (body: Parameters<typeof keep>[0]) => {
     takeGlobal(global, "$module");
     keep(body);

@@ -19,7 +19,7 @@ export const faultTable = {
   "illegal-change": row("the handler asked for a change that is not allowed", 1, false, false),
   "permission": row("the handler did something it was not granted", 1, false, false),
   "cpu-limit": row("used more CPU time than one call may", 1, true, true),
-  "starved": row("got too little of the processor to answer in time", 0, true, false),
+  "starved": row("got too little of the processor to answer in time", 1, true, false),
   "wall-limit": row("did not answer in time", 1, true, false),
   "startup-limit": row("took too long to start", 1, true, false),
   "memory-limit": row("used more memory than its isolate may", 1, true, true),
@@ -32,6 +32,7 @@ export const faultTable = {
   "overloaded": row("has too many events waiting", 0, false, false),
   "cpu-budget": row("has used up its share of CPU time", 0, false, false),
   "suspended": row("is suspended after repeated failures", 0, false, false),
+  "storage": row("could not write to its storage", 0, false, false),
   "restarted": row("was restarted while this event waited", 0, false, false),
   "load-failed": row("could not be loaded", 0, false, false),
 } as const satisfies Record<string, FaultRow>;

@@ -19,6 +19,7 @@ export const globalTable = {
   clearTimeout: row("host", "WHATWG HTML §8.7", ""),
   clearInterval: row("host", "WHATWG HTML §8.7", ""),
   queueMicrotask: row("guest", "WHATWG HTML §8.8", "what the callback throws is logged as an error"),
+  fetch: row("host", "WHATWG Fetch §5.6", "by grant: the manifest's permissions.fetch names origins, anything else rejects; no cookies, cache, CORS, streams or abort signal; url and init only, no Request; the whole response is read before it resolves; at most 5 redirects, each of which must be granted; Response and its Headers are as in the module flowcell where they have the same names"),
   TextEncoder: row("guest", "WHATWG Encoding §8.2", ""),
   TextDecoder: row("guest", "WHATWG Encoding §8.1", "utf-8, utf-16le, utf-16be, windows-1252 and their labels only; no stream; fatal for utf-8 only"),
   atob: row("guest", "WHATWG HTML §8.3", "throws an Error named InvalidCharacterError, no DOMException"),

@@ -2,7 +2,7 @@
 // fires is named in its error by the key used here. Nothing outside this file invents a bound for addons.
 
 export interface LimitRow {
-  readonly unit: "ms" | "MiB" | "bytes" | "calls" | "lines/s" | "share" | "loads";
+  readonly unit: "ms" | "MiB" | "bytes" | "calls" | "calls/s" | "lines/s" | "keys" | "share" | "loads";
   readonly default: number;
   /** Smallest and largest value an operator may set. */
   readonly min: number;
@@ -11,7 +11,8 @@ export interface LimitRow {
 }
 
 const row = (unit: LimitRow["unit"], value: number, min: number, max: number, reason: string): LimitRow => ({ unit, default: value, min, max, reason });
-const MiB = 1024 * 1024;
+const KiB = 1024;
+const MiB = 1024 * KiB;
 
 export const limitTable = {
   cpuMs: row("ms", 50, 1, 60_000, "CPU time of one entry into an isolate"),
@@ -31,6 +32,14 @@ export const limitTable = {
   cpuBudgetBurstMs: row("ms", 2_000, 10, 600_000, "CPU an idle addon may use at once on top of its share"),
   cellLoads: row("loads", 1_000, 1, 1_000_000, "isolate loads after which a cell is replaced (each leaks about 32 KB)"),
   cellRestMiB: row("MiB", 300, 64, 65_536, "resident memory of an idle cell after which it is replaced"),
+  storageBytes: row("bytes", 16 * MiB, 0, 1_024 * MiB, "keys and values that one addon may keep, whatever its manifest asks for"),
+  storageKeys: row("keys", 10_000, 1, 1_000_000, "keys that one addon may keep"),
+  storageKeyBytes: row("bytes", 512, 16, 4_096, "one key in UTF-8"),
+  storageValueBytes: row("bytes", 256 * KiB, 64, 400 * KiB, "one value: its bytes, or its JSON"),
+  fetchesAtOnce: row("calls", 16, 1, 1_000, "fetches of one addon that are under way"),
+  fetchesPerSecond: row("calls/s", 20, 1, 10_000, "fetches that one addon may begin"),
+  fetchRequestBytes: row("bytes", MiB, 0, 16 * MiB, "body of one fetch's request"),
+  fetchResponseBytes: row("bytes", 8 * MiB, 1_024, 64 * MiB, "body of one fetch's response, as it comes and decoded; four times that for all of an addon at once"),
   interceptMs: row("ms", 60_000, 10, 86_400_000, "longest time a flow stays intercepted before it is resumed"),
 } as const satisfies Record<string, LimitRow>;
 
@@ -46,4 +55,8 @@ export const defaultLimits: Limits = Object.freeze({
   logLineBytes: limitTable.logLineBytes.default, bundleBytes: limitTable.bundleBytes.default,
   cpuBudgetShare: limitTable.cpuBudgetShare.default, cpuBudgetBurstMs: limitTable.cpuBudgetBurstMs.default,
   cellLoads: limitTable.cellLoads.default, cellRestMiB: limitTable.cellRestMiB.default, interceptMs: limitTable.interceptMs.default,
+  storageBytes: limitTable.storageBytes.default, storageKeys: limitTable.storageKeys.default,
+  storageKeyBytes: limitTable.storageKeyBytes.default, storageValueBytes: limitTable.storageValueBytes.default,
+  fetchesAtOnce: limitTable.fetchesAtOnce.default, fetchesPerSecond: limitTable.fetchesPerSecond.default,
+  fetchRequestBytes: limitTable.fetchRequestBytes.default, fetchResponseBytes: limitTable.fetchResponseBytes.default,
 });

@@ -1,6 +1,7 @@
 // The message table between host and cell, both directions, and the shapes of their texts. A message type is one row; the cell's
 // handlers and the host's link are mapped over it, so the compiler names whoever does not know it. No bytes here (frame.ts).
 import type { Fault } from "../schema/faults.ts";
+import type { RedirectMode, ServiceGrants } from "../schema/services.ts";
 
 /** Host to cell. Everything that runs guest code has a CallId and gets exactly one `result` per instance named. */
 export const hostMessages = {
@@ -64,6 +65,8 @@ export interface LoadText {
     readonly cpuMs: number; readonly startupMs: number; readonly memoryMiB: number;
     readonly hostCalls: number; readonly mutationBytes: number; readonly logLineBytes: number;
   };
+  /** Services that it was granted, so that the guest can refuse the others where they stand; the host checks again. Absent: none. */
+  readonly services?: ServiceGrants;
 }
 
 export interface LoadedText {
@@ -76,13 +79,30 @@ export interface LoadedText {
 
 export type FaultText = Fault;
 
-/** A guest's request to the host. `log`, `timer.clear` and `flow.resume` get no answer. */
+/**
+ * The CallId of the event during which a guest asks, 0 for none (a timer of nobody's). WALL 5: chosen by the guest; it counts only
+ * while that call is outstanding for that very instance, and can only tell one's own calls from each other.
+ */
+interface During { readonly during: number }
+
+/** A guest's request to the host. `log`, `timer.clear` and `flow.resume` get no answer; the others get one `resume`. */
 export interface HostCalls {
   "log": { readonly level: "debug" | "info" | "warn" | "error"; readonly msg: string };
   "timer.set": { readonly ms: number };
   "timer.clear": { readonly id: number };
   /** `flow.resume()` outside a call on that flow (from a timer, from another flow's handler): ObjectKey of the flow. */
   "flow.resume": { readonly key: number };
+  /** Answer: null, or { json } with the value's text, or { json: null } with its bytes attached. */
+  "storage.get": During & { readonly key: string };
+  /** `json` null: the value is the one attachment. */
+  "storage.set": During & { readonly key: string; readonly json: string | null };
+  /** Answer: whether it was there. */
+  "storage.delete": During & { readonly key: string };
+  /** Answer: keys in the order of their UTF-8 bytes. */
+  "storage.list": During & { readonly prefix: string; readonly limit: number };
+  "storage.clear": During;
+  /** At most one attachment: the body. Answer: FetchedText, the body attached unless it is empty. */
+  "fetch": { readonly url: string; readonly method: string; readonly headers: readonly (readonly [name: string, value: string])[]; readonly redirect: RedirectMode };
 }
 export type HostCallName = keyof HostCalls;
 export type HostCallText = { readonly [N in HostCallName]: { readonly call: N } & HostCalls[N] }[HostCallName];

@@ -1,6 +1,7 @@
 // Checks of the texts that come from a cell: each gives the value, cut to its bounds, or null when no honest cell writes such a
 // text. Pure; callers have bounded the length of the text before (JSON of a megabyte parses in milliseconds).
 import { type Fault, isFaultCode, type LimitBreach } from "../schema/faults.ts";
+import { mostFetchFields, redirectModes } from "../schema/services.ts";
 import { logLevels } from "../schema/view.ts";
 import type { HelloText, HostCallName, HostCalls, HostCallText, LoadedText, StatText } from "./messages.ts";
 
@@ -98,7 +99,31 @@ const hostCallChecks: { readonly [N in HostCallName]: (fields: Fields) => HostCa
   "timer.set": ({ ms }) => (isCount(ms) ? { ms } : null),
   "flow.resume": ({ key }) => (isCount(key) && Number.isInteger(key) ? { key } : null),
   "timer.clear": ({ id }) => (isCount(id) && Number.isInteger(id) ? { id } : null),
+  "storage.get": ({ during, key }) => (isId(during) && typeof key === "string" ? { during, key } : null),
+  "storage.set": ({ during, key, json }) => (isId(during) && typeof key === "string" && (typeof json === "string" || json === null) ? { during, key, json } : null),
+  "storage.delete": ({ during, key }) => (isId(during) && typeof key === "string" ? { during, key } : null),
+  "storage.list": ({ during, prefix, limit }) => (isId(during) && typeof prefix === "string" && isId(limit) ? { during, prefix, limit } : null),
+  "storage.clear": ({ during }) => (isId(during) ? { during } : null),
+  "fetch": ({ url, method, headers, redirect }) => {
+    const fields = fetchFields(headers);
+    const mode = redirectModes.find((name) => name === redirect);
+    return typeof url === "string" && typeof method === "string" && fields !== null && mode !== undefined ? { url, method, headers: fields, redirect: mode } : null;
+  },
 };
+
+const isId = (value: unknown): value is number => isCount(value) && Number.isInteger(value);
+
+function fetchFields(value: unknown): readonly (readonly [string, string])[] | null {
+  if (!Array.isArray(value) || value.length > mostFetchFields) return null;
+  const fields: (readonly [string, string])[] = [];
+  for (const pair of value as readonly unknown[]) {
+    if (!Array.isArray(pair) || pair.length !== 2) return null;
+    const [name, text]: readonly unknown[] = pair;
+    if (typeof name !== "string" || typeof text !== "string") return null;
+    fields.push([name, text]);
+  }
+  return fields;
+}
 
 const isHostCallName = (name: unknown): name is HostCallName => typeof name === "string" && Object.hasOwn(hostCallChecks, name);
 

@@ -99,7 +99,7 @@ export class FakeCell implements Cell {
     return outcomes;
   }
 
-  resume(instance: InstanceId, hostCall: number, text: string): void {
+  async resume(instance: InstanceId, hostCall: number, text: string): Promise<void> {
     this.#pool.resumed.push({ instance, call: hostCall, text });
   }
 
@@ -140,7 +140,7 @@ export class FakeCell implements Cell {
     if (received.event === "start" && loaded.addon.replacedBy !== undefined) {
       return { kind: "changed", cpuMicros: 10, text: JSON.stringify({ handlers: loaded.addon.replacedBy, warnings: [], manifest: null }), attachments: [] };
     }
-    const answer = await loaded.addon.handlers[received.event]?.(received, { hostCall: (id, text) => this.#events.hostCall(instance, id, text, []) });
+    const answer = await loaded.addon.handlers[received.event]?.(received, { hostCall: (id, text) => this.#events.hostCall(instance, id, text, [], call) });
     if (answer === "lost" || !this.instances.has(instance)) return { kind: "lost" };
     if (answer === "die") {
       this.die(instance);

@@ -2,6 +2,7 @@
 // compiler holds both together, and a test the realm.
 import type { GlobalName } from "../../schema/globals.ts";
 import type { HostPort } from "../host-port.ts";
+import type { Services } from "../services.ts";
 import { RealTypeError, dateNow, freeze, isFunction, RealUint8Array } from "../intrinsics.ts";
 import { atob, btoa } from "./base64.ts";
 import { makeConsole } from "./console.ts";
@@ -15,7 +16,7 @@ const typedArrays: TypedArrays = {
   Uint8Array: RealUint8Array, Int8Array, Uint8ClampedArray, Uint16Array, Int16Array, Uint32Array, Int32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array,
 };
 
-export function addGlobals(port: HostPort, timers: Timers, add: (name: string, value: unknown) => void): void {
+export function addGlobals(port: HostPort, timers: Timers, services: Services, add: (name: string, value: unknown) => void): void {
   const origin = dateNow();
   const values: { readonly [N in GlobalName]: unknown } = {
     console: makeConsole(port),
@@ -27,6 +28,7 @@ export function addGlobals(port: HostPort, timers: Timers, add: (name: string, v
       if (!isFunction(callback)) throw new RealTypeError("queueMicrotask needs a function");
       void runMicrotask(port, callback);
     },
+    fetch: (input: unknown, init?: unknown) => services.fetch(input, init),
     TextEncoder, TextDecoder, URL, URLSearchParams, atob, btoa,
     structuredClone: (value: unknown, options?: unknown) => {
       if (options !== undefined) throw new RealTypeError("structuredClone: options are not available to addons");

@@ -44,21 +44,23 @@ export class Timers {
     if (timer === undefined) return;
     mapDelete(this.#byId, timer.id);
     mapDelete(this.#byHostCall, timer.hostCall);
-    this.#port.call(`{"call":"timer.clear","id":${timer.hostCall}}`);
+    this.#port.forget(timer.hostCall);
+    this.#port.tell(`{"call":"timer.clear","id":${timer.hostCall}}`);
   }
 
-  /** Runs the timer that this host call armed, if it still stands. What its callback throws goes to the caller. */
-  fire(hostCall: number): void {
+  /** Runs the timer that this host call armed, if it still stands; false if there is none. What its callback throws goes to the caller. */
+  fire(hostCall: number): boolean {
     const timer = mapGet(this.#byHostCall, hostCall);
-    if (timer === undefined) return;
+    if (timer === undefined) return false;
     mapDelete(this.#byHostCall, hostCall);
     if (timer.isRepeated) this.#arm(timer);
     else mapDelete(this.#byId, timer.id);
     apply(timer.callback, undefined, timer.args);
+    return true;
   }
 
   #arm(timer: Timer): void {
-    timer.hostCall = this.#port.call(`{"call":"timer.set","ms":${timer.ms}}`);
+    timer.hostCall = this.#port.ask(`{"call":"timer.set","ms":${timer.ms}}`);
     mapSet(this.#byHostCall, timer.hostCall, timer);
   }
 }

@@ -1,0 +1,36 @@
+// What this addon was granted beyond its flows, and the faces of it. Without a grant the faces refuse where they are asked for and
+// name the line of the manifest that is missing. WALL 5: this is for the author; the host checks every call again.
+import type { ServiceGrants } from "../schema/services.ts";
+import { fetchFrom } from "./fetch.ts";
+import type { HostCalls } from "./host-calls.ts";
+import type { HostPort } from "./host-port.ts";
+import { RealPromise } from "./intrinsics.ts";
+import { Storage } from "./storage.ts";
+import { refuse } from "./thrown.ts";
+
+export class Services {
+  /** Set by `prepare`. */
+  grants: ServiceGrants = { storage: null, fetch: null };
+  readonly #hostCalls: HostCalls;
+  readonly #port: HostPort;
+  #storage: Storage | null = null;
+
+  constructor(hostCalls: HostCalls, port: HostPort) {
+    this.#hostCalls = hostCalls;
+    this.#port = port;
+  }
+
+  get storage(): Storage {
+    const { storage } = this.grants;
+    if (storage === null) throw refuse("permissions.storage", 'ctx.storage is not granted: the manifest must ask for it, permissions: { storage: "1MiB" }, and it cannot be used while the module body runs', "permission");
+    return (this.#storage ??= new Storage(this.#hostCalls, this.#port, storage));
+  }
+
+  fetch(input: unknown, init: unknown): Promise<unknown> {
+    return new RealPromise((resolve) => {
+      const { fetch } = this.grants;
+      if (fetch === null) throw refuse("permissions.fetch", 'fetch is not granted: the manifest must name the origin, permissions: { fetch: ["https://api.example.com"] }, and it cannot be used while the module body runs', "permission");
+      resolve(fetchFrom(this.#hostCalls, fetch, input, init));
+    });
+  }
+}
