@@ -30,6 +30,8 @@ declare function atob(data: string): string;
 declare function btoa(data: string): string;
 declare function structuredClone<T>(value: T): T;
 declare const performance: { readonly timeOrigin: number; now(): number };
+/** Needs the permission `fetch` for the origin. Rejects with a TypeError that says which rule refused, or what went wrong. */
+declare function fetch(url: string | URL, init?: import("./index.ts").FetchInit): Promise<import("./index.ts").FetchResponse>;
 
 declare class TextEncoder {
   readonly encoding: "utf-8";

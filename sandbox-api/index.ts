@@ -5,11 +5,14 @@ import type { Context } from "./guest/ctx.ts";
 export { Headers, type HeadersInit } from "./guest/headers.ts";
 export { Response } from "./guest/response.ts";
 export { layers, type LayerChoice, type Layers } from "./guest/layers.ts";
-/** The log, the addon's options and its name. */
+/** The log, the addon's options, its name, and its storage. */
 export declare const ctx: Context;
 
 export type { Context };
 export type { LogFunction, Options, OptionValue } from "./guest/ctx.ts";
+export type { Storage, StoredValue, ListOptions } from "./guest/storage.ts";
+/** What the global `fetch` takes and gives. */
+export type { FetchInit, FetchResponse } from "./guest/fetch.ts";
 export type { HTTPFlow } from "./guest/http-flow.ts";
 export type { FlowError } from "./guest/flow-state.ts";
 export type { Request } from "./guest/request.ts";
