@@ -4,6 +4,7 @@ import type { Context } from "./guest/ctx.ts";
 
 export { Headers, type HeadersInit } from "./guest/headers.ts";
 export { Response } from "./guest/response.ts";
+export { flowfilter, type FlowFilter, type FlowFilters } from "./guest/flow-filter.ts";
 export { layers, type LayerChoice, type Layers } from "./guest/layers.ts";
 /** The log, the addon's options, its name, and its storage. */
 export declare const ctx: Context;

@@ -1,6 +1,6 @@
 // Everything about addons behind one door, for the composition root: takes cells, limits and paths, gives the gate, states and
 // verbs for the operator. It composes lifecycle, pipeline, options and watcher and owns the one timer of `tick`.
-import { basename, dirname, extname, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { EventName } from "../../sandbox-api/schema/events.ts";
 import type { ObjectKey } from "../../sandbox-api/schema/ids.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
@@ -14,6 +14,8 @@ import type { AddonServices } from "./service-desk.ts";
 import { AddonFetch, type FetchNetwork } from "../services/fetch.ts";
 import { AddonStorage } from "../services/storage.ts";
 import type { StorageFile } from "../services/storage-file.ts";
+import { freeName } from "./addon-names.ts";
+import type { GrantRules } from "./grant-rules.ts";
 import { Lifecycle, type LoadProblem } from "./lifecycle.ts";
 import { Options } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -35,6 +37,8 @@ export interface AddonHostSettings {
   readonly watch: boolean;
   /** Absent: addons get no storage and no fetch, whatever they are granted. */
   readonly services?: HostServices;
+  /** `--grant`, by the addon's name. */
+  readonly grants?: GrantRules;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -91,7 +95,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
   const options = new Options(settings.options);
   // The two need each other: faults and resumes from isolates concern flows, which the pipeline knows.
   const lifecycle: Lifecycle = new Lifecycle({
-    log, pool, limits, failure, cells, options, now,
+    log, pool, limits, failure, cells, options, now, grants: settings.grants ?? new Map(),
     servicesFor: (name) => servicesOf(settings.services, name, now),
     resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), onChange: () => pipeline.refresh(),
   });
@@ -108,7 +112,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
   return {
     gate: pipeline,
     async loadAll(paths) {
-      const added = paths.map((path) => lifecycle.add(freeName(path, find), resolve(path)));
+      const added = paths.map((path) => lifecycle.add(freeName(path, (name) => find(name) !== undefined), resolve(path)));
       const problems: LoadProblem[] = [];
       for (const addon of added) {
         const problem = await lifecycle.reload(addon);
@@ -142,17 +146,6 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
 function servicesOf(services: HostServices | undefined, name: string, now: () => number): AddonServices {
   if (services === undefined) return { storage: null, fetch: null };
   return { storage: new AddonStorage(services.storage, `operator/${name}`), fetch: new AddonFetch(services.network, now) };
-}
-
-/** The folder's or file's name; a number after it where that is taken. */
-function freeName(path: string, find: (name: string) => Addon | undefined): string {
-  const full = resolve(path);
-  const plain = basename(full, extname(full));
-  const wanted = plain === "index" ? basename(dirname(full)) : plain;
-  for (let number = 2, name = wanted; ; number++) {
-    if (find(name) === undefined) return name;
-    name = `${wanted}-${number}`;
-  }
 }
 
 function stateOf(addon: Addon, now: number): AddonState {

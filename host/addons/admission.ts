@@ -2,13 +2,17 @@
 // budget, overloaded). The only place where breaker, budget and bounds are asked. It calls nobody.
 import type { EventName } from "../../sandbox-api/schema/events.ts";
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import { matchesFilter } from "../../sandbox-api/schema/filter.ts";
+import { filterSubject } from "../flows/filter-subject.ts";
 import type { GateSubject } from "../flows/gate.ts";
 import type { Addon } from "./addon.ts";
+import { hasUndecodedBody } from "./bodies.ts";
+import type { Grants } from "./grants.ts";
 import type { Instance } from "./instance.ts";
 
 export type Admission =
   | { readonly kind: "go"; readonly instance: Instance; readonly isTrial: boolean }
-  /** Not its event, or not its host. */
+  /** Not its event, not its host, or not what its filter asks for. */
   | { readonly kind: "pass" }
   /** No isolate now: start it (or wait for the start that is under way) and ask again with `isTrial`. */
   | { readonly kind: "wait"; readonly isTrial: boolean }
@@ -25,8 +29,35 @@ export function destinationOf(subject: GateSubject): Destination {
   }
 }
 
+/** LIMIT: steps of one filter on one event: a body of 8 MiB in the ordinary case. */
+const mostFilterSteps = 10_000_000;
+/** What a step is charged with against the addon's CPU budget. */
+const microsPerStep = 0.01;
+
+/** Grants of the version that has to do with this object. */
+const grantsFor = (addon: Addon, subject: GateSubject): Grants | undefined => (addon.instanceFor(subject.key)?.version ?? addon.version)?.grants;
+
+/** Whether a filter waits for a body to be decoded. */
+export function awaitsDecoding(addon: Addon, event: EventName, subject: GateSubject): boolean {
+  return addon.handlers.has(event) && grantsFor(addon, subject)?.filter?.readsBodies === true && hasUndecodedBody(subject);
+}
+
+/** `given up`: the search took more steps than one event may cost; with an empty budget nothing is searched at all. */
+function filterVerdict(addon: Addon, subject: GateSubject): "yes" | "no" | "given up" {
+  const grants = grantsFor(addon, subject);
+  if (grants === undefined || grants.filter === null || addon.budget.isEmpty(addon.now())) return "yes";
+  const budget = { steps: mostFilterSteps };
+  const matches = matchesFilter(grants.filter.tree, filterSubject(subject, grants.permissions), budget);
+  addon.budget.spend((mostFilterSteps - budget.steps) * microsPerStep, addon.now());
+  return budget.steps < 0 ? "given up" : matches ? "yes" : "no";
+}
+
 /** Whether the addon takes part in this event at all. Who has seen the object goes on seeing it, wherever it was sent since. */
 export function isConcerned(addon: Addon, event: EventName, subject: GateSubject): boolean {
+  return isForTraffic(addon, event, subject) && filterVerdict(addon, subject) !== "no";
+}
+
+function isForTraffic(addon: Addon, event: EventName, subject: GateSubject): boolean {
   if (!addon.handlers.has(event)) return false;
   const { host, port } = destinationOf(subject);
   return addon.isForHost(host, port) || (addon.instanceFor(subject.key)?.seenOf(subject.key) ?? null) !== null;
@@ -35,15 +66,18 @@ export function isConcerned(addon: Addon, event: EventName, subject: GateSubject
 /** `isTrial`: this event is already the one call that a suspended addon is tried with. A "go" or "wait" with `isTrial` must end the trial. */
 export function admit(addon: Addon, event: EventName, subject: GateSubject | null, isTrial: boolean): Admission {
   const instance = subject === null ? addon.current : addon.instanceFor(subject.key);
-  if (subject === null ? !addon.handlers.has(event) : !isConcerned(addon, event, subject)) return { kind: "pass" };
+  if (subject === null ? !addon.handlers.has(event) : !isForTraffic(addon, event, subject)) return { kind: "pass" };
+  const verdict = subject === null ? "yes" : filterVerdict(addon, subject);
+  if (verdict === "no") return { kind: "pass" };
   if (instance !== null && !instance.handlers.has(event)) return { kind: "pass" };
   const limits = addon.version?.grants.limits;
   const now = addon.now();
   if (limits !== undefined && addon.waiting >= limits.waitingCalls) return { kind: "fault", fault: overloaded(addon.waiting, limits.waitingCalls) };
   if (addon.budget.isEmpty(now)) return { kind: "fault", fault: { code: "cpu-budget", message: "" } };
-  const verdict = isTrial ? "trial" : addon.breaker.admit(now);
-  if (verdict === "no") return { kind: "fault", fault: { code: "suspended", message: "" } };
-  return instance === null ? { kind: "wait", isTrial: verdict === "trial" } : { kind: "go", instance, isTrial: verdict === "trial" };
+  if (verdict === "given up") return { kind: "fault", fault: { code: "cpu-budget", message: "its filter takes too long to search this flow" } };
+  const admission = isTrial ? "trial" : addon.breaker.admit(now);
+  if (admission === "no") return { kind: "fault", fault: { code: "suspended", message: "" } };
+  return instance === null ? { kind: "wait", isTrial: admission === "trial" } : { kind: "go", instance, isTrial: admission === "trial" };
 }
 
 const overloaded = (used: number, value: number): Fault => ({ code: "overloaded", message: "", limit: { name: "waitingCalls", value, used: used + 1, unit: "calls" } });

@@ -24,6 +24,16 @@ export function prepareBodies(event: EventName, subject: GateSubject, limitBytes
   return due.length === 0 ? null : Promise.all(due.map((message) => decode(message, limitBytes)));
 }
 
+/** Whether a body of it has come that nobody decoded yet. */
+export const hasUndecodedBody = (subject: GateSubject): boolean =>
+  subject.kind === "http" && (isUndecoded(subject.request) || (subject.response !== null && isUndecoded(subject.response)));
+
+/** Decodes every body that is here, whatever the event shows: for filters. */
+export async function decodeAllBodies(subject: GateSubject, limitBytes: number): Promise<void> {
+  if (subject.kind !== "http") return;
+  for (const message of [subject.request, subject.response]) if (message !== null && isUndecoded(message)) await decode(message, limitBytes);
+}
+
 function isUndecoded(message: Message): boolean {
   const { body } = message;
   return body.raw !== null && body.content === null && body.contentError === null && isEncoded(codingOf(message));

@@ -24,8 +24,7 @@ export type InstanceState = "loading" | "serving" | "retired" | "dead";
 export class Instance implements Resident {
   readonly id: InstanceId;
   readonly addon: Addon;
-  /** Replaced once, when the manifest was read at the first load. */
-  version: AddonVersion;
+  readonly version: AddonVersion;
   readonly residence: Residence<Instance>;
   handlers: ReadonlySet<EventName> = new Set();
   state: InstanceState = "loading";

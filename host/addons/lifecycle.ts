@@ -4,6 +4,7 @@ import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import { faultTable } from "../../sandbox-api/schema/faults.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { everythingOnTheFlow } from "../../sandbox-api/schema/permissions.ts";
+import type { GrantRules } from "./grant-rules.ts";
 import type { CellEnd, CellPool } from "../cells/cell.ts";
 import { isWornOut, type CellsOption } from "../cells/placement.ts";
 import { plainView } from "../flows/view.ts";
@@ -28,6 +29,7 @@ export interface LifecycleSettings {
   readonly options: Options;
   /** What addons of that name share with their instances. */
   readonly servicesFor: (name: string) => AddonServices;
+  readonly grants: GrantRules;
   /** Milliseconds. */
   readonly now: () => number;
   readonly resumeFlow: (instance: Instance, key: number) => void;
@@ -59,7 +61,7 @@ export class Lifecycle {
     this.#homes = new Homes(settings.pool, (residence, end, residents) => this.#cellEnded(residence, end, residents));
     const { cells, options, log, limits, failure, resumeFlow } = settings;
     const events = { resumeFlow, fault: (instance: Instance, fault: Fault): void => this.#faultOutside(instance, fault) };
-    this.#starter = new Starter({ homes: this.#homes, cells, options, log, events, policy: { limits, failure, permissions: everythingOnTheFlow } });
+    this.#starter = new Starter({ homes: this.#homes, cells, options, log, events, policyFor: ({ name }) => ({ limits, failure, permissions: everythingOnTheFlow, rules: settings.grants.get(name) ?? [] }) });
   }
 
   /** Adds the addon at `path` as the last one. A problem leaves it in the list, waiting for a reload. */

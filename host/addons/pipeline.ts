@@ -10,7 +10,8 @@ import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
 import { plainView, ViewWriter, type EventView, type SeenParts } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import type { Addon } from "./addon.ts";
-import { admit, isConcerned } from "./admission.ts";
+import { admit, awaitsDecoding, isConcerned } from "./admission.ts";
+import { decodeAllBodies } from "./bodies.ts";
 import { reportFault, type FaultScene } from "./fault-report.ts";
 import { Frame, type FrameServices, type Seat } from "./frame.ts";
 import type { Instance } from "./instance.ts";
@@ -74,7 +75,7 @@ export class Pipeline implements Gate {
 
   held<E extends HeldEvent>(event: E, subject: SubjectOf<E>): Promise<void> | null {
     const addons = this.#takers.get(event);
-    if (addons === undefined || !addons.some((addon) => isConcerned(addon, event, subject))) return null;
+    if (addons === undefined || !addons.some((addon) => awaitsDecoding(addon, event, subject) || isConcerned(addon, event, subject))) return null;
     return this.#run(event, subject, addons);
   }
 
@@ -123,6 +124,7 @@ export class Pipeline implements Gate {
     let isTrial = false;
     const reruns = new Map<Addon, number>();
     while (index < addons.length) {
+      if (addons.some((addon) => awaitsDecoding(addon, event, subject))) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
       const { seats, next, halt } = this.#seat(event, subject, { addons, reruns, from: index, isTrial });
       isTrial = false;
       if (seats.length > 0) {
@@ -159,8 +161,10 @@ export class Pipeline implements Gate {
     for (; index < addons.length; index++) {
       const addon = addons[index];
       if (addon === undefined) break;
+      // Whether it takes part may depend on what those before it make of the flow; or it may not be told of that by them.
+      if (isUncertain(seats, addon)) break;
       const [first] = seats;
-      if (first !== undefined && isConcerned(addon, event, subject) && !canShare(first.instance, addon, subject)) break;
+      if (first !== undefined && isConcerned(addon, event, subject) && !canShare(seats, first.instance, addon, subject)) break;
       const admission = admit(addon, event, subject, isTrial && index === from);
       if (admission.kind === "pass") continue;
       if (admission.kind !== "go") return { seats, next: index, halt: first === undefined ? admission : null };
@@ -292,9 +296,17 @@ interface Seating {
   readonly halt: Extract<ReturnType<typeof admit>, { readonly kind: "wait" | "fault" }> | null;
 }
 
-/** Whether an addon can join a frame: same cell, same view, and nothing that makes its call special. */
-function canShare(first: Instance, addon: Addon, subject: GateSubject): boolean {
+function isUncertain(seats: readonly Seat[], addon: Addon): boolean {
+  const grants = addon.version?.grants;
+  return grants !== undefined && (grants.filter !== null || grants.isForHost !== null) && seats.some(({ instance }) => instance.version.grants.mayAlter);
+}
+
+/**
+ * Whether an addon can join a frame: same cell, same view, and nothing that makes its call special. WALL 5: in a frame it is told what
+ * the others changed, so those must not have changed what it may not see.
+ */
+function canShare(seats: readonly Seat[], first: Instance, addon: Addon, subject: GateSubject): boolean {
   const instance = addon.instanceFor(subject.key);
-  if (instance === null) return false;
+  if (instance === null || !seats.every((seat) => seat.instance.version.grants.seesItsChanges)) return false;
   return instance.residence === first.residence && instance.version.grants.viewClass === first.version.grants.viewClass && addon.breaker.isClosed;
 }

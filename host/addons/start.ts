@@ -11,7 +11,7 @@ import { plainView, type EventView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import { shownPath, type Bundle } from "./bundle.ts";
-import { resolveGrants, serviceGrants, type OperatorPolicy } from "./grants.ts";
+import { isToldOf, resolveGrants, serviceGrants, type OperatorPolicy } from "./grants.ts";
 import type { Homes } from "./homes.ts";
 import { Instance, type InstanceEvents } from "./instance.ts";
 import type { Options, OptionSnapshot } from "./options.ts";
@@ -20,7 +20,7 @@ import { BundleSourceMap } from "./source-map.ts";
 export interface StarterSettings {
   readonly homes: Homes<Instance>;
   readonly cells: CellsOption;
-  readonly policy: OperatorPolicy;
+  readonly policyFor: (addon: Addon) => OperatorPolicy;
   readonly options: Options;
   readonly log: Log;
   readonly events: InstanceEvents;
@@ -70,30 +70,33 @@ export class Starter {
   /** Loads a version that has run before, or (first time) a bundle whose manifest is still unknown. Never rejects. */
   async start(addon: Addon, from: AddonVersion | Bundle): Promise<StartResult> {
     if (!("source" in from)) return this.#startVersion(addon, from);
-    const unread: AddonVersion = { bundle: from, sourceMap: new BundleSourceMap(from.sourceMap, from.file, (source) => shownPath(from.folder, source)), manifest: null, grants: resolveGrants(null, this.#settings.policy) };
+    const unread: AddonVersion = { bundle: from, sourceMap: new BundleSourceMap(from.sourceMap, from.file, (source) => shownPath(from.folder, source)), manifest: null, grants: resolveGrants(null, this.#settings.policyFor(addon)) };
     const instance = await this.#moveIn(addon, unread);
     if (!(instance instanceof Instance)) return instance;
     const step = await this.#load(instance);
     if (step.kind !== "done") return step;
-    const version = this.#readManifest(unread, step.loaded);
+    const version = this.#readManifest(addon, unread, step.loaded);
     if (version === null || "code" in version) {
       if (version !== null) { await this.#moveOut(instance); return { kind: "fault", fault: version, version: unread }; }
+      this.#sayWarnings(addon, step.loaded);
       return this.#begin(instance);
     }
-    // The module body may see its services, so it runs again where it has some.
-    if (isTighter(version, unread) || serviceGrants(version.grants) !== undefined) {
-      await this.#moveOut(instance);
-      return this.#startVersion(addon, version);
-    }
-    instance.version = version;
-    return this.#begin(instance);
+    // The manifest was read where nothing but a name was granted; what serves begins anew, with what the manifest says.
+    await this.#moveOut(instance);
+    return this.#startVersion(addon, version);
   }
 
   async #startVersion(addon: Addon, version: AddonVersion): Promise<StartResult> {
     const instance = await this.#moveIn(addon, version);
     if (!(instance instanceof Instance)) return instance;
     const step = await this.#load(instance);
-    return step.kind === "done" ? this.#begin(instance) : step;
+    if (step.kind !== "done") return step;
+    this.#sayWarnings(addon, step.loaded);
+    return this.#begin(instance);
+  }
+
+  #sayWarnings({ name }: Addon, loaded: LoadedText | null): void {
+    for (const warning of loaded?.warnings.slice(0, 20) ?? []) this.#settings.log.warn(`addon "${name}": ${warning.slice(0, 500)}`, { addon: name });
   }
 
   async #moveIn(addon: Addon, version: AddonVersion): Promise<Instance | StartResult> {
@@ -117,12 +120,12 @@ export class Starter {
 
   async #load(instance: Instance): Promise<Step> {
     const { bundle, grants } = instance.version;
+    const { permissions } = grants;
     const services = serviceGrants(grants);
-    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits, ...(services && { services }) });
+    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits, permissions, ...(services && { services }) });
     if (outcome.kind === "loaded") {
       instance.addon.budget.spend(outcome.cpuMicros, instance.addon.now());
-      for (const warning of outcome.loaded.warnings.slice(0, 20)) this.#settings.log.warn(`addon "${instance.addon.name}": ${warning.slice(0, 500)}`, { addon: instance.addon.name });
-      instance.handlers = eventSet(outcome.loaded.handlers);
+      instance.handlers = this.#heard(instance, outcome.loaded.handlers);
       return { kind: "done", loaded: outcome.loaded };
     }
     const { version } = instance;
@@ -131,13 +134,23 @@ export class Starter {
   }
 
   /** Null: it has none, so the unread version stands. */
-  #readManifest(unread: AddonVersion, loaded: LoadedText | null): AddonVersion | Fault | null {
+  #readManifest(addon: Addon, unread: AddonVersion, loaded: LoadedText | null): AddonVersion | Fault | null {
     if (loaded === null || loaded.manifest === null || loaded.manifest === undefined) return null;
     const result = checkManifest(loaded.manifest);
     if (result.kind === "problems") return { code: "load-failed", message: result.problems.join("; ") };
     const problems = this.#settings.options.declare(result.manifest.options);
     if (problems.length > 0) return { code: "load-failed", message: problems.join("; ") };
-    return { ...unread, manifest: result.manifest, grants: resolveGrants(result.manifest, this.#settings.policy) };
+    return { ...unread, manifest: result.manifest, grants: resolveGrants(result.manifest, this.#settings.policyFor(addon)) };
+  }
+
+  /** WALL 5: events about nothing that was granted are not delivered. */
+  #heard({ addon, version: { grants: { permissions } } }: Instance, names: readonly string[]): ReadonlySet<EventName> {
+    const handled = names.filter(isEventName);
+    const unheard = handled.filter((event) => !isToldOf(event, permissions));
+    if (unheard.length > 0) {
+      this.#settings.log.warn(`addon "${addon.name}" handles ${unheard.join(", ")} but may read nothing that these are about; it will not be told of them`, { addon: addon.name, event: "unheard", events: unheard });
+    }
+    return new Set(handled.filter((event) => isToldOf(event, permissions)));
   }
 
   /** `start` and `configure`; then it serves. */
@@ -145,7 +158,7 @@ export class Starter {
     if (instance.handlers.has("start")) {
       const step = this.#judge(instance, await callOne(instance, plainView("start", 0, []), true));
       if (step.kind !== "done") return step;
-      if (step.loaded !== null) instance.handlers = eventSet(step.loaded.handlers);
+      if (step.loaded !== null) instance.handlers = this.#heard(instance, step.loaded.handlers);
     }
     // Sent to every instance, with the handler or without: it also fills `ctx.options`.
     const snapshot = this.#settings.options.snapshot();
@@ -189,12 +202,6 @@ export class Starter {
     return id;
   }
 }
-
-const eventSet = (names: readonly string[]): ReadonlySet<EventName> => new Set(names.filter(isEventName));
-
-/** Limits that the isolate was made with are not what the manifest wants. */
-const isTighter = ({ grants: { limits } }: AddonVersion, { grants: { limits: loose } }: AddonVersion): boolean =>
-  limits.memoryMiB < loose.memoryMiB || limits.hostCalls < loose.hostCalls || limits.mutationBytes < loose.mutationBytes || limits.startupMs < loose.startupMs || limits.cpuMs < loose.cpuMs;
 
 /** The handlers of LoadedText, which `start` gives when it replaced the addon. WALL 5: text of a cell. */
 function readHandlers(text: string): readonly string[] | null {

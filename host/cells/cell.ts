@@ -4,6 +4,7 @@ import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { InstanceId } from "../../sandbox-api/schema/ids.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import type { ServiceGrants } from "../../sandbox-api/schema/services.ts";
+import type { PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import type { HostCallText, LoadedText, StatText } from "../../sandbox-api/wire/messages.ts";
 
 export interface InstanceSpec {
@@ -15,6 +16,8 @@ export interface InstanceSpec {
   readonly limits: Limits;
   /** Absent: none. */
   readonly services?: ServiceGrants;
+  /** Told to the guest, which refuses the rest. Absent: everything on the flow. */
+  readonly permissions?: ReadonlySet<PermissionName>;
 }
 
 /** One instance's part in a call. */

@@ -68,12 +68,20 @@ function checkChange(item: unknown, request: ChangeRequest, draft: DraftState): 
   if (!mayChange(request.event, address)) return refuse("illegal-change", `cannot be changed in ${request.event}`);
   const { needs } = changeTable[address];
   if (needs !== null && !request.permissions.has(needs)) return refuse("permission", `needs the permission ${needs} (${permissionTable[needs]})`);
+  const reads = readNeeded(address, value);
+  if (reads !== null && !request.permissions.has(reads)) return refuse("permission", `a function needs the permission ${reads} (${permissionTable[reads]})`);
   const late = draft.refusal(request.event, address);
   if (late !== null) return refuse("illegal-change", late);
   const checked = checkValue(address, value, {
     attachments: request.attachments.length, fields: draft.fields(address), withheld: withheldFields(request.permissions),
   });
   return checked instanceof Refused ? refuse(checked.code, checked.reason) : { change: checked };
+}
+
+/** A stream function is shown the body. */
+function readNeeded(address: ChangeAddress, value: unknown): PermissionName | null {
+  if (value !== "function") return null;
+  return address === "request.stream" ? "read:request.body" : address === "response.stream" ? "read:response.body" : null;
 }
 
 function mayChange(event: CallName, address: ChangeAddress): boolean {

@@ -205,7 +205,8 @@ function hasOneOf(fields: HeaderFields, names: ReadonlySet<string>): boolean {
   return false;
 }
 
-function shownValue(fields: HeaderFields, i: number, withheld: ReadonlySet<string>): string {
+/** The value of field `i` as a view shows it. */
+export function shownValue(fields: HeaderFields, i: number, withheld: ReadonlySet<string>): string {
   return withheld.size > 0 && withheld.has(fields.name(i).toLowerCase()) ? withheldValue : fields.value(i);
 }
 

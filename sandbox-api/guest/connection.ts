@@ -6,6 +6,7 @@ import type { AddressView, ClientHelloView, ClientView, LayerView, RootView, Ser
 import { attachedBytes, noAttachments, type Attachments } from "./body.ts";
 import { encodeText } from "./byte-string.ts";
 import { beginWrite, type Call, type Changes, type Draftable, type Owner } from "./draft.ts";
+import { absent } from "./grants.ts";
 import { expose, freeze, isObject, jsonParse, RealUint8Array } from "./intrinsics.ts";
 import { readMember } from "./iterate.ts";
 import { quoteAscii } from "./json-text.ts";
@@ -29,7 +30,9 @@ export class ViewState<V> {
   get isKnown(): boolean {
     return this.#text !== "";
   }
+  /** Throws a refusal where the part is not given to this addon: only parts about connections are held back. */
   get view(): V {
+    if (this.#text === "") throw absent("the connection", "read:connection");
     return (this.#view ??= jsonParse(this.#text) as V);
   }
 }
@@ -82,6 +85,14 @@ export class ServerState implements Draftable {
   }
   get view(): ServerView {
     return this.#given.isKnown ? this.#given.view : noServer;
+  }
+  /** What an addon reads: a refusal where it is not given. */
+  get shown(): ServerView {
+    return this.#given.view;
+  }
+  get shownChoice(): ServerChoice {
+    if (!this.#given.isKnown && this.#choice === null) throw absent("flow.serverConn", "read:connection");
+    return this.choice;
   }
   get choice(): ServerChoice {
     return (this.#choice ??= freeze<ServerChoice>({ address: frozenAddress(this.view.address), via: this.view.via, isKilled: false }));
@@ -138,16 +149,16 @@ export class ServerConnection {
   constructor(state: ServerState) {
     this.#state = state;
   }
-  get id(): string { return this.#state.view.id; }
+  get id(): string { return this.#state.shown.id; }
   /** Where it goes: `{host, port}`; `null`: not known yet. May be set in `serverconnect` and `clientconnect`. */
-  get address(): Address | null { return this.#state.choice.address; }
+  get address(): Address | null { return this.#state.shownChoice.address; }
   set address(address: Address) {
     const checked = checkAddress("address", address);
     this.#state.begin("server.address");
     this.#state.assume(freeze<ServerChoice>({ address: checked, via: this.#state.choice.via, isKilled: this.#state.choice.isKilled }));
   }
   /** An upstream proxy `{scheme, host, port}`; `null`: none. May be set where `address` may. */
-  get via(): Via | null { return this.#state.choice.via; }
+  get via(): Via | null { return this.#state.shownChoice.via; }
   set via(via: Via | null) {
     const checked = checkVia(via);
     this.#state.begin("server.via");
@@ -159,18 +170,18 @@ export class ServerConnection {
     this.#state.begin("server.kill");
     this.#state.assume(freeze<ServerChoice>({ address: this.#state.choice.address, via: this.#state.choice.via, isKilled: true }));
   }
-  get peername(): Address | null { return frozenAddress(this.#state.view.peername); }
-  get sockname(): Address | null { return frozenAddress(this.#state.view.sockname); }
-  get tls(): boolean { return this.#state.view.tls; }
-  get sni(): string | null { return this.#state.view.sni; }
-  get alpn(): string | null { return this.#state.view.alpn; }
-  get tlsVersion(): string | null { return this.#state.view.tlsVersion; }
-  get cipher(): string | null { return this.#state.view.cipher; }
-  get timestampStart(): number | null { return this.#state.view.timestampStart; }
-  get timestampTcpSetup(): number | null { return this.#state.view.timestampTcpSetup; }
-  get timestampTlsSetup(): number | null { return this.#state.view.timestampTlsSetup; }
-  get timestampEnd(): number | null { return this.#state.view.timestampEnd; }
-  get error(): string | null { return this.#state.view.error; }
+  get peername(): Address | null { return frozenAddress(this.#state.shown.peername); }
+  get sockname(): Address | null { return frozenAddress(this.#state.shown.sockname); }
+  get tls(): boolean { return this.#state.shown.tls; }
+  get sni(): string | null { return this.#state.shown.sni; }
+  get alpn(): string | null { return this.#state.shown.alpn; }
+  get tlsVersion(): string | null { return this.#state.shown.tlsVersion; }
+  get cipher(): string | null { return this.#state.shown.cipher; }
+  get timestampStart(): number | null { return this.#state.shown.timestampStart; }
+  get timestampTcpSetup(): number | null { return this.#state.shown.timestampTcpSetup; }
+  get timestampTlsSetup(): number | null { return this.#state.shown.timestampTlsSetup; }
+  get timestampEnd(): number | null { return this.#state.shown.timestampEnd; }
+  get error(): string | null { return this.#state.shown.error; }
 }
 expose(ServerConnection, "ServerConnection");
 

@@ -6,6 +6,7 @@ import type { ServiceGrants } from "../schema/services.ts";
 import type { CallName, Envelope, LogEntryView } from "../schema/view.ts";
 import { manifestChars } from "./bounds.ts";
 import { Call, type Changes } from "./draft.ts";
+import { Grants } from "./grants.ts";
 import { handlersOfModule, handlersOfObject, Handlers, type Handler } from "./handlers.ts";
 import { RealMap, RealUint8Array, apply, bareArray, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
 import { plainDataText } from "./json-text.ts";
@@ -49,6 +50,7 @@ export class Dispatch {
   #module: ModuleFunction | null = null;
   #manifest = "null";
   #mutationBytes = 0;
+  #grants = new Grants(undefined);
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -75,11 +77,12 @@ export class Dispatch {
   }
 
   #prepare(settingsJson: string): string {
-    const settings: { readonly name: string; readonly limits: { readonly mutationBytes: number; readonly logLineBytes: number }; readonly services?: ServiceGrants } = jsonParse(settingsJson);
+    const settings: { readonly name: string; readonly limits: { readonly mutationBytes: number; readonly logLineBytes: number }; readonly permissions?: readonly string[]; readonly services?: ServiceGrants } = jsonParse(settingsJson);
     this.#around.state.name = settings.name;
     this.#around.port.logLineBytes = settings.limits.logLineBytes;
     this.#mutationBytes = settings.limits.mutationBytes;
     if (settings.services !== undefined) this.#around.services.grants = settings.services;
+    this.#grants = new Grants(settings.permissions);
     this.#around.offerModule((body) => { this.#module = body; });
     return unchanged;
   }
@@ -110,7 +113,7 @@ export class Dispatch {
       const { event, key, parts }: Envelope = jsonParse(end < 0 ? text : slice(text, 0, end));
       const subject = this.#objects.find(event, key);
       const handler = this.#handlers.get(event);
-      const call = new Call(callId, event, this.#mutationBytes);
+      const call = new Call(callId, event, this.#mutationBytes, this.#grants);
       const args = this.#takeParts(event, parts, text, end, subject, attachments);
       if (event === "stream") return this.#stream(call, subject, args);
       if (handler === undefined) return unchanged;
@@ -214,7 +217,7 @@ export class Dispatch {
   #stream(call: Call, subject: EventSubjectState | null, args: readonly unknown[]): string {
     const state = args[0] === "request" ? subject?.http?.request : subject?.http?.response;
     const stream = state?.stream;
-    const finish = (value: unknown): string => this.#changed(call.id, collectChunks(value, this.#mutationBytes));
+    const finish = (value: unknown): string => this.#changed(call.id, collectChunks(value, this.#mutationBytes, this.#grants));
     try {
       const value: unknown = isFunction(stream) ? apply(stream, undefined, [args[1]]) : args[1];
       if (!isThenable(value)) return finish(value);

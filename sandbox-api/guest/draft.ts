@@ -5,6 +5,7 @@ import { eventTable, type ChangePrefix } from "../schema/events.ts";
 import type { AttachmentIndex, ChangeAddress } from "../schema/changes.ts";
 import type { CallName } from "../schema/view.ts";
 import { RealArrayBuffer, RealUint8Array, bareArray, bufferByteLength, bufferOf, byteLengthOf, copyInto } from "./intrinsics.ts";
+import type { Grants } from "./grants.ts";
 import { refuse } from "./thrown.ts";
 
 /** A piece of state that one call at a time may change. */
@@ -38,12 +39,15 @@ export class Changes {
   readonly attachments = bareArray<ArrayBuffer>();
   bytes = 0;
   readonly #mostBytes: number;
-  constructor(mostBytes: number) {
+  readonly grants: Grants;
+  constructor(mostBytes: number, grants: Grants) {
     this.#mostBytes = mostBytes;
+    this.grants = grants;
   }
 
-  /** `json` is the value, already ASCII JSON. Throws when the changes of the call become too large. */
+  /** `json` is the value, already ASCII JSON. Throws when the changes of the call become too large, or one was not granted. */
   add(address: ChangeAddress, json: string): void {
+    this.grants.checkChange(address);
     this.#count(json.length + address.length + 6);
     this.text += `${this.text === "" ? "" : ","}["${address}",${json}]`;
   }
@@ -80,13 +84,15 @@ export class Call {
   readonly id: number;
   readonly event: CallName;
   readonly mutationBytes: number;
+  readonly grants: Grants;
   readonly #touched = bareArray<Draftable>();
   readonly #mayChange: readonly ChangePrefix[];
 
-  constructor(id: number, event: CallName, mutationBytes: number) {
+  constructor(id: number, event: CallName, mutationBytes: number, grants: Grants) {
     this.id = id;
     this.event = event;
     this.mutationBytes = mutationBytes;
+    this.grants = grants;
     this.#mayChange = event === "stream" ? noPrefixes : eventTable[event].mayChange;
   }
 
@@ -104,14 +110,14 @@ export class Call {
   /** All changes of the call. On an error nothing is decided yet: the caller must `revert`. */
   collect(): Changes | null {
     if (this.#touched.length === 0) return null;
-    const changes = new Changes(this.mutationBytes);
+    const changes = new Changes(this.mutationBytes, this.grants);
     for (let index = 0; index < this.#touched.length; index++) this.#touched[index]!.collect(changes);
     return changes;
   }
 
   /** All changes of the call and one more that belongs to no state. */
   collectWith(address: ChangeAddress, json: string): Changes {
-    const changes = this.collect() ?? new Changes(this.mutationBytes);
+    const changes = this.collect() ?? new Changes(this.mutationBytes, this.grants);
     changes.add(address, json);
     return changes;
   }
@@ -134,8 +140,8 @@ export class Call {
 const noPrefixes: readonly ChangePrefix[] = [];
 
 /**
- * To be called before every write. Throws a refusal when `field` cannot be changed now: no event of its owner runs, or the
- * event that runs may not change it.
+ * To be called before every write. Throws a refusal when `field` cannot be changed now: no event of its owner runs, the event that
+ * runs may not change it, or the addon has not been granted to.
  */
 export function beginWrite(owner: Owner, state: Draftable, prefix: ChangePrefix, field: string): void {
   const { call } = owner;
@@ -144,5 +150,6 @@ export function beginWrite(owner: Owner, state: Draftable, prefix: ChangePrefix,
     throw refuse(field, `${field} can only be changed while an event of its flow or connection runs`);
   }
   if (!call.may(prefix)) throw refuse(field, `${field} cannot be changed in the event "${call.event}"`);
+  call.grants.checkChange(field);
   if (state.writer !== call) call.touch(state);
 }

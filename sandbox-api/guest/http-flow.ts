@@ -7,7 +7,7 @@ import { beginWrite, Owner, type Call, type Changes, type Draftable } from "./dr
 import { FlowState, type FlowError } from "./flow-state.ts";
 import { RequestState, Request } from "./request.ts";
 import { Response, responseState, ResponseState } from "./response.ts";
-import { expose, freeze } from "./intrinsics.ts";
+import { expose, freeze, isObject } from "./intrinsics.ts";
 import { refuse } from "./thrown.ts";
 import type { ClientView } from "../schema/view.ts";
 
@@ -40,7 +40,7 @@ export class HttpFlowState implements Draftable {
       case "request.body": return this.request.acceptBody(text, attachments);
       case "response": return this.#ownResponse().acceptHead(text);
       case "response.trailers": return this.#response?.acceptTrailers(text);
-      case "response.body": return this.#response?.acceptBody(text, attachments);
+      case "response.body": return this.#ownResponse().acceptBody(text, attachments);
       default: return;
     }
   }
@@ -104,11 +104,16 @@ export class HttpFlowState implements Draftable {
     copy.flow.assumeView(this.flow);
     copy.client.assumeView(this.client);
     copy.server.assumeView(this.server);
-    copy.request.assume(this.request.head.copy(), this.request.trailers, this.request.body.settled());
+    copy.request.assume(this.request.knownHead?.copy() ?? null, this.request.trailers, this.request.body.settled());
     if (this.#response !== null) copy.assumeResponse(this.#response.copyFor(copy.owner, false));
     return copy;
   }
 }
+
+/** How the rest of the guest reaches the private state of a flow; the class fills it in, addon code never sees it. */
+const door: { stateOf: (value: unknown) => HttpFlowState | null } = { stateOf: () => null };
+/** The state behind an HTTPFlow; `null` for whatever is none. */
+export const httpFlowState = (value: unknown): HttpFlowState | null => door.stateOf(value);
 
 const websocketPlaceholder = freeze({ messages: freeze<readonly never[]>([]) });
 
@@ -123,6 +128,10 @@ export class HTTPFlow {
   /** Made by the proxy only. */
   constructor(state: HttpFlowState) {
     this.#state = state;
+  }
+
+  static {
+    door.stateOf = (value) => (isObject(value) && #state in value ? value.#state : null);
   }
 
   get id(): string { return this.#state.flow.view.id; }

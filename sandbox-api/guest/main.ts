@@ -9,6 +9,7 @@ import { Timers } from "./globals/timers.ts";
 import { Headers } from "./headers.ts";
 import { HostCalls } from "./host-calls.ts";
 import { HostPort } from "./host-port.ts";
+import { flowfilter } from "./flow-filter.ts";
 import { layers } from "./layers.ts";
 import { Response } from "./response.ts";
 import { Services } from "./services.ts";
@@ -28,7 +29,7 @@ addGlobals(port, timers, services, (name, value) => addGlobal(global, name, valu
 const options = new OptionsState();
 const state = { name: "" };
 const ctx = new Context(new Log(port), options, state, services);
-const flowcell = freeze({ Response, Headers, layers, ctx });
+const flowcell = freeze({ Response, Headers, layers, flowfilter, ctx });
 
 const dispatch = new Dispatch({
   port, timers, hostCalls, services, options, state, flowcell,

@@ -5,6 +5,7 @@ import type { TrailersView } from "../schema/view.ts";
 import { noAttachments, noBody, parseBody, type Attachments, type Body } from "./body.ts";
 import { beginWrite, type Call, type Changes, type Draftable, type Owner } from "./draft.ts";
 import { fieldsOfPairs, findField, referencesText, type Fields } from "./fields.ts";
+import { absent } from "./grants.ts";
 import { FieldSource } from "./headers.ts";
 import { bareArray, jsonParse, toLowerCase } from "./intrinsics.ts";
 import { refuse } from "./thrown.ts";
@@ -23,7 +24,8 @@ export interface Head<H> {
 }
 
 interface Saved<H> {
-  readonly head: H;
+  /** `null`: not given to this addon. */
+  readonly head: H | null;
   readonly stream: boolean | StreamFunction;
   /** PERF: these two are kept when first written, so that nobody parses what nobody touches; `undefined`: not written. */
   trailers: Fields | null | undefined;
@@ -67,8 +69,16 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
     this.#body = null;
   }
 
+  /** Throws a refusal where it is not given to this addon. */
   get head(): H {
-    return (this.#head ??= this.parseHead(this.#headText));
+    const head = this.knownHead;
+    if (head === null) throw absent(`flow.${this.kind}`, `read:${this.kind}`);
+    return head;
+  }
+  /** `null`: not given to this addon. */
+  get knownHead(): H | null {
+    if (this.#head !== null || this.#headText === "") return this.#head;
+    return (this.#head = this.parseHead(this.#headText));
   }
   get trailers(): Fields | null {
     if (this.#trailers !== undefined) return this.#trailers;
@@ -83,14 +93,16 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   }
 
   /** Values from elsewhere, outside any draft: a copy, or the work of addons before this one. */
-  assume(head: H, trailers: Fields | null, body: Body): void {
+  assume(head: H | null, trailers: Fields | null, body: Body): void {
     this.#head = head;
     this.#trailers = trailers;
     this.#body = body;
   }
 
+  /** Whether raw bytes and content differ; where the head is not given to this addon they may. */
   get hasEncoding(): boolean {
-    const { fields } = this.head;
+    const fields = this.knownHead?.fields;
+    if (fields === undefined) return true;
     const at = findField(fields, "content-encoding");
     return at >= 0 && fields[at]!.value !== "" && toLowerCase(fields[at]!.value) !== "identity";
   }
@@ -116,7 +128,10 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
     this.#body = body;
   }
   writeStream(stream: boolean | StreamFunction): void {
-    this.#begin(`${this.kind}.stream`);
+    const field = `${this.kind}.stream` as const;
+    this.#begin(field);
+    // Its chunks are the body.
+    if (typeof stream !== "boolean" && this.owner.call?.grants.has(`read:${this.kind}.body`) === false) throw absent(field, `read:${this.kind}.body`);
     this.stream = stream;
   }
 
@@ -128,14 +143,14 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
 
   save(): void {
     // The head is parsed now, so that there is something to compare with.
-    this.#saved = { head: this.head, stream: this.stream, trailers: undefined, body: undefined };
+    this.#saved = { head: this.knownHead, stream: this.stream, trailers: undefined, body: undefined };
   }
 
   collect(changes: Changes): void {
     const saved = this.#saved;
     if (saved === null) return;
-    const now = this.head;
-    if (now !== saved.head) {
+    const now = this.knownHead;
+    if (now !== null && saved.head !== null && now !== saved.head) {
       this.collectHead(changes, now, saved.head);
       const references = referencesText(now.fields, saved.head.fields);
       if (references !== null) changes.add(`${this.kind}.headers`, references);
@@ -187,7 +202,10 @@ export class HeadSource<H extends Head<H>> extends FieldSource {
     return this.#state.head.fields;
   }
   write(fields: Fields): void {
-    if (fields !== this.#state.head.fields) this.#state.write(this.what).fields = fields;
+    const { owner, head } = this.#state;
+    if (fields === head.fields) return;
+    owner.call?.grants.checkFields(this.what, fields, head.fields);
+    this.#state.write(this.what).fields = fields;
   }
 }
 
@@ -201,6 +219,7 @@ export class TrailerSource<H extends Head<H>> extends FieldSource {
     return this.#state.trailers ?? noFields;
   }
   write(fields: Fields): void {
+    this.#state.owner.call?.grants.checkFields(this.what, fields, this.read());
     this.#state.writeTrailers(fields);
   }
 }

@@ -3,9 +3,9 @@
 import { decodeText } from "./byte-string.ts";
 import { assignedBody, bytesFrom } from "./body.ts";
 import { contentCharset, decodeCharset, encodeCharset } from "./charset.ts";
-import { findField } from "./fields.ts";
+import { findField, type Field } from "./fields.ts";
 import { Headers, replaceFields, type HeadersInit } from "./headers.ts";
-import { charCodeAt, expose, isFunction, jsonParse, slice } from "./intrinsics.ts";
+import { bareArray, charCodeAt, expose, isFunction, jsonParse, slice } from "./intrinsics.ts";
 import { HeadSource, TrailerSource, type Head, type MessageState, type StreamFunction } from "./message-state.ts";
 import { refuse } from "./thrown.ts";
 
@@ -108,7 +108,8 @@ export abstract class Message<H extends Head<H>> {
   }
 
   get #contentType(): string | null {
-    const { fields } = this.#state.head;
+    // Not given: UTF-8, as for a body without a type.
+    const fields = this.#state.knownHead?.fields ?? bareArray<Field>();
     const at = findField(fields, "content-type");
     return at < 0 ? null : decodeText(fields[at]!.value);
   }

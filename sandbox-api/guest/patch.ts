@@ -27,12 +27,14 @@ function applyMessage<H extends Head<H>>(state: MessageState<H>, what: string, v
     case "body": case "content": {
       const bytes = attachedBytes(attachments, value) ?? new RealUint8Array(0);
       const body: Body = assignedBody(bytes, what === "body" ? "raw" : "content", state.hasEncoding);
-      return state.assume(state.head, state.trailers, body.settled());
+      return state.assume(state.knownHead, state.trailers, body.settled());
     }
-    case "trailers": return state.assume(state.head, referredFields(value, state.trailers ?? bareArray<Field>()), state.body);
+    case "trailers": return state.assume(state.knownHead, referredFields(value, state.trailers ?? bareArray<Field>()), state.body);
     case "stream": return;
     default: {
-      const head = state.head.copy();
+      // What this addon may not see is not told to it by what others make of it either.
+      const head = state.knownHead?.copy() ?? null;
+      if (head === null) return;
       if (what === "headers") head.fields = referredFields(value, head.fields);
       else setAttribute(head);
       return state.assume(head, state.trailers, state.body);

@@ -51,13 +51,14 @@ export class ResponseState extends MessageState<ResponseHead> {
   /** The same values for another owner; a body that an addon assigned stays marked so only for `isDraft`. */
   copyFor(owner: Owner, isDraft: boolean): ResponseState {
     const copy = new ResponseState(owner, "response");
-    copy.assume(this.head.copy(), this.trailers, isDraft ? this.body : this.body.settled());
+    copy.assume(this.knownHead?.copy() ?? null, this.trailers, isDraft ? this.body : this.body.settled());
     return copy;
   }
 
   /** The whole response as one change (`MadeResponse`). */
   collectWhole(changes: Changes): void {
     const { statusCode, reason, fields } = this.head;
+    changes.grants.checkFields("response.headers", fields, noFields);
     let list = "";
     for (let index = 0; index < fields.length; index++) list += `${index > 0 ? "," : ""}[${quoteAscii(fields[index]!.name)},${quoteAscii(fields[index]!.value)}]`;
     const { body, encode } = this.#wholeBody(this.body);
@@ -79,6 +80,8 @@ function madeState(status: number, reason: string, fields: Fields, body: (state:
   state.assume(state.head, null, body(state));
   return state;
 }
+
+const noFields: Fields = bareArray();
 
 /** How the rest of the guest reaches the private state of a Response; the class fills it in, addon code never sees it. */
 const door: { stateOf: (value: unknown) => ResponseState | null } = { stateOf: () => null };

@@ -2,11 +2,12 @@
 import { isBytes, bytesFrom } from "./body.ts";
 import { streamChunks } from "./bounds.ts";
 import { Changes } from "./draft.ts";
+import type { Grants } from "./grants.ts";
 import { eachOf } from "./iterate.ts";
 
 /** Always a change, even for nothing: the host waits for it. Throws a refusal for anything that is no chunk. */
-export function collectChunks(value: unknown, mostBytes: number): Changes {
-  const changes = new Changes(mostBytes);
+export function collectChunks(value: unknown, mostBytes: number, grants: Grants): Changes {
+  const changes = new Changes(mostBytes, grants);
   let list = "";
   const add = (chunk: unknown): void => {
     const index = changes.attach(bytesFrom("stream.chunks", chunk, mostBytes, true));

@@ -7,7 +7,7 @@ import { tcpHistoryBytes, tcpHistoryMessages } from "./bounds.ts";
 import { ClientConnection, ServerConnection, ServerState, ViewState } from "./connection.ts";
 import { beginWrite, checkSize, type Call, type Changes, type Draftable, type Owner } from "./draft.ts";
 import { FlowState, type FlowError } from "./flow-state.ts";
-import { RealUint8Array, bareArray, byteLengthOf, define, expose, jsonParse, ordinaryArray } from "./intrinsics.ts";
+import { RealUint8Array, bareArray, byteLengthOf, define, expose, isObject, jsonParse, ordinaryArray } from "./intrinsics.ts";
 import { refuse } from "./thrown.ts";
 
 export class TcpMessageState implements Draftable {
@@ -127,6 +127,11 @@ export class TcpFlowState {
   }
 }
 
+/** How the rest of the guest reaches the private state of a flow; the class fills it in, addon code never sees it. */
+const door: { stateOf: (value: unknown) => TcpFlowState | null } = { stateOf: () => null };
+/** The state behind a TCPFlow; `null` for whatever is none. */
+export const tcpFlowState = (value: unknown): TcpFlowState | null => door.stateOf(value);
+
 /** One raw TCP connection. The same object in all its events. */
 export class TCPFlow {
   readonly #state: TcpFlowState;
@@ -138,6 +143,11 @@ export class TCPFlow {
   constructor(state: TcpFlowState) {
     this.#state = state;
   }
+
+  static {
+    door.stateOf = (value) => (isObject(value) && #state in value ? value.#state : null);
+  }
+
   get id(): string { return this.#state.flow.view.id; }
   get type(): "tcp" { return "tcp"; }
   /** Newest last; older ones up to a bounded history. */

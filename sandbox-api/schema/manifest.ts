@@ -1,5 +1,6 @@
 // The export `manifest` of an addon (spec: sandbox.md §3): its shape, and the check that turns what came out of an isolate into
-// it. Unknown keys are errors with the likely word; nothing is granted here (host/addons/grants.ts) and no filter is parsed.
+// it. Unknown keys are errors with the likely word; nothing is granted here (host/addons/grants.ts).
+import { parseFilter } from "./filter-parse.ts";
 import { isPermissionName, permissionNames, type PermissionName } from "./permissions.ts";
 
 export type OptionType = "string" | "number" | "boolean" | "strings";
@@ -16,7 +17,7 @@ export interface Manifest {
   readonly description: string | null;
   /** Match patterns; null: every host. */
   readonly hosts: readonly string[] | null;
-  /** A flow filter in mitmproxy's language, not parsed here; null: every flow. */
+  /** A flow filter (filter.ts), known to be one; null: every flow. */
   readonly filter: string | null;
   readonly permissions: ReadonlySet<PermissionName>;
   /** Origins; a later service checks them again. */
@@ -58,7 +59,7 @@ class ManifestReader {
       name: this.#text(top["name"], "manifest.name", /^[\w.@/ -]{1,100}$/), version: this.#text(top["version"], "manifest.version"),
       description: this.#text(top["description"], "manifest.description"),
       hosts: top["hosts"] === undefined ? null : this.#texts(top["hosts"], "manifest.hosts", hostPatternSyntax, 'a host pattern such as "*.example.com" or "example.com:8443"'),
-      filter: this.#text(top["filter"], "manifest.filter"),
+      filter: this.#filter(top["filter"]),
       permissions: this.#permissions(asked),
       fetch: asked["fetch"] === undefined ? [] : this.#texts(asked["fetch"], "manifest.permissions.fetch", originSyntax, 'an origin such as "https://api.example.com"'),
       storageBytes: this.#storage(asked["storage"]), limits: this.#limits(top["limits"]), failure: this.#failure(top["failure"]), options: this.#options(top["options"]),
@@ -111,6 +112,16 @@ class ManifestReader {
       }
     }
     return granted;
+  }
+
+  #filter(value: unknown): string | null {
+    const text = this.#text(value, "manifest.filter");
+    if (text === null) return null;
+    const parsed = parseFilter(text);
+    if (parsed.kind === "problem") this.#say("manifest.filter", `is not a filter: ${parsed.message} (column ${parsed.column})`);
+    // Metadata is the addon's own and never leaves its isolate.
+    else if (parsed.operators.includes("meta")) this.#say("manifest.filter", 'cannot ask for "~meta", which only the addon itself knows');
+    return text;
   }
 
   #storage(value: unknown): number {

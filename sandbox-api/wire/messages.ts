@@ -2,6 +2,7 @@
 // handlers and the host's link are mapped over it, so the compiler names whoever does not know it. No bytes here (frame.ts).
 import type { Fault } from "../schema/faults.ts";
 import type { RedirectMode, ServiceGrants } from "../schema/services.ts";
+import type { PermissionName } from "../schema/permissions.ts";
 
 /** Host to cell. Everything that runs guest code has a CallId and gets exactly one `result` per instance named. */
 export const hostMessages = {
@@ -67,6 +68,8 @@ export interface LoadText {
   };
   /** Services that it was granted, so that the guest can refuse the others where they stand; the host checks again. Absent: none. */
   readonly services?: ServiceGrants;
+  /** What it may do, so that the guest can refuse the rest where it stands; the host checks again. Absent: everything on the flow. */
+  readonly permissions?: readonly PermissionName[];
 }
 
 export interface LoadedText {

@@ -1,0 +1,89 @@
+// What the operator says about single addons on the command line (`--grant ADDON:RULE`): rules that narrow or widen what a manifest
+// asks for. Reads and applies them; whose addon it is and what it asked for comes from outside. Pure.
+import { everythingOnTheFlow, isPermissionName, permissionNames, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
+import { hostPattern } from "./host-pattern.ts";
+
+export type GrantRule =
+  | { readonly kind: "none" | "all" }
+  | { readonly kind: "add" | "remove"; readonly permissions: readonly PermissionName[] }
+  /** Traffic to other hosts is kept from the addon, whatever its manifest says; several: any of them. */
+  | { readonly kind: "host"; readonly pattern: string };
+
+export type GrantRules = ReadonlyMap<string, readonly GrantRule[]>;
+
+/** Why a word is no rule: the rest of a sentence that begins with the option. */
+export class GrantProblem {
+  readonly message: string;
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+const forms = "write ADDON:PERMISSION (or +PERMISSION), ADDON:-PERMISSION, ADDON:all, ADDON:none or ADDON:host=PATTERN";
+
+/** Reads the words after each `--grant`; `addons`: the names there are. The first problem ends it. */
+export function readGrants(words: readonly string[], addons: readonly string[]): GrantRules | GrantProblem {
+  const rules = new Map<string, GrantRule[]>();
+  for (const word of words) {
+    const colon = word.indexOf(":");
+    const name = word.slice(0, Math.max(0, colon));
+    if (colon < 1) return new GrantProblem(`${word}: ${forms}`);
+    if (!addons.includes(name)) return new GrantProblem(`${word}: there is no addon "${name}"${nearest(name, addons)}${addons.length === 0 ? "" : `; there are ${addons.join(", ")}`}`);
+    const rule = readRule(word.slice(colon + 1));
+    if (rule instanceof GrantProblem) return new GrantProblem(`${word}: ${rule.message}`);
+    rules.set(name, [...(rules.get(name) ?? []), rule]);
+  }
+  return rules;
+}
+
+function readRule(word: string): GrantRule | GrantProblem {
+  if (word === "none" || word === "all") return { kind: word };
+  if (word.startsWith("host=")) {
+    const pattern = word.slice(5);
+    return hostPattern(pattern) === null ? new GrantProblem(`"${pattern}" is no host pattern such as "*.example.com" or "example.com:8443"`) : { kind: "host", pattern };
+  }
+  const kind = word.startsWith("-") ? "remove" : "add";
+  const name = word.replace(/^[+-]/, "");
+  if (isPermissionName(name)) return { kind, permissions: [name] };
+  const group = name.endsWith(":*") ? permissionNames.filter((each) => each.startsWith(name.slice(0, -1))) : [];
+  if (group.length > 0) return { kind, permissions: group };
+  return new GrantProblem(`there is no permission "${name}"${nearest(name, permissionNames)}; docs/permissions.md lists them, and ${forms}`);
+}
+
+/** What is left of (or added to) what was asked for. Rules apply in the order given. */
+export function applyRules(asked: ReadonlySet<PermissionName>, rules: readonly GrantRule[]): ReadonlySet<PermissionName> {
+  let granted = new Set(asked);
+  for (const rule of rules) {
+    switch (rule.kind) {
+      case "none": granted = new Set(); break;
+      case "all": granted = new Set(everythingOnTheFlow); break;
+      case "add": for (const name of rule.permissions) granted.add(name); break;
+      case "remove": for (const name of rule.permissions) granted.delete(name); break;
+      case "host": break;
+    }
+  }
+  return granted;
+}
+
+/** Host patterns that the operator confines an addon to; null: none given. */
+export function hostsOf(rules: readonly GrantRule[]): readonly string[] | null {
+  const patterns = rules.flatMap((rule) => (rule.kind === "host" ? [rule.pattern] : []));
+  return patterns.length === 0 ? null : patterns;
+}
+
+/** `; did you mean "x"?` for the word that differs in at most two letters, or nothing. */
+export function nearest(word: string, known: readonly string[]): string {
+  const near = known.map((candidate) => ({ candidate, steps: distance(word.toLowerCase(), candidate.toLowerCase()) })).sort((a, b) => a.steps - b.steps)[0];
+  return near !== undefined && near.steps <= 2 ? `; did you mean "${near.candidate}"?` : "";
+}
+
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 2) return 3;
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length] ?? 3;
+}

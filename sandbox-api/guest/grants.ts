@@ -1,0 +1,62 @@
+// What this addon was granted, as far as the guest must know it: to refuse at the author's line what the host would refuse after the
+// call. It is no wall: the host checks every change again (host/flows/validate.ts), and what may not be seen is not in here.
+import { changeTable, type ChangeAddress } from "../schema/changes.ts";
+import { sensitiveFields } from "../schema/http.ts";
+import type { PermissionName } from "../schema/permissions.ts";
+import type { Field, Fields } from "./fields.ts";
+import { hasOwn } from "./intrinsics.ts";
+import { refuse } from "./thrown.ts";
+
+export class Grants {
+  /** `null`: everything. */
+  readonly #names: { readonly [permission: string]: true } | null;
+  readonly #withheld: { readonly [lowerName: string]: true } | null;
+
+  /** `permissions`: the list of LoadText; without one everything on the flow is granted. */
+  constructor(permissions: readonly string[] | undefined) {
+    if (permissions === undefined) {
+      this.#names = null;
+      this.#withheld = null;
+      return;
+    }
+    const names: { [permission: string]: true } = { __proto__: null as never };
+    for (let index = 0; index < permissions.length; index++) names[permissions[index]!] = true;
+    this.#names = names;
+    let withheld: { [lowerName: string]: true } | null = null;
+    for (let index = 0; index < sensitiveFields.length; index++) {
+      if (names[`header:${sensitiveFields[index]!}`] === true) continue;
+      withheld ??= { __proto__: null as never };
+      withheld[sensitiveFields[index]!] = true;
+    }
+    this.#withheld = withheld;
+  }
+
+  has(permission: PermissionName): boolean {
+    return this.#names === null || this.#names[permission] === true;
+  }
+
+  /** Throws a refusal unless the change may be made. `field` is a change address or a name for several of them. */
+  checkChange(field: string): void {
+    const needs = field === "flow.response" ? "act:respond" : hasOwn(changeTable, field) ? changeTable[field as ChangeAddress].needs : null;
+    if (needs !== null && !this.has(needs)) throw refuse(field, `${field} cannot be changed: this addon has not been granted ${needs}`, "permission");
+  }
+
+  /** Throws a refusal when `now` has a field of a withheld name that is none of `before`. */
+  checkFields(what: string, now: Fields, before: Fields): void {
+    if (this.#withheld === null) return;
+    for (let index = 0; index < now.length; index++) {
+      const field = now[index]!;
+      if (this.#withheld[field.lower] === true && !isIn(before, field)) throw refuse(what, `${what}: ${field.name} is withheld from this addon, which has not been granted header:${field.lower}`, "permission");
+    }
+  }
+}
+
+function isIn(fields: Fields, field: Field): boolean {
+  for (let index = 0; index < fields.length; index++) if (fields[index] === field) return true;
+  return false;
+}
+
+/** A refusal for reading what was not given to this addon. */
+export function absent(part: string, permission: PermissionName): TypeError {
+  return refuse(part, `${part} is not given to this addon, which has not been granted ${permission}`, "permission");
+}
