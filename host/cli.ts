@@ -76,6 +76,7 @@ function runOptions(parser: Argv) {
     .option("ignore-hosts", { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern that is relayed untouched (repeatable)" })
     .option("allow-hosts", { type: "string", array: true, nargs: 1, describe: "only these HOST:PORT patterns are intercepted (repeatable)" })
     .option("tcp-hosts", { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern treated as raw TCP (repeatable)" })
+    .option("http2", { type: "boolean", default: true, describe: "speak HTTP/2 where client and server do (--no-http2: HTTP/1 only)" })
     .option("ssl-insecure", { type: "boolean", default: false, describe: "do not verify servers' certificates" })
     .option("upstream-ca", { type: "string", describe: "PEM file of further authorities to trust for servers" })
     .option("options", { type: "boolean", default: false, describe: "list the options that are set and exit" })
@@ -105,7 +106,7 @@ function runInput(args: RunArguments): ConfigInput {
     ...defined({
       host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, onFailure: args["onFailure"],
       jail: args.jail, cells: args.cells, jitless: args["cellsJitless"], ignoreHosts: args["ignoreHosts"], allowHosts: args["allowHosts"],
-      tcpHosts: args["tcpHosts"], sslInsecure: args["sslInsecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["logFormat"],
+      tcpHosts: args["tcpHosts"], http2: args.http2, sslInsecure: args["sslInsecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["logFormat"],
     }),
   };
 }

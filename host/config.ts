@@ -26,6 +26,7 @@ export interface Config {
   readonly ignoreHosts: readonly RegExp[];
   readonly allowHosts: readonly RegExp[];
   readonly tcpHosts: readonly RegExp[];
+  readonly http2: boolean;
   readonly sslInsecure: boolean;
   readonly upstreamCa: string | null;
   readonly verbosity: "quiet" | "normal" | "verbose";
@@ -48,6 +49,7 @@ export interface ConfigInput {
   readonly ignoreHosts?: readonly string[];
   readonly allowHosts?: readonly string[];
   readonly tcpHosts?: readonly string[];
+  readonly http2?: boolean;
   readonly sslInsecure?: boolean;
   readonly upstreamCa?: string | undefined;
   readonly quiet?: boolean;
@@ -76,6 +78,7 @@ export function makeConfig(input: ConfigInput): Config {
     jitless: input.jitless ?? false,
     ignoreHosts, allowHosts,
     tcpHosts: patterns("--tcp-hosts", input.tcpHosts),
+    http2: input.http2 ?? true,
     sslInsecure: input.sslInsecure ?? false,
     upstreamCa: input.upstreamCa === undefined ? null : path.resolve(expandHome(input.upstreamCa)),
     verbosity: input.quiet === true ? "quiet" : input.verbose === true ? "verbose" : "normal",

@@ -79,7 +79,7 @@ async function assemble(config: Config, print: (record: LogRecord) => void, owne
   await loadAddons(addons, config);
   const proxy = createProxy({
     gate: addons.gate, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
-    ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
+    http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });
   owners.push(() => proxy.close(drainMs));
   const listeners = await openListeners(proxy, config);

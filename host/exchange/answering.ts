@@ -4,7 +4,7 @@
 import type { HttpFlow } from "../flows/flow.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import { endToEnd } from "../http/hop-by-hop.ts";
-import { faultOf, type HttpEvent, type RequestHead, type ResponseHead } from "../http/http-event.ts";
+import { faultOf, type Fault, type HttpEvent, type RequestHead, type ResponseHead } from "../http/http-event.ts";
 import { chain, type Asking, type Maybe, type Stop } from "./asking.ts";
 import { wantsBody } from "./body-wishes.ts";
 import type { ExchangeContext } from "./context.ts";
@@ -20,8 +20,15 @@ export const mostDroppedBytes = 65_536;
 
 const empty = Buffer.alloc(0);
 
-/** What a kept connection that died means where the request may not be sent again. */
-export const closedEarly: ExchangeFault = syntaxFault(faultOf("closed-before-response", "server"), "server");
+/** What a kept connection that died, or a stream that was refused, means where the request may not be sent again. */
+export function closedEarly(server: ServerSide): ExchangeFault {
+  return faultFrom(faultOf("closed-before-response", "server"), server);
+}
+
+function faultFrom(fault: Fault, { resetCode }: ServerSide): ExchangeFault {
+  const exchangeFault = syntaxFault(fault, "server");
+  return resetCode === null ? exchangeFault : { ...exchangeFault, resetCode };
+}
 
 export interface AnsweringParts {
   readonly flow: HttpFlow;
@@ -52,7 +59,7 @@ export class Answering {
         if (flow.response !== null) flow.response.trailers = event.headers;
         return "more";
       case "end": return this.#onEnd();
-      case "fault": return event.fault.code === "closed-before-response" && server.isStale ? "broken" : syntaxFault(event.fault, "server");
+      case "fault": return event.fault.code === "closed-before-response" && server.isStale ? "broken" : faultFrom(event.fault, server);
       case "request-head": return exchangeFault("invalid-response", "The server sent a request.");
     }
   }

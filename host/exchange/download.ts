@@ -1,5 +1,6 @@
 // The way of one response from the server (or from an addon) to the client: collected first, or passed on while it comes. Knows
 // framing and order on the client's wire; which events are asked, and when, is the exchange's business.
+import { STATUS_CODES } from "node:http";
 import type { HttpFlow, HttpResponse } from "../flows/flow.ts";
 import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { BodyFraming } from "../http/body-framing.ts";
@@ -13,6 +14,8 @@ import type { ClientSide } from "./sides.ts";
 
 const empty = Buffer.alloc(0);
 const noBody: BodyFraming = { kind: "length", length: 0 };
+
+const isH2 = ({ httpVersion }: HttpResponse): boolean => httpVersion === "HTTP/2.0";
 
 export class Download {
   /** Bytes of the final response went out: its head cannot change any more, and a failure can only cut. */
@@ -103,11 +106,13 @@ export class Download {
     const { headers, framing, persists } = outgoingResponse(response.headers, {
       status: response.statusCode, requestMethod: this.#request.method, requestVersion: this.#request.version,
       framing: response.made ? noBody : this.#framing, plan: this.#plan, hasTrailers: response.trailers !== null,
-      isChanged: response.version > 0 || response.made || response.statusCode !== this.#status, mayPersist,
+      isChanged: response.version > 0 || response.made || response.statusCode !== this.#status || isH2(response), mayPersist,
     });
     this.hasSentHead = true;
     this.persists = persists;
-    this.#client.sendHead({ status: response.statusCode, reason: response.reason, headers, framing });
+    // HTTP/2 has no reason phrases; HTTP/1 clients expect one.
+    const reason = response.reason === "" && isH2(response) ? STATUS_CODES[response.statusCode] ?? "" : response.reason;
+    this.#client.sendHead({ status: response.statusCode, reason, headers, framing });
     if (response.body.state === "whole") {
       if (response.body.raw !== null && response.body.raw.length > 0) this.#client.sendData(response.body.raw);
     } else for (const chunk of this.#collector?.takeChunks() ?? []) this.#client.sendData(chunk);

@@ -4,6 +4,7 @@
 import type { HttpFlow } from "../flows/flow.ts";
 import { HeaderFields } from "../http/header-fields.ts";
 import type { RequestHead } from "../http/http-event.ts";
+import { h2Codes } from "../http/h2-limits.ts";
 import { formatAuthority } from "../http/request-target.ts";
 import { Answering, closedEarly, mostDroppedBytes } from "./answering.ts";
 import { Asking, chain, clientLeft, type Maybe, type Stop } from "./asking.ts";
@@ -11,11 +12,11 @@ import { wantsBody } from "./body-wishes.ts";
 import type { ClientScope } from "./context.ts";
 import { Download } from "./download.ts";
 import type { H1Upstream } from "./h1-upstream.ts";
-import { outgoingRequest } from "./outgoing.ts";
+import { outgoingH2Request, outgoingRequest, type RequestFacts } from "./outgoing.ts";
 import { sendErrorPage } from "./send-page.ts";
 import type { ClientSide } from "./sides.ts";
 import { Upload } from "./upload.ts";
-import type { Target } from "./upstreams.ts";
+import type { Target, Upstream } from "./upstreams.ts";
 
 /** next: the client's connection can carry another request. close: after what was sent. cut: now. tunnel: bytes of another protocol both ways. */
 export type ExchangeEnd =
@@ -47,11 +48,12 @@ class Exchange {
   readonly #upload: Upload;
   readonly #download: Download;
   readonly #answering: Answering;
-  #server: H1Upstream | null = null;
+  #server: Upstream | null = null;
 
   constructor(scope: ClientScope, flow: HttpFlow, head: RequestHead, client: ClientSide) {
     const { context } = scope;
     this.#scope = scope;
+    scope.upstreams.exchangeBegan();
     this.#flow = flow;
     this.#head = head;
     this.#client = client;
@@ -78,11 +80,11 @@ class Exchange {
     const { upstreams, context } = this.#scope;
     if (this.#server !== null) {
       if (this.#download.hasEnded && this.#upload.isDelivered) upstreams.give(this.#server);
-      else this.#server.link.close();
+      else this.#server.abandon();
     }
     this.#flow.live = false;
     context.gate.release(this.#flow);
-    upstreams.releaseFailed();
+    upstreams.exchangeEnded();
   }
 
   /** `requestheaders`, the body or the decision to stream it, `request`. */
@@ -124,21 +126,22 @@ class Exchange {
     for (let isRetry = false; ; isRetry = true) {
       const { scheme, host, port } = this.#flow.request;
       const target: Target = { scheme, host, port };
-      const server = (isRetry ? null : upstreams.take(target)) ?? (await this.#open(target));
-      if (!("link" in server)) return server;
+      const server = upstreams.take(target, isRetry) ?? (await this.#open(target));
+      if ("cause" in server) return server;
       this.#server = this.#asking.server = server;
-      this.#flow.server = server.link.record;
-      server.link.duplex.onNews = this.#scope.waker.wake;
+      this.#flow.server = server.record;
+      server.onNews = this.#scope.waker.wake;
       this.#sendRequest(server);
       const transfer = await this.#transfer(server);
       if (transfer !== "broken") return transfer;
-      server.link.close();
+      if (isRetry) return closedEarly(server);
+      server.abandon();
       this.#server = this.#asking.server = null;
     }
   }
 
   /** Opens a connection and gives up when the client leaves meanwhile. */
-  async #open(target: Target): Promise<H1Upstream | Exclude<Stop, string>> {
+  async #open(target: Target): Promise<Upstream | Exclude<Stop, string>> {
     const { upstreams, waker, alarm } = this.#scope;
     this.#flow.server = upstreams.recordFor(target);
     const giveUp = new AbortController();
@@ -161,18 +164,24 @@ class Exchange {
     return clientLeft;
   }
 
-  #sendRequest(server: H1Upstream): void {
+  #sendRequest(server: Upstream): void {
     const { request } = this.#flow;
-    const { headers, framing } = outgoingRequest(request.headers, {
-      framing: this.#head.framing, plan: this.#upload.plan, hasTrailers: request.trailers !== null, isChanged: request.version > 0,
-      upgrade: this.#head.upgrade, host: request.host, port: request.port, scheme: request.scheme,
-    });
-    server.sendHead({ method: request.method, target: request.path, headers, framing, mayUpgrade: headers.has("upgrade") });
+    const { method, path: target, scheme, authority, host, port } = request;
+    const { version, framing, upgrade } = this.#head;
+    const facts: RequestFacts = {
+      version, framing, plan: this.#upload.plan, hasTrailers: request.trailers !== null, isChanged: request.version > 0, upgrade, authority, host, port, scheme,
+    };
+    const isFromH1 = version !== "2";
+    if (server.protocol === "h2") server.sendHead({ ...outgoingH2Request(request.headers, facts), method, target, scheme, isFromH1, mayUpgrade: false });
+    else {
+      const head = outgoingRequest(request.headers, facts);
+      server.sendHead({ method, target, scheme, authority, isFromH1, headers: head.headers, framing: head.framing, mayUpgrade: head.headers.has("upgrade") });
+    }
     this.#upload.sendKnown(server);
   }
 
   /** Moves the request's body and the response until the response is over. "broken": worth another try on a fresh connection. */
-  async #transfer(server: H1Upstream): Promise<Outcome | "broken"> {
+  async #transfer(server: Upstream): Promise<Outcome | "broken"> {
     const { stallMs, responseMs } = this.#scope.context.timeouts;
     for (;;) {
       if (this.#client.isGone) return clientLeft;
@@ -184,7 +193,7 @@ class Exchange {
         const stepping = this.#answering.take(event, server);
         const step = stepping instanceof Promise ? await stepping : stepping;
         if (step === "more") continue;
-        return step !== "broken" || this.#isReplayable ? step : closedEarly;
+        return step !== "broken" || this.#mayRepeat(server) ? step : closedEarly(server);
       }
       if (up === "moved") continue;
       const isUnderWay = this.#flow.response !== null || up !== "ended";
@@ -193,11 +202,11 @@ class Exchange {
     }
   }
 
-  get #isReplayable(): boolean {
-    return this.#upload.isReplayable && idempotentMethods.has(this.#flow.request.method);
+  #mayRepeat(server: Upstream): boolean {
+    return this.#upload.isReplayable && (server.isUnprocessed || idempotentMethods.has(this.#flow.request.method));
   }
 
-  #moveUp(server: H1Upstream): Maybe<"moved" | "waiting" | "ended" | Stop> {
+  #moveUp(server: Upstream): Maybe<"moved" | "waiting" | "ended" | Stop> {
     return chain(this.#upload.move(server), (step) => {
       if (step !== "ended" || this.#upload.isDelivered) return step;
       return chain(this.#asking.request(), (stop) => {
@@ -215,7 +224,8 @@ class Exchange {
 
   #tunnel(): ExchangeEnd {
     const upstream = this.#server;
-    if (upstream === null) return cut;
+    // Only HTTP/1 switches protocols.
+    if (upstream?.protocol !== "h1") return cut;
     this.#server = null;
     return { kind: "tunnel", upstream };
   }
@@ -227,10 +237,15 @@ class Exchange {
     await this.#asking.error(stop);
     if (flow.killedBy !== null || this.#download.hasSentHead || this.#client.isGone || stop === "killed") {
       // Without a byte of a response a plain close cannot be mistaken for one; otherwise the client must see that it was cut.
-      if (this.#download.hasSentHead) this.#client.reset();
+      const code = flow.killedBy !== null || stop === "killed" ? h2Codes.cancel : stop.resetCode ?? null;
+      if (this.#download.hasSentHead || this.#client.hasStreams) this.#client.reset(code);
       return cut;
     }
     this.#scope.context.log.info(stop.message, { event: "flow-failed", cause: stop.cause, status: stop.status, url: urlOf(flow) });
+    if (this.#client.hasStreams && stop.resetCode !== undefined && flow.response === before) {
+      this.#client.reset(stop.resetCode);
+      return cut;
+    }
     const mayPersist = stop.cause !== "invalid-request" && stop.status !== 413 && this.#upload.drop(mostDroppedBytes) && this.#answering.mayPersist;
     if (flow.response !== before && flow.response !== null) {
       this.#download.sendHead(mayPersist);

@@ -11,6 +11,7 @@ import type { ClientSide, OutgoingResponse } from "./sides.ts";
 const noBody: BodyFraming = { kind: "none" };
 
 export class H1ClientSide implements ClientSide {
+  readonly hasStreams = false;
   readonly #duplex: PlainDuplex;
   readonly #decoder = new RequestDecoder();
   readonly #wire: H1Wire;
@@ -67,7 +68,7 @@ export class H1ClientSide implements ClientSide {
     this.#duplex.flush();
   }
 
-  reset(): void {
+  reset(_code: number | null): void {
     this.#duplex.reset();
   }
 

@@ -1,4 +1,5 @@
 // The server's side of exchanges over HTTP/1: one request at a time on one connection, which may be kept for the next.
+import type { ServerConnection } from "../flows/connection.ts";
 import { ResponseDecoder } from "../http/h1-decoder.ts";
 import { encodeRequestHead } from "../http/h1-encoder.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
@@ -8,6 +9,9 @@ import type { ServerLink } from "./server-link.ts";
 import type { OutgoingRequest, ServerSide } from "./sides.ts";
 
 export class H1Upstream implements ServerSide {
+  readonly protocol = "h1";
+  readonly isUnprocessed = false;
+  readonly resetCode = null;
   readonly link: ServerLink;
   readonly #decoder = new ResponseDecoder();
   readonly #wire: H1Wire;
@@ -19,6 +23,18 @@ export class H1Upstream implements ServerSide {
   constructor(link: ServerLink) {
     this.link = link;
     this.#wire = new H1Wire(link.duplex, this.#decoder, "server");
+  }
+
+  get record(): ServerConnection {
+    return this.link.record;
+  }
+
+  set onNews(onNews: () => void) {
+    this.link.duplex.onNews = onNews;
+  }
+
+  abandon(): void {
+    this.link.close();
   }
 
   sendHead({ method, target, headers, framing, mayUpgrade }: OutgoingRequest): void {

@@ -18,7 +18,7 @@ export function newHttpFlow(scope: ClientScope, head: RequestHead, place: Reques
   const key = scope.context.keys.next();
   const request: HttpRequest = {
     method: head.method, scheme: place.scheme, host: place.host, port: place.port, path: place.path, authority: place.authority,
-    httpVersion: `HTTP/${head.version}`, headers: head.headers, trailers: null, body: new MessageBody(), stream: false,
+    httpVersion: versionText(head), headers: head.headers, trailers: null, body: new MessageBody(), stream: false,
     timestampStart: now, timestampEnd: null, version: 0, trailersVersion: 0,
   };
   return {
@@ -31,10 +31,13 @@ export function newHttpFlow(scope: ClientScope, head: RequestHead, place: Reques
 /** The response of a server. */
 export function newHttpResponse(head: ResponseHead): HttpResponse {
   return {
-    statusCode: head.status, reason: head.reason, httpVersion: `HTTP/${head.version}`, made: false, headers: head.headers, trailers: null,
+    statusCode: head.status, reason: head.reason, httpVersion: versionText(head), made: false, headers: head.headers, trailers: null,
     body: new MessageBody(), stream: false, timestampStart: nowSeconds(), timestampEnd: null, version: 0, trailersVersion: 0,
   };
 }
+
+/** As mitmproxy writes it. */
+const versionText = ({ version }: RequestHead | ResponseHead): string => (version === "2" ? "HTTP/2.0" : `HTTP/${version}`);
 
 /** The valid opening of a WebSocket (RFC 6455 §4.1). */
 export function isWebSocketOpening(head: RequestHead): boolean {

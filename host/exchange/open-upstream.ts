@@ -20,7 +20,8 @@ export interface SecureTarget {
 
 export type OpenResult =
   | { readonly kind: "open"; readonly facts: ServerLinkFacts }
-  | { readonly kind: "fault"; readonly fault: ExchangeFault };
+  /** `isProtocolRefused`: the server speaks none of the application protocols that it was offered. */
+  | { readonly kind: "fault"; readonly fault: ExchangeFault; readonly isProtocolRefused: boolean };
 
 /** `secure`: null for plain TCP. Never rejects; a connection that fails fires no `serverdisconnect`. `signal` gives up. */
 export async function openUpstream(context: ExchangeContext, record: ServerConnection, secure: SecureTarget | null, signal: AbortSignal): Promise<OpenResult> {
@@ -42,7 +43,7 @@ async function secureUpstream(context: ExchangeContext, record: ServerConnection
   const target = { host: secure.host, alpnProtocols: secure.alpnProtocols, ...(secure.sni !== null && { sni: secure.sni }) };
   const deadline = AbortSignal.timeout(handshakeMs);
   const result = await connectUpstream(socket, { target, trust: context.trust, signal: AbortSignal.any([signal, deadline]) });
-  if (result.kind === "fault") return failed(record, exchangeFault("tls-failed", result.fault.message));
+  if (result.kind === "fault") return failed(record, exchangeFault("tls-failed", result.fault.message), result.fault.code === "no-application-protocol");
   if (result.kind === "aborted") {
     const fault = deadline.aborted
       ? exchangeFault("connect-timeout", `The TLS handshake with ${secure.host} took longer than ${handshakeMs} ms.`)
@@ -63,11 +64,11 @@ function dialFault(cause: DialCause, message: string): ExchangeFault {
   return exchangeFault(faultCauses[cause], message);
 }
 
-function failed(record: ServerConnection, fault: ExchangeFault): OpenResult {
+function failed(record: ServerConnection, fault: ExchangeFault, isProtocolRefused = false): OpenResult {
   record.error = fault.message;
   record.timestampEnd = nowSeconds();
   record.version++;
-  return { kind: "fault", fault };
+  return { kind: "fault", fault, isProtocolRefused };
 }
 
 function noteSocket(record: ServerConnection, socket: Socket): void {

@@ -28,7 +28,11 @@ export interface RequestFacts {
   readonly isChanged: boolean;
   /** Protocols the client wants to switch to. */
   readonly upgrade: readonly string[];
-  /** Where it goes, for a request that came without Host (HTTP/1.0). */
+  /** Of the client. */
+  readonly version: HttpVersion;
+  /** What the client called the server, where it did so outside the fields; "" otherwise. */
+  readonly authority: string;
+  /** Where it goes, for a request that came without any of the two (HTTP/1.0). */
   readonly host: string;
   readonly port: number;
   readonly scheme: "http" | "https";
@@ -37,12 +41,34 @@ export interface RequestFacts {
 /** Fields and framing of a request to an HTTP/1.1 server. */
 export function outgoingRequest(headers: HeaderFields, facts: RequestFacts): Head {
   const framing = requestFraming(facts);
+  const isFromH2 = facts.version === "2";
   let fields = facts.upgrade.length === 0 ? withoutHop(headers, "keep-alive") : upgradeFields(headers, facts.upgrade);
   if (!fields.has("host")) {
     fields = fields === headers ? headers.clone() : fields;
-    fields.insert(0, "Host", formatAuthority(facts.host, facts.port, facts.scheme));
+    fields.insert(0, "Host", nameOf(facts));
   }
-  return facts.isChanged || framing !== facts.framing ? { headers: applyFraming(fields, headers, framing, false), framing } : { headers: fields, framing };
+  if (isFromH2) fields = fieldsForH1(fields, headers);
+  return facts.isChanged || isFromH2 || framing !== facts.framing ? { headers: applyFraming(fields, headers, framing, false), framing } : { headers: fields, framing };
+}
+
+/** Fields and framing of a request to an HTTP/2 server. Host and the fields of HTTP/1 connections go when they are mapped. */
+export function outgoingH2Request(headers: HeaderFields, facts: RequestFacts): Head & { readonly authority: string } {
+  const framing = requestFraming(facts);
+  const fields = facts.isChanged || framing !== facts.framing ? applyFraming(headers, headers, framing, false) : headers;
+  return { headers: fields, framing, authority: nameOf(facts) };
+}
+
+const nameOf = ({ authority, host, port, scheme }: RequestFacts): string => (authority === "" ? formatAuthority(host, port, scheme) : authority);
+
+/** What HTTP/2 says in other words: cookies in one field (RFC 9113 §8.2.3), TE with its Connection option (RFC 9110 §10.1.4). */
+function fieldsForH1(fields: HeaderFields, original: HeaderFields): HeaderFields {
+  const cookies = fields.getAll("cookie");
+  const hasTe = fields.has("te");
+  if (cookies.length < 2 && !hasTe) return fields;
+  const own = fields === original ? original.clone() : fields;
+  if (cookies.length > 1) own.set("cookie", cookies.join("; "));
+  if (hasTe) own.set("connection", "TE");
+  return own;
 }
 
 function requestFraming({ framing, plan, hasTrailers }: RequestFacts): BodyFraming {
@@ -71,6 +97,11 @@ export function outgoingResponse(headers: HeaderFields, facts: ResponseFacts): H
   if (status === 101) return { headers, framing: none, persists: false };
   const bodiless = isBodiless(status, facts.requestMethod);
   const framing = responseFraming(facts, bodiless);
+  if (requestVersion === "2") {
+    // What belongs to HTTP/1 connections goes when the fields are mapped.
+    const isReframed = facts.isChanged || framing !== facts.framing;
+    return { headers: isReframed ? applyFraming(headers, headers, framing, bodiless && status !== 204) : headers, framing, persists: true };
+  }
   const persists = mayPersist && framing.kind !== "close";
   let fields = withoutHop(headers, persists ? "keep-alive" : "close");
   if (fields.has("upgrade") && status !== 426) {

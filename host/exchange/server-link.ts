@@ -36,12 +36,18 @@ export class ServerLink implements ServerLinkFacts {
   /** Closes the connection and tells. Idempotent. `gently`: what was sent may still arrive, for some seconds. */
   close(gently = false): void {
     if (this.#isClosed) return;
-    this.#isClosed = true;
     this.duplex.onNews = () => undefined;
     if (gently) {
       this.duplex.end();
       this.duplex.socket.setTimeout(gentleMs, () => this.duplex.destroy());
     } else this.duplex.destroy();
+    this.noteClosed();
+  }
+
+  /** Tells, where whoever took the socket over has closed it. Idempotent. */
+  noteClosed(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.record.timestampEnd = nowSeconds();
     this.record.version++;
     this.#onClosed(this.record);

@@ -1,6 +1,7 @@
-// The two sides of an exchange as it sees them: events out, messages in. HTTP/1 implements both; HTTP/2 will. No side ever
+// The two sides of an exchange as it sees them: events out, messages in. HTTP/1 and HTTP/2 implement both. No side ever
 // throws for what a peer does: it gives a fault event, or is gone.
 import type { BodyFraming } from "../http/body-framing.ts";
+import type { ServerConnection } from "../flows/connection.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import type { HttpEvent } from "../http/http-event.ts";
 
@@ -21,6 +22,11 @@ export interface MessageSide {
 export interface OutgoingRequest {
   readonly method: string;
   readonly target: string;
+  readonly scheme: "http" | "https";
+  /** What HTTP/2 says in `:authority` where there is no Host field. */
+  readonly authority: string;
+  /** The request came over HTTP/1. */
+  readonly isFromH1: boolean;
   readonly headers: HeaderFields;
   readonly framing: BodyFraming;
   /** The client asked to switch protocols; a 101 is allowed. */
@@ -37,12 +43,25 @@ export interface OutgoingResponse {
 export interface ClientSide extends MessageSide {
   sendInterim(status: number, reason: string, headers: HeaderFields): void;
   sendHead(response: OutgoingResponse): void;
-  /** Ends this message so that the client cannot take it for a whole one: a reset of the connection or stream. */
-  reset(): void;
+  /** Ends this message so that the client cannot take it for a whole one: a reset of the connection, or of the stream with that code of RFC 9113 §7 (null: our fault). */
+  reset(code: number | null): void;
+  /** A reset concerns this exchange alone, and its code says why. */
+  readonly hasStreams: boolean;
 }
 
 export interface ServerSide extends MessageSide {
   sendHead(request: OutgoingRequest): void;
-  /** Not one byte of the response has come, and an earlier response came on the same connection: it may have died while idle. */
+  readonly protocol: "h1" | "h2";
+  /** The connection's record. */
+  readonly record: ServerConnection;
+  /** Called when there are events, room to send, or an end. */
+  onNews: () => void;
+  /** Not one byte of the response has come, and it may not be the server's answer to this request: an earlier response came on the same connection, which may have died while idle, or the server said that it looked at nothing. */
   readonly isStale: boolean;
+  /** The server said that it did not look at this request: it may be sent again whatever it is. */
+  readonly isUnprocessed: boolean;
+  /** Code with which the server reset the stream; null where it did not. */
+  readonly resetCode: number | null;
+  /** Gives up in the middle: closes the connection, or resets the stream. */
+  abandon(): void;
 }

@@ -1,34 +1,50 @@
-// The server connections of one client connection: at most one idle for each origin, a bounded number in all, never shared with
-// another client. Keeps their records, from the first event that shows one to its release.
+// The server connections of one client connection: reused for its next exchanges, a bounded number of idle ones, never shared with
+// another client. An HTTP/2 connection carries many exchanges at once, and those that want one at the same time wait for the same one.
+// Keeps the connections' records, from the first event that shows one to its release.
 import { randomUUID } from "node:crypto";
 import type { Address, ServerConnection } from "../flows/connection.ts";
-import type { ExchangeFault } from "../http/fault-status.ts";
+import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { ExchangeContext } from "./context.ts";
 import { H1Upstream } from "./h1-upstream.ts";
+import { H2Connection } from "./h2-connection.ts";
+import type { H2Upstream } from "./h2-upstream.ts";
 import { openUpstream } from "./open-upstream.ts";
 import { ServerLink } from "./server-link.ts";
 
 /** Where an exchange or a relay wants to go. */
 export interface Target extends Address { readonly scheme: "http" | "https" }
 
-export type UpstreamResult =
-  | { readonly kind: "open"; readonly upstream: H1Upstream }
-  | { readonly kind: "fault"; readonly fault: ExchangeFault };
+/** A server's side, whatever it speaks. */
+export type Upstream = H1Upstream | H2Upstream;
+
+interface FaultResult { readonly kind: "fault"; readonly fault: ExchangeFault }
+export type UpstreamResult = { readonly kind: "open"; readonly upstream: Upstream } | FaultResult;
+export type LinkResult = { readonly kind: "open"; readonly link: ServerLink } | FaultResult;
 
 /** LIMIT: idle connections, and records of connections that were not opened yet, for one client connection. */
 const mostKept = 8;
+
+/** LIMIT: records that nobody needs any more but an exchange that still runs may show. */
+const mostLeftOver = 64;
 
 /** What a client said about TLS inside a tunnel, and is repeated to the server at its end. */
 export interface TunnelOffer { readonly sni: string | null; readonly alpnProtocols: readonly string[] }
 
 interface Kept {
   readonly target: Target;
-  readonly upstream: H1Upstream;
+  readonly link: ServerLink;
+  /** What is spoken on it; null before anything is. */
+  speaker: H1Upstream | H2Connection | null;
+  /** Nobody uses it. */
   isIdle: boolean;
-  readonly onIdleNews: () => void;
+  onIdleNews: () => void;
 }
 
-const plainHttpOffer: TunnelOffer = { sni: null, alpnProtocols: ["http/1.1"] };
+const http1Offer: TunnelOffer = { sni: null, alpnProtocols: ["http/1.1"] };
+const http2Offer: TunnelOffer = { sni: null, alpnProtocols: ["h2", "http/1.1"] };
+
+const nothing = (): void => {};
+const clientLeft: FaultResult = { kind: "fault", fault: exchangeFault("client-left", "The client left while the server was being contacted.") };
 
 export class Upstreams {
   readonly #context: ExchangeContext;
@@ -37,8 +53,15 @@ export class Upstreams {
   readonly #planned = new Map<string, ServerConnection>();
   readonly #faults = new Map<string, ExchangeFault>();
   readonly #offers = new Map<string, TunnelOffer>();
-  readonly #failed: ServerConnection[] = [];
+  /** Targets that may speak HTTP/2, while a connection to them is being opened. */
+  readonly #opening = new Map<string, Promise<LinkResult>>();
+  /** Targets that were found to speak HTTP/1 although they were offered HTTP/2: each exchange opens its own connection. */
+  readonly #h1Targets = new Set<string>();
+  readonly #leftOver: ServerConnection[] = [];
   readonly #adopted = new WeakSet<ServerConnection>();
+  readonly #lifetime = new AbortController();
+  #defaultOffer = http1Offer;
+  #exchanges = 0;
   #isClosed = false;
 
   constructor(context: ExchangeContext) {
@@ -54,9 +77,9 @@ export class Upstreams {
     };
   }
 
-  /** The record of the connection to that target: open and idle, or planned (now, if need be). */
+  /** The record of the connection to that target: open and free, or planned (now, if need be). */
   recordFor(target: Target): ServerConnection {
-    const record = this.#idleAt(target)?.upstream.link.record ?? this.#planned.get(placeOf(target));
+    const record = this.#freeAt(target)?.link.record ?? this.#planned.get(placeOf(target));
     if (record !== undefined) return record;
     const fresh = this.newRecord({ host: target.host, port: target.port });
     this.plan(target, fresh);
@@ -67,7 +90,8 @@ export class Upstreams {
   plan(address: Address, record: ServerConnection): void {
     this.#adopted.add(record);
     const place = placeOf(address);
-    this.#release(this.#planned.get(place));
+    const former = this.#planned.get(place);
+    if (former !== undefined) this.#leave(former);
     this.#planned.set(place, record);
     if (this.#planned.size > mostKept) this.#forgetOldestPlan();
   }
@@ -77,42 +101,56 @@ export class Upstreams {
     return this.#adopted.has(record);
   }
 
-  /** TLS to that target repeats what the client said in its tunnel. */
+  /** What a server at that target is offered: what the client said in its tunnel. For plain HTTP, "h2" means prior knowledge (RFC 9113 §3.3). */
   offer(target: Target, offer: TunnelOffer): void {
     this.#offers.set(keyOf(target), offer);
   }
 
-  /** An idle connection to the target that may be used again, or null. It is the caller's until `give`, or until its link is closed. */
-  take(target: Target): H1Upstream | null {
-    const kept = this.#idleAt(target);
-    if (kept === null) return null;
+  /** Servers for which there is no offer are offered HTTP/2, because the client speaks it. */
+  preferHttp2(): void {
+    this.#defaultOffer = http2Offer;
+  }
+
+  /** An open connection to the target that may be used (again), or null. `isFresh`: not one that was idle, which may have died. It is the caller's until `give`, or until it is abandoned. */
+  take(target: Target, isFresh = false): Upstream | null {
+    const kept = this.#freeAt(target);
+    if (kept === null || (isFresh && kept.speaker?.protocol === "h1")) return null;
     kept.isIdle = false;
-    if (kept.upstream.isReusable) return kept.upstream;
-    kept.upstream.link.close();
+    const { speaker } = kept;
+    if (speaker === null && !kept.link.duplex.isClosed && !kept.link.duplex.hasEnd) return this.#speak(kept);
+    if (speaker?.protocol === "h2") return speaker.newUpstream();
+    if (speaker?.isReusable === true) return speaker;
+    kept.link.close();
     return null;
   }
 
-  /** Opens a new connection (`serverconnect`, DNS, TCP, TLS). Never rejects. It is the caller's until `give`, or until its link is closed. */
+  /** Opens a new connection (`serverconnect`, DNS, TCP, TLS), or waits for one that many can share. Never rejects. It is the caller's until `give`, or until it is abandoned. */
   async open(target: Target, signal: AbortSignal): Promise<UpstreamResult> {
     const key = keyOf(target);
-    const known = this.#faults.get(key);
+    while (this.#maySpeakH2(target, key)) {
+      const result = await unlessAborted(this.#openShared(target, key), signal);
+      if (result === null) return clientLeft;
+      if (result.kind === "fault") return result;
+      const upstream = this.take(target);
+      if (upstream !== null) return { kind: "open", upstream };
+    }
+    const result = await this.openLink(target, signal);
+    if (result.kind === "fault") return result;
+    const kept = this.#kept.find(({ link }) => link === result.link);
+    return kept === undefined || this.#isClosed ? clientLeft : { kind: "open", upstream: this.#speak(kept) };
+  }
+
+  /** Opens a new connection on which nothing is spoken yet. Never rejects. It is the caller's until `keepUnspoken`, or until it is closed. */
+  async openLink(target: Target, signal: AbortSignal): Promise<LinkResult> {
+    const known = this.#faults.get(keyOf(target));
     if (known !== undefined) {
-      this.#faults.delete(key);
+      this.#faults.delete(keyOf(target));
       return { kind: "fault", fault: known };
     }
-    const record = this.recordFor(target);
-    this.#planned.delete(placeOf(target));
-    const secure = target.scheme === "http" ? null : { host: target.host, ...(this.#offers.get(key) ?? plainHttpOffer) };
-    const result = await openUpstream(this.#context, record, secure, signal);
-    if (result.kind === "fault") {
-      this.#failed.push(record);
-      return result;
-    }
-    const link = new ServerLink(result.facts, (closed) => this.#onClosed(link, closed));
-    const upstream = new H1Upstream(link);
-    this.#kept.push(this.#keep(target, upstream));
-    if (this.#isClosed) link.close();
-    return { kind: "open", upstream };
+    const result = await this.#connect(target, signal);
+    if (result.kind === "fault") return result;
+    if (this.#isClosed) result.link.close();
+    return result;
   }
 
   /** The next `open` of that target fails so, without trying: it was tried on the client's behalf and failed. */
@@ -121,75 +159,166 @@ export class Upstreams {
   }
 
   /** Takes a connection back: kept for the next exchange if it is fit, closed otherwise. */
-  give(upstream: H1Upstream): void {
-    const kept = this.#kept.find((one) => one.upstream === upstream);
+  give(upstream: Upstream): void {
+    if (upstream.protocol === "h2") return upstream.release();
+    const kept = this.#kept.find(({ speaker }) => speaker === upstream);
     if (this.#isClosed || kept === undefined || !upstream.isReusable) return upstream.link.close();
     kept.isIdle = true;
-    upstream.link.duplex.onNews = kept.onIdleNews;
-    if (this.#kept.length > mostKept) this.#kept.find((one) => one.isIdle)?.upstream.link.close();
+    upstream.onNews = kept.onIdleNews;
+    this.#closeSurplus();
   }
 
   /** Keeps a connection on which nothing was spoken yet; the server may speak first. */
-  keepUnspoken(upstream: H1Upstream): void {
-    for (const kept of this.#kept) if (kept.upstream === upstream) kept.isIdle = true;
-    upstream.link.duplex.onNews = () => undefined;
+  keepUnspoken(link: ServerLink): void {
+    for (const kept of this.#kept) if (kept.link === link) kept.isIdle = true;
+    link.duplex.onNews = nothing;
   }
 
   /** The unspoken connection of a tunnel, for a protocol other than HTTP. */
-  takeUnspoken(target: Target): H1Upstream | null {
-    const kept = this.#idleAt(target);
-    if (kept === null) return null;
+  takeUnspoken(target: Target): ServerLink | null {
+    const kept = this.#freeAt(target);
+    if (kept === null || kept.speaker !== null) return null;
     kept.isIdle = false;
-    return kept.upstream;
+    return kept.link;
   }
 
-  /** Records of failed attempts are released when the flow that saw them has ended. */
-  releaseFailed(): void {
-    for (const record of this.#failed.splice(0)) this.#context.gate.release(record);
+  /** An exchange begins, which may show records until `exchangeEnded`. */
+  exchangeBegan(): void {
+    this.#exchanges++;
+  }
+
+  exchangeEnded(): void {
+    this.#exchanges--;
+    if (this.#exchanges === 0 && this.#leftOver.length > 0) this.#releaseLeftOver();
   }
 
   /** Closes every connection and releases every record. */
   close(): void {
     this.#isClosed = true;
-    for (const { upstream } of [...this.#kept]) upstream.link.close();
-    this.releaseFailed();
+    this.#lifetime.abort();
+    for (const { link, speaker } of [...this.#kept]) {
+      if (speaker?.protocol === "h2") speaker.close();
+      else link.close();
+    }
+    this.#releaseLeftOver();
     for (const record of this.#planned.values()) this.#context.gate.release(record);
     this.#planned.clear();
   }
 
-  #idleAt({ scheme, host, port }: Target): Kept | null {
+  /** A connection to that target which another exchange can have. */
+  #freeAt({ scheme, host, port }: Target): Kept | null {
     for (const kept of this.#kept) {
-      if (kept.isIdle && kept.target.port === port && kept.target.host === host && kept.target.scheme === scheme) return kept;
+      const isFree = kept.speaker?.protocol === "h2" ? kept.speaker.mayOpen : kept.isIdle;
+      if (isFree && kept.target.port === port && kept.target.host === host && kept.target.scheme === scheme) return kept;
     }
     return null;
   }
 
-  #keep({ scheme, host, port }: Target, upstream: H1Upstream): Kept {
-    const onIdleNews = (): void => {
-      // Whatever comes while nothing was asked ends the connection: an end, an error, or bytes that belong to nobody.
+  #offerFor(key: string): TunnelOffer {
+    return this.#offers.get(key) ?? this.#defaultOffer;
+  }
+
+  #maySpeakH2({ scheme }: Target, key: string): boolean {
+    if (scheme === "http") return this.#offers.get(key)?.alpnProtocols.includes("h2") === true;
+    return this.#offerFor(key).alpnProtocols.includes("h2") && !this.#h1Targets.has(key);
+  }
+
+  /** One opening for everybody who wants that target meanwhile; nobody who leaves ends it. What it opens is free for all. */
+  #openShared(target: Target, key: string): Promise<LinkResult> {
+    const running = this.#opening.get(key);
+    if (running !== undefined) return running;
+    const opening = this.openLink(target, this.#lifetime.signal).then((result) => {
+      this.#opening.delete(key);
+      if (result.kind === "open") {
+        if (!this.#speaksH2(target, result.link)) this.#h1Targets.add(key);
+        this.keepUnspoken(result.link);
+      }
+      return result;
+    });
+    this.#opening.set(key, opening);
+    return opening;
+  }
+
+  async #connect(target: Target, signal: AbortSignal): Promise<LinkResult> {
+    const key = keyOf(target);
+    const record = this.recordFor(target);
+    this.#planned.delete(placeOf(target));
+    const offer = this.#offerFor(key);
+    const result = await openUpstream(this.#context, record, target.scheme === "http" ? null : { host: target.host, ...offer }, signal);
+    if (result.kind === "fault") {
+      // Released with the next exchange's end: whoever wanted the connection may still show it.
+      this.#leftOver.push(record);
+      // A server that speaks nothing but HTTP/2, and a client that did not offer it: then we translate.
+      if (!result.isProtocolRefused || !this.#context.http2 || offer.alpnProtocols.includes("h2")) return result;
+      this.#offers.set(key, { ...offer, alpnProtocols: ["h2"] });
+      return this.#connect(target, signal);
+    }
+    const link: ServerLink = new ServerLink(result.facts, (closed) => this.#onClosed(link, closed));
+    this.#kept.push({ target: { scheme: target.scheme, host: target.host, port: target.port }, link, speaker: null, isIdle: false, onIdleNews: nothing });
+    return { kind: "open", link };
+  }
+
+  #speak(kept: Kept): Upstream {
+    if (this.#speaksH2(kept.target, kept.link)) {
+      const connection = kept.speaker = new H2Connection(kept.link, () => this.#closeSurplus());
+      return connection.newUpstream();
+    }
+    const upstream = kept.speaker = new H1Upstream(kept.link);
+    // Whatever comes while nothing was asked ends the connection: an end, an error, or bytes that belong to nobody.
+    kept.onIdleNews = () => {
       if (!upstream.isReusable) upstream.link.close();
     };
-    return { target: { scheme, host, port }, upstream, isIdle: false, onIdleNews };
+    return upstream;
+  }
+
+  #speaksH2(target: Target, link: ServerLink): boolean {
+    return target.scheme === "http" ? this.#maySpeakH2(target, keyOf(target)) : link.alpn === "h2";
+  }
+
+  /** Closes an idle connection where there are too many. */
+  #closeSurplus(): void {
+    if (this.#kept.length <= mostKept) return;
+    const idle = this.#kept.find(({ speaker, isIdle }) => (speaker?.protocol === "h2" ? speaker.isIdle : isIdle));
+    if (idle?.speaker?.protocol === "h2") idle.speaker.close();
+    else idle?.link.close();
   }
 
   #forgetOldestPlan(): void {
     const [oldest] = this.#planned;
     if (oldest === undefined) return;
     this.#planned.delete(oldest[0]);
-    this.#context.gate.release(oldest[1]);
+    this.#leave(oldest[1]);
   }
 
   #onClosed(link: ServerLink, record: ServerConnection): void {
-    const at = this.#kept.findIndex(({ upstream }) => upstream.link === link);
+    const at = this.#kept.findIndex((kept) => kept.link === link);
     if (at >= 0) this.#kept.splice(at, 1);
     this.#context.gate.tell("serverdisconnect", record);
-    this.#context.gate.release(record);
+    this.#leave(record);
   }
 
-  #release(record: ServerConnection | undefined): void {
-    if (record !== undefined) this.#context.gate.release(record);
+  /** Nobody will use that record any more, but exchanges that run may still show it: it is released when none does. */
+  #leave(record: ServerConnection): void {
+    this.#leftOver.push(record);
+    if (this.#exchanges === 0) return this.#releaseLeftOver();
+    const oldest = this.#leftOver.length > mostLeftOver ? this.#leftOver.shift() : undefined;
+    if (oldest !== undefined) this.#context.gate.release(oldest);
+  }
+
+  #releaseLeftOver(): void {
+    for (const record of this.#leftOver.splice(0)) this.#context.gate.release(record);
   }
 }
 
 const placeOf = ({ host, port }: Address): string => `${host}:${port}`;
 const keyOf = ({ scheme, host, port }: Target): string => `${scheme}://${host}:${port}`;
+
+/** The result, or null when the signal came first. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  if (signal.aborted) return Promise.resolve(null);
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => resolve(null);
+    signal.addEventListener("abort", aborted, { once: true });
+    promise.finally(() => signal.removeEventListener("abort", aborted)).then(resolve, reject);
+  });
+}

@@ -38,7 +38,7 @@ export interface HttpRequest extends MessageParts {
   port: number;
   /** Origin-form or `*`; for CONNECT "". */
   path: string;
-  /** Authority of an absolute-form target or of CONNECT as the client wrote it, else "". */
+  /** Authority of an absolute-form target or of CONNECT, or HTTP/2's :authority, as the client wrote it, else "". */
   authority: string;
   readonly httpVersion: string;
 }

@@ -41,6 +41,8 @@ export interface ExchangeFault {
   readonly status: number;
   /** One or two sentences: what happened, in words for the operator and the client alike; no stack, no secret. */
   readonly message: string;
+  /** Code with which the server reset its stream: a client that has streams is told in the same way. */
+  readonly resetCode?: number;
 }
 
 /** A fault of that cause with the status of its row. */
@@ -53,8 +55,10 @@ export function syntaxFault(fault: SyntaxFault, side: "client" | "server"): Exch
   return { cause: side === "client" ? "invalid-request" : serverCause(fault.code), status: fault.status, message: fault.message };
 }
 
+const closings: ReadonlySet<SyntaxFaultCode> = new Set(["closed-before-response", "truncated-head", "truncated-body"]);
+
 function serverCause(code: SyntaxFaultCode): Cause {
-  return code === "closed-before-response" || code === "truncated-head" || code === "truncated-body" ? "server-closed" : "invalid-response";
+  return closings.has(code) ? "server-closed" : "invalid-response";
 }
 
 const reasons: Readonly<Record<number, string>> = {

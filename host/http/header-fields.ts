@@ -37,7 +37,7 @@ export class HeaderFields {
     return fields;
   }
 
-  /** For the head reader only: a block that it has scanned byte by byte, with start of line and end of name per field. Takes both over. */
+  /** For readers of heads only: a block in which they have checked every byte, with start of line and end of name per field. Takes both over. */
   static fromScan(block: string, marks: number[]): HeaderFields {
     return new HeaderFields(block, marks);
   }

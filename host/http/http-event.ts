@@ -55,6 +55,11 @@ export const faultTable = {
   "closed-before-response": { status: 400, sentence: "The server closed the connection before a response." },
   "truncated-head": { status: 400, sentence: "The connection closed inside a head." },
   "truncated-body": { status: 400, sentence: "The connection closed inside a body." },
+  "bad-pseudo-field": { status: 400, sentence: "A pseudo-header field is missing, repeated, unknown or out of place." },
+  "connection-field": { status: 400, sentence: "A field that belongs to one HTTP/1 connection stands in an HTTP/2 message." },
+  "authority-mismatch": { status: 400, sentence: ":authority and Host name different servers." },
+  "length-mismatch": { status: 400, sentence: "The body is not as long as Content-Length says." },
+  "stream-reset": { status: 400, sentence: "The HTTP/2 stream was reset before the message was complete." },
 } as const satisfies Record<string, { readonly status: number; readonly sentence: string }>;
 
 export type FaultCode = keyof typeof faultTable;
@@ -79,7 +84,7 @@ export function faultOf(code: FaultCode, side: Side): Fault {
 interface Head {
   readonly version: HttpVersion;
   readonly headers: HeaderFields;
-  /** How the body is framed; over HTTP/2 `none`, `length` or, where the length is not declared, `close`. */
+  /** How the body is framed; over HTTP/2 `none`, `length` or, where the length is not declared, `chunked`: its end is marked. */
   readonly framing: BodyFraming;
   /** True when no data and no trailers follow: `end` is the next event (for an interim head: the next head). */
   readonly endStream: boolean;

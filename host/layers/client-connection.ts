@@ -10,6 +10,7 @@ import { PlainDuplex } from "../net/plain-duplex.ts";
 import { Alarm, type TimeoutWheel } from "../net/timeouts.ts";
 import { Waker } from "../net/waker.ts";
 import { http1Layer } from "./http1.ts";
+import { http2Layer } from "./http2.ts";
 import { end, type LayerContext, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { passthroughLayer } from "./passthrough.ts";
 import { select, type Choice } from "./select.ts";
@@ -48,7 +49,7 @@ class Connection {
     const upstreams = new Upstreams(context);
     const client = newClient(context, socket, mode);
     const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.newRecord(null), killed: false };
-    this.#scope = { context, client, waker, alarm: this.#alarm, upstreams, root } satisfies LayerScope & ClientScope;
+    this.#scope = { context, client, waker, alarm: this.#alarm, upstreams, root, wheel } satisfies LayerScope & ClientScope;
   }
 
   async serve(): Promise<void> {
@@ -93,6 +94,7 @@ class Connection {
     switch (choice.kind) {
       case "tls": return tlsLayer(this.#scope, link, choice.hello);
       case "http1": return http1Layer(this.#scope, link);
+      case "http2": return http2Layer(this.#scope, link);
       case "tcp": return tcpLayer(this.#scope, link);
       case "passthrough": return passthroughLayer(this.#scope, link);
       case "close": return end;

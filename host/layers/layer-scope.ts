@@ -1,6 +1,7 @@
 // What layers share: the proxy's settings, one client connection with everything that belongs to it, and how deep inside it we are.
 import type { ClientScope, ExchangeContext } from "../exchange/context.ts";
 import type { Address, RootLayer } from "../flows/connection.ts";
+import type { TimeoutWheel } from "../net/timeouts.ts";
 import type { PlainDuplex } from "../net/plain-duplex.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
 
@@ -22,6 +23,8 @@ export interface LayerContext extends ExchangeContext {
 export interface LayerScope extends ClientScope {
   readonly context: LayerContext;
   readonly root: RootLayer;
+  /** For alarms of what runs beside each other on one connection. */
+  readonly wheel: TimeoutWheel;
 }
 
 /** One level of a client connection: plain bytes, and where they are meant to go. */

@@ -15,7 +15,7 @@ export async function passthroughLayer(scope: LayerScope, link: Link): Promise<N
     link.duplex.reset();
     return end;
   }
-  const server = opened.link;
+  const server = opened;
   const { waker, alarm } = scope;
   const result = await relay(link.duplex, server.duplex, { waker, alarm, ...relayTimes(scope.context.timeouts), isOver: () => alarm.hasPassed });
   if (result.kind === "broken") link.duplex.reset();

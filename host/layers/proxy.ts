@@ -29,6 +29,8 @@ export interface ProxyOptions {
   readonly allowHosts?: readonly RegExp[] | undefined;
   /** TCP events in place of HTTP; TLS is still taken off. */
   readonly tcpHosts?: readonly RegExp[];
+  /** Speak HTTP/2 where both sides can; default true. */
+  readonly http2?: boolean;
   readonly timeouts?: Partial<ProxyTimeouts>;
   /** Shared with whoever else makes flows in this process. */
   readonly keys?: KeySource;
@@ -97,6 +99,7 @@ function contextOf(options: ProxyOptions, isDraining: () => boolean): LayerConte
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
     bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
+    http2: options.http2 ?? true,
     isDraining,
   };
 }

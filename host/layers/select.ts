@@ -9,7 +9,7 @@ import { sniff, type Sniffed } from "./sniff.ts";
 
 export type Choice =
   | { readonly kind: "tls"; readonly hello: ClientHello | null }
-  | { readonly kind: "http1" | "tcp" | "passthrough" | "close" };
+  | { readonly kind: "http1" | "http2" | "tcp" | "passthrough" | "close" };
 
 const passthrough: Choice = { kind: "passthrough" };
 const close: Choice = { kind: "close" };
@@ -57,9 +57,10 @@ function propose(context: LayerContext, link: Link, sniffed: Sniffed): Choice {
   switch (sniffed.kind) {
     case "tls": return { kind: "tls", hello: sniffed.hello };
     case "tls-partial": case "tls-fault": return destination === null ? { kind: "tls", hello: null } : { kind: "tcp" };
-    case "http1": case "unknown":
+    case "http1": case "http2": case "unknown":
+      if (destination !== null && context.tcpHosts.some((pattern) => pattern.test(`${destination.host}:${destination.port}`))) return { kind: "tcp" };
+      if (context.http2 && (sniffed.kind === "http2" || link.alpn === "h2")) return { kind: "http2" };
       if (destination === null) return { kind: "http1" };
-      if (context.tcpHosts.some((pattern) => pattern.test(`${destination.host}:${destination.port}`))) return { kind: "tcp" };
       return { kind: sniffed.kind === "http1" || link.alpn === "http/1.1" || link.alpn === "http/1.0" ? "http1" : "tcp" };
   }
 }
@@ -69,7 +70,7 @@ async function ask(scope: LayerScope, link: Link, proposed: Choice, first: Buffe
   if (!gate.wants("next_layer", link.destination?.host ?? null)) return proposed;
   const hello = proposed.kind === "tls" ? proposed.hello : null;
   const proposal: LayerProposal = {
-    kind: "layer", key: keys.next(), name: proposed.kind === "tls" || proposed.kind === "http1" ? proposed.kind : "tcp",
+    kind: "layer", key: keys.next(), name: proposed.kind === "passthrough" || proposed.kind === "close" ? "tcp" : proposed.kind,
     client: scope.client, server: scope.root.server, dataClient: first.subarray(0, mostShownBytes),
     clientHello: hello === null ? null : { sni: hello.sni ?? null, alpnProtocols: hello.alpnProtocols, cipherSuites: hello.cipherSuites },
     replacement: null,
@@ -79,10 +80,15 @@ async function ask(scope: LayerScope, link: Link, proposed: Choice, first: Buffe
   gate.release(proposal);
   const { replacement } = proposal;
   if (replacement === null) return proposed;
-  const chosen: Choice = replacement === "tls" ? { kind: "tls", hello } : { kind: kinds[replacement] };
+  const chosen = choiceOf(replacement, proposed, hello);
   if (link.destination !== null || (chosen.kind !== "tcp" && chosen.kind !== "passthrough")) return chosen;
   scope.context.log.warn("next_layer asked for a raw relay where no destination is known; the connection is closed", { client: scope.client.id });
   return close;
+}
+
+function choiceOf(replacement: LayerKind, proposed: Choice, hello: ClientHello | null): Choice {
+  if (replacement === "tls") return { kind: "tls", hello };
+  return replacement === "http" && proposed.kind === "http2" ? proposed : { kind: kinds[replacement] };
 }
 
 const kinds = { tcp: "tcp", http: "http1", passthrough: "passthrough", close: "close" } as const satisfies Record<Exclude<LayerKind, "tls">, Choice["kind"]>;

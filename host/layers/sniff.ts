@@ -1,4 +1,4 @@
-// Tells from first bytes what a client speaks: TLS, HTTP/1, or something unknown. Pure; it looks at what is there and says whether
+// Tells from first bytes what a client speaks: TLS, HTTP/1, HTTP/2 with prior knowledge, or something unknown. Pure; it looks at what is there and says whether
 // more would help. What is done about it is select's business.
 import { parseClientHello, type ClientHello } from "../tls/client-hello.ts";
 
@@ -9,10 +9,15 @@ export type Sniffed =
   /** It is TLS of a form that cannot be read. */
   | { readonly kind: "tls-fault"; readonly reason: string }
   | { readonly kind: "http1" }
+  | { readonly kind: "http2" }
   | { readonly kind: "unknown" };
 
 const unknown: Sniffed = { kind: "unknown" };
 const http1: Sniffed = { kind: "http1" };
+const http2: Sniffed = { kind: "http2" };
+
+/** RFC 9113 §3.4. */
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /** LIMIT: bytes of a first line that are waited for before a guess is made. */
 const longestLineBytes = 4_096;
@@ -28,6 +33,10 @@ export function sniff(bytes: Buffer, isFinal: boolean): Sniffed | null {
 }
 
 function sniffHttp(bytes: Buffer, isFinal: boolean): Sniffed | null {
+  const opening = bytes.toString("latin1", 0, preface.length);
+  if (opening === preface) return http2;
+  // "PRI" alone could still become a method of HTTP/1.
+  if (preface.startsWith(opening)) return isFinal ? unknown : null;
   const start = firstLineStart(bytes);
   const text = bytes.toString("latin1", start, start + longestLineBytes);
   const end = text.indexOf("\n");

@@ -27,7 +27,7 @@ export async function tcpLayer(scope: LayerScope, link: Link): Promise<Next> {
     link.duplex.reset();
     return end;
   }
-  const server = opened.link;
+  const server = opened;
   const result = await carry(scope, link, server, flow);
   const isBroken = result.kind === "broken" || (result.kind === "stopped" && flow !== null && flow.refusal !== null);
   if (isBroken || result.kind === "stopped") link.duplex.reset();

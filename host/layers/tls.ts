@@ -1,17 +1,14 @@
 // Takes TLS off: with a leaf of our own towards the client, with the client's wishes towards the server. Contacts the server first
 // when its choice of protocol or its certificate matters to the client, and leaves it for later otherwise.
 import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
-import type { H1Upstream } from "../exchange/h1-upstream.ts";
+import type { ServerLink } from "../exchange/server-link.ts";
 import type { Target } from "../exchange/upstreams.ts";
 import { nowSeconds } from "../exchange/context.ts";
 import { PlainDuplex } from "../net/plain-duplex.ts";
 import type { ClientHello } from "../tls/client-hello.ts";
 import { acceptClient } from "../tls/handshake.ts";
-import { alpnForClient, alpnForUpstream, type UpstreamAlpn } from "../tls/policy.ts";
+import { alpnForClient, alpnForUpstream, type AlpnRules, type UpstreamAlpn } from "../tls/policy.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
-
-/** HTTP/2 has no layer yet. */
-const rules = { http2: false } as const;
 
 interface ServerView {
   readonly alpn: UpstreamAlpn;
@@ -30,7 +27,8 @@ export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello
   const leaf = await context.leaves.contextFor({ sni: hello?.sni, host, upstreamCertificate: server.certificate ?? undefined });
   const transport = link.duplex.transport;
   const socket = link.duplex.detach();
-  const alpn = alpnForClient(offered, server.alpn, rules) ?? offered.find((protocol) => protocol === "http/1.0" && isHttp1(server.alpn));
+  const rules = rulesFor(scope, link);
+  const alpn = alpnForClient(offered, server.alpn, rules) ?? offered.find((protocol) => isTranslated(protocol, server.alpn));
   const named = hello?.sni ?? host ?? "the proxy";
   const result = await acceptClient(socket, { leaf, alpn, host: named, signal: AbortSignal.timeout(context.timeouts.handshakeMs) });
   if (result.kind !== "open") {
@@ -51,19 +49,27 @@ export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello
   return { kind: "inside", link: { duplex, destination: link.destination, isSecure: link.destination !== null, alpn: agreed, depth: link.depth + 1 } };
 }
 
+/** LIMIT: to the proxy itself HTTP/1 only, because CONNECT over HTTP/2 is not spoken yet. */
+const rulesFor = ({ context }: LayerScope, { destination }: Link): AlpnRules => ({ http2: context.http2 && destination !== null });
+
 /** What the client offered, but never HTTP/1.0: towards servers the proxy speaks 1.1, and many refuse an offer that has only 1.0. */
-function offerToServer(offered: readonly string[]): readonly string[] {
+function offerToServer(offered: readonly string[], rules: AlpnRules): readonly string[] {
   return [...new Set(alpnForUpstream(offered, rules).map((protocol) => (protocol === "http/1.0" ? "http/1.1" : protocol)))];
 }
 
-const isHttp1 = (alpn: UpstreamAlpn): boolean => alpn.kind === "connected" && (alpn.protocol === "http/1.1" || alpn.protocol === undefined);
+/** What the client offered and the server did not take, but the proxy can translate: 1.0 for 1.1 or nothing, HTTP/1 for HTTP/2 alone. */
+function isTranslated(offered: string, server: UpstreamAlpn): boolean {
+  if (server.kind === "not-connected") return false;
+  if (server.protocol === "h2") return offered === "http/1.1" || offered === "http/1.0";
+  return offered === "http/1.0" && (server.protocol === "http/1.1" || server.protocol === undefined);
+}
 
 /** Contacts the server if the client's handshake depends on it. A failure is kept for the first request, which shows it to the client. */
 async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | null): Promise<ServerView> {
   const { destination } = link;
   if (destination === null || hello === null) return notContacted;
   const target: Target = { scheme: "https", ...destination };
-  scope.upstreams.offer(target, { sni: hello.sni ?? null, alpnProtocols: offerToServer(hello.alpnProtocols) });
+  scope.upstreams.offer(target, { sni: hello.sni ?? null, alpnProtocols: offerToServer(hello.alpnProtocols, rulesFor(scope, link)) });
   // Without a name from the client, the server's certificate is the only source of names.
   if (hello.alpnProtocols.length === 0 && hello.sni !== undefined) return notContacted;
   const met = await openWatched(scope, link, target);
@@ -72,14 +78,14 @@ async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | nu
     return notContacted;
   }
   scope.upstreams.keepUnspoken(met);
-  return { alpn: { kind: "connected", protocol: met.link.alpn ?? undefined }, certificate: met.link.certificate };
+  return { alpn: { kind: "connected", protocol: met.alpn ?? undefined }, certificate: met.certificate };
 }
 
 /** Opens a connection to the target and gives up when the client leaves meanwhile. */
-export async function openWatched(scope: LayerScope, link: Link, target: Target): Promise<H1Upstream | ExchangeFault> {
+export async function openWatched(scope: LayerScope, link: Link, target: Target): Promise<ServerLink | ExchangeFault> {
   const giveUp = new AbortController();
   let isSettled = false;
-  const opening = scope.upstreams.open(target, giveUp.signal).finally(() => {
+  const opening = scope.upstreams.openLink(target, giveUp.signal).finally(() => {
     isSettled = true;
     scope.waker.wake();
   });
@@ -88,7 +94,7 @@ export async function openWatched(scope: LayerScope, link: Link, target: Target)
   if (!isSettled) giveUp.abort();
   const result = await opening;
   if (result.kind === "fault") return result.fault;
-  if (!link.duplex.isClosed) return result.upstream;
-  result.upstream.link.close();
+  if (!link.duplex.isClosed) return result.link;
+  result.link.close();
   return exchangeFault("client-left", "The client left while the server was being contacted.");
 }

@@ -31,6 +31,8 @@ export interface AcceptOptions {
  */
 export function acceptClient(socket: Duplex, options: AcceptOptions): Promise<HandshakeResult> {
   const secured = new TLSSocket(socket, clientSideOptions(options.leaf, options.alpn));
+  // node:http2 waits for this mark to go, which Node's own TLS server does and a socket without one does not.
+  secured.once("secure", () => void Object.assign(secured, { secureConnecting: false }));
   return settle(secured, "secure", options.signal, (error) => explainTlsError(error, { side: "client", host: options.host }));
 }
 

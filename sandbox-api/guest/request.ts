@@ -120,7 +120,7 @@ export class Request extends Message<RequestHead> {
     if (bytes !== this.#state.head.path) this.#state.write("request.path").path = bytes;
   }
 
-  /** As the client wrote it in an absolute-form or CONNECT target, otherwise "". */
+  /** As the client wrote it in an absolute-form or CONNECT target or in HTTP/2's :authority, otherwise "". */
   get authority(): string {
     return decodeText(this.#state.head.authority);
   }
@@ -168,9 +168,9 @@ export class Request extends Message<RequestHead> {
   }
 
   #named(): { readonly host: string } | null {
-    const { fields } = this.#state.head;
+    const { fields, authority } = this.#state.head;
     const at = findField(fields, "host");
-    return at < 0 ? null : parseAuthority(fields[at]!.value);
+    return parseAuthority(at < 0 ? authority : fields[at]!.value);
   }
 }
 expose(Request, "Request");

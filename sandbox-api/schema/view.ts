@@ -84,7 +84,7 @@ export interface RequestView {
   readonly host: string;
   readonly port: number;
   readonly path: string;
-  /** As the client wrote it: authority of an absolute-form target or CONNECT, otherwise "". */
+  /** As the client wrote it: authority of an absolute-form target or CONNECT, or HTTP/2's :authority, otherwise "". */
   readonly authority: string;
   readonly httpVersion: string;
   readonly timestampStart: Timestamp;

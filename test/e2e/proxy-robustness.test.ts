@@ -122,7 +122,8 @@ test("garbage of every kind", async (t) => {
     client.send(bytes);
     client.socket.end();
     const text = await client.untilEnd();
-    t.regex(text, /^(HTTP\/1\.1 [45]\d\d |$|\x15)/, JSON.stringify(bytes.slice(0, 40)));
+    // The preface of HTTP/2 is no garbage, though nothing follows it: its answer begins with a SETTINGS frame.
+    t.regex(text, /^(HTTP\/1\.1 [45]\d\d |$|\x15|\x00\x00.\x04)/s, JSON.stringify(bytes.slice(0, 40)));
     client.close();
   }
   await settled(t, proxy);

@@ -11,7 +11,7 @@ const none = { kind: "none" } as const;
 const chunked = { kind: "chunked" } as const;
 const close = { kind: "close" } as const;
 
-const request: RequestFacts = { framing: none, plan: sameBody, hasTrailers: false, isChanged: false, upgrade: [], host: "added.test", port: 80, scheme: "http" };
+const request: RequestFacts = { framing: none, plan: sameBody, hasTrailers: false, isChanged: false, version: "1.1", authority: "", upgrade: [], host: "added.test", port: 80, scheme: "http" };
 const requestCases: readonly (readonly [string, string, Partial<RequestFacts>, string, BodyFraming["kind"]])[] = [
   ["nothing to do", "Host: x|A: 1", {}, "Host: x|A: 1", "none"],
   ["keep-alive of the client is ours too", "Host: x|Connection: keep-alive|A: 1", {}, "Host: x|Connection: keep-alive|A: 1", "none"],
@@ -28,6 +28,8 @@ const requestCases: readonly (readonly [string, string, Partial<RequestFacts>, s
   ["framing fields multiplied by a change", "Content-Length: 1|Host: x|Transfer-Encoding: chunked|Content-Length: 3", { framing: length(3), isChanged: true }, "Content-Length: 3|Host: x", "length"],
   ["upgrade", "Host: x|Connection: keep-alive, Upgrade|Upgrade: websocket", { upgrade: ["websocket"] }, "Host: x|Connection: keep-alive, Upgrade|Upgrade: websocket", "none"],
   ["upgrade with other hop-by-hop", "Host: x|Connection: foo, Upgrade|Foo: 1|Upgrade: websocket", { upgrade: ["websocket"] }, "Host: x|Upgrade: websocket|Connection: Upgrade", "none"],
+  ["over HTTP/2: a name, one cookie field, TE with its option, and a marked end", "cookie: a=1|te: trailers|b: 2|cookie: c=3", { version: "2", authority: "named.test", framing: chunked }, "Host: named.test|cookie: a=1; c=3|te: trailers|b: 2|connection: TE|Transfer-Encoding: chunked", "chunked"],
+  ["over HTTP/2: a length stays", "content-length: 3|host: own.test", { version: "2", framing: length(3) }, "content-length: 3|host: own.test", "length"],
   ["h2c is not passed on", "Host: x|Connection: Upgrade, HTTP2-Settings|Upgrade: h2c|HTTP2-Settings: AA", { upgrade: ["h2c"] }, "Host: x", "none"],
 ];
 
