@@ -18,6 +18,9 @@ export interface InstanceEvents {
   readonly resumeFlow: (instance: Instance, key: number) => void;
 }
 
+/** A flood is said once in this time. */
+const sayAgainMs = 10_000;
+
 /** `serving`: new flows go to it. `retired`: flows that it has seen still do. `dead`: nothing does. */
 export type InstanceState = "loading" | "serving" | "retired" | "dead";
 
@@ -35,6 +38,8 @@ export class Instance implements Resident {
   readonly #timers: GuestTimers;
   readonly #desk: ServiceDesk;
   #released: number[] = [];
+  /** Answers that the isolate has not been entered with yet. */
+  #untakenAnswers = 0;
   #whenEmpty: (() => void) | null = null;
 
   constructor(id: InstanceId, addon: Addon, version: AddonVersion, residence: Residence<Instance>, events: InstanceEvents) {
@@ -107,6 +112,7 @@ export class Instance implements Resident {
   }
 
   onHostCall(id: number, call: HostCallText, attachments: readonly Buffer[], during: CellCall | null): void {
+    if ((isServiceCall(call) || call.call === "timer.set") && this.#isFlooded()) return;
     if (isServiceCall(call)) return this.#desk.take(id, call, attachments, during);
     switch (call.call) {
       case "log": {
@@ -135,9 +141,27 @@ export class Instance implements Resident {
     void this.#answer(call, asciiJson(text), []);
   }
 
-  #answer(hostCall: number, text: string, attachments: readonly Buffer[]): Promise<void> {
-    if (this.state === "dead") return Promise.resolve();
-    return this.residence.cell.resume(this.id, hostCall, text, attachments, this.version.grants.limits.cpuMs);
+  async #answer(hostCall: number, text: string, attachments: readonly Buffer[]): Promise<void> {
+    if (this.state === "dead") return;
+    this.#untakenAnswers++;
+    await this.residence.cell.resume(this.id, hostCall, text, attachments, this.version.grants.limits.cpuMs);
+    this.#untakenAnswers--;
+  }
+
+  /**
+   * LIMIT: each answer may ask for as many things as an event, so that questions could grow without end. Beyond twice that number
+   * they are not carried out and never answered; what waits for them runs into its own limit.
+   */
+  #isFlooded(): boolean {
+    const { hostCalls } = this.version.grants.limits;
+    if (this.#untakenAnswers < 2 * hostCalls) return false;
+    const { addon } = this;
+    const now = addon.now();
+    if (now >= (addon.saidAt.get("flood") ?? Number.NEGATIVE_INFINITY) + sayAgainMs) {
+      addon.saidAt.set("flood", now);
+      addon.guestLog.line("warn", `asks the host for more than it takes answers; beyond ${2 * hostCalls} that wait, its questions are dropped (limit hostCalls)`, now);
+    }
+    return true;
   }
 
   #flushReleased(): void {

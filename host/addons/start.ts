@@ -9,6 +9,7 @@ import type { CellCall, Outcome } from "../cells/cell.ts";
 import { placeAddon, type CellsOption } from "../cells/placement.ts";
 import { plainView, type EventView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
+import { originWarnings } from "../services/fetch-origins.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import { shownPath, type Bundle } from "./bundle.ts";
 import { isToldOf, resolveGrants, serviceGrants, type OperatorPolicy } from "./grants.ts";
@@ -81,6 +82,7 @@ export class Starter {
       this.#sayWarnings(addon, step.loaded);
       return this.#begin(instance);
     }
+    for (const warning of originWarnings(version.grants.fetch)) this.#settings.log.warn(`addon "${addon.name}": ${warning}`, { addon: addon.name, event: "grants" });
     // The manifest was read where nothing but a name was granted; what serves begins anew, with what the manifest says.
     await this.#moveOut(instance);
     return this.#startVersion(addon, version);

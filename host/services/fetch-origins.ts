@@ -1,6 +1,7 @@
 // Which URLs a grant covers: exact origins ("https://api.example.com", with a port where it is not the scheme's own) and whole
 // subdomains ("https://*.example.com"). Pure; it knows no addresses but those written down in a grant, which cover themselves.
 import { isIP } from "node:net";
+import { isPublicAddress } from "./address-classes.ts";
 
 /** A URL that is granted. `reach`: what it may connect to: only addresses of the internet, exactly this address, or this machine. */
 export type OriginVerdict =
@@ -31,6 +32,16 @@ export function judgeOrigin(url: URL, grants: readonly string[]): OriginVerdict 
     if (origin.isWildcard ? url.hostname.endsWith(`.${origin.host}`) && url.hostname.length > origin.host.length + 1 : url.hostname === origin.host) return { kind: "granted", reach: origin.isWildcard ? "public" : reachOf(url.hostname) };
   }
   return refused(`the origin ${url.origin} is not granted (permissions.fetch)`);
+}
+
+/** What the operator should know of grants: those that reach into this machine or its network, and those that cover nothing. */
+export function originWarnings(grants: readonly string[]): readonly string[] {
+  return grants.flatMap((grant) => {
+    const origin = parseOrigin(grant);
+    if (origin === null) return [`the origin ${JSON.stringify(grant.slice(0, 100))} in permissions.fetch covers nothing: write one as "https://api.example.com" or "https://*.example.com"`];
+    const reach = reachOf(origin.host);
+    return reach === "loopback" || (reach === "literal" && !isPublicAddress(origin.host)) ? [`it may fetch from ${grant}, which is this machine or its network`] : [];
+  });
 }
 
 const refused = (reason: string): OriginVerdict => ({ kind: "refused", reason });

@@ -1,5 +1,5 @@
-// `ctx`: what an addon can ask of its surroundings: the log, its options, its own name, its storage. Frozen; replay is not granted
-// to anybody yet and says so.
+// `ctx`: what an addon can ask of its surroundings: the log, its options, its own name, its storage. Frozen; replay does not exist
+// yet and says so.
 import type { LogLevel, OptionsView } from "../schema/view.ts";
 import { expose, freeze, define, ownKeys, RealTypeError, jsonParse, RealSet, setAdd, isArray, ordinaryArray, bareArray } from "./intrinsics.ts";
 import type { HostPort } from "./host-port.ts";
@@ -94,7 +94,7 @@ export class Context {
   get addon(): { readonly name: string } { return freeze({ name: this.#state.name }); }
   /** What the addon keeps over restarts. Throws without the permission `storage`, and in the module body: there it is not known yet. */
   get storage(): Storage { return this.#services.storage; }
-  /** Not granted to any addon yet: throws. */
-  replay(_flow: unknown): never { throw new RealTypeError("ctx.replay: not granted"); }
+  /** Does not exist yet: throws. */
+  replay(_flow: unknown): never { throw new RealTypeError("ctx.replay is not available in this version of Flowcell"); }
 }
 expose(Context, "Context");

@@ -161,6 +161,19 @@ test.serial("many writes at once count as host calls, and their work as the addo
   t.true((host.addons()[0]?.restarts ?? 0) >= 0);
 });
 
+test.serial("questions that breed questions are dropped, and nobody else waits for them", async (t) => {
+  const { host, records } = await stage(t, {
+    flood: addon('storage: "1MiB"', "if (how === '/flood') more(); say('flood');", 'function more() { for (let i = 0; i < 400; i++) ctx.storage.get("k").then(more); }'),
+    good: addon("", "say('good');"),
+  }, { hostCalls: 500, cpuBudgetShare: 0.5, cpuBudgetBurstMs: 500 });
+  await ask(host, "/flood");
+  for (let i = 0; i < 500 && !records.some(({ msg }) => msg.includes("its questions are dropped (limit hostCalls)")); i++) await sleep(10);
+  t.true(records.some(({ msg, fields }) => msg.includes("its questions are dropped (limit hostCalls)") && fields["addon"] === "flood"), JSON.stringify(records));
+  const startedAt = performance.now();
+  t.is(await ask(host), "good");
+  t.true(performance.now() - startedAt < 15_000);
+});
+
 test.serial("fetch by grant: method, headers, body, JSON, bytes", async (t) => {
   const origin = await serve(t, (request, response) => {
     const chunks: Buffer[] = [];

@@ -11,7 +11,7 @@ import zlib from "node:zlib";
 import { classifyAddress, type AddressClass } from "../../../host/services/address-classes.ts";
 import { boundedLookup } from "../../../host/services/bounded-lookup.ts";
 import { AddonFetch, type FetchNetwork, type FetchRequest } from "../../../host/services/fetch.ts";
-import { judgeOrigin, parseOrigin } from "../../../host/services/fetch-origins.ts";
+import { judgeOrigin, originWarnings, parseOrigin } from "../../../host/services/fetch-origins.ts";
 import { sendHop } from "../../../host/services/fetch-send.ts";
 import { openAuthority } from "../../../host/tls/authority.ts";
 import { createLeafCache } from "../../../host/tls/leaf-cache.ts";
@@ -50,6 +50,11 @@ test("grants: what is one, and what it covers", (t) => {
     ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "literal"], ["http://127.0.0.1:8080", "http://2130706433:8080/", "literal"], ["http://[::1]:8080", "http://[0:0:0:0:0:0:0:1]:8080/", "literal"], ["http://127.0.0.1", "http://127.0.0.2/", "no"],
     ["http://localhost", "http://localhost/", "loopback"], ["http://localhost", "http://localhost./", "no"], ["http://localhost", "http://127.0.0.1/", "no"],
   ] as const) t.is(covers(grant, url), expected, `${grant} ${url}`);
+});
+
+test("what the operator is warned of", (t) => {
+  t.deepEqual(originWarnings(["https://api.example.com", "https://*.example.com", "http://8.8.8.8"]), []);
+  t.deepEqual(originWarnings(["http://localhost:1", "http://10.0.0.1", "http://0x7f.1", "https://*.com"]).map((warning) => warning.includes("its network") ? "inside" : "nothing"), ["inside", "inside", "inside", "nothing"]);
 });
 
 /** Names of the test, answered from a table; every question is counted. */

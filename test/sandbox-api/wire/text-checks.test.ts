@@ -15,9 +15,14 @@ test("faults are cut and cleaned, and need a known code", (t) => {
 test("host calls are those of the table, with values of their types", (t) => {
   t.deepEqual(parseHostCall(`{"call":"log","level":"warn","msg":"hi","extra":1}`, 100), { call: "log", level: "warn", msg: "hi" });
   t.deepEqual(parseHostCall(`{"call":"timer.set","ms":5}`, 100), { call: "timer.set", ms: 5 });
-  for (const text of [`{"call":"__proto__"}`, `{"call":"constructor"}`, `{"call":"log","level":"shout","msg":""}`, `{"call":"log","level":"info","msg":5}`, `{"call":"timer.set","ms":-1}`, `{"call":"timer.set","ms":1e999}`, `{"call":"timer.clear","id":1.5}`, `{"call":5}`, `5`]) {
+  for (const text of [`{"call":"__proto__"}`, `{"call":"constructor"}`, `{"call":"log","level":"shout","msg":""}`, `{"call":"log","level":"info","msg":5}`, `{"call":"timer.set","ms":-1}`, `{"call":"timer.set","ms":1e999}`, `{"call":"timer.clear","id":1.5}`, `{"call":5}`, `5`,
+    `{"call":"storage.get","key":"k"}`, `{"call":"storage.get","during":-1,"key":"k"}`, `{"call":"storage.get","during":1,"key":5}`, `{"call":"storage.set","during":1,"key":"k"}`, `{"call":"storage.set","during":1,"key":"k","json":{}}`,
+    `{"call":"storage.list","during":1,"prefix":"","limit":1.5}`, `{"call":"storage.clear"}`, `{"call":"storage.drop","during":1}`, `{"call":"fetch","url":"x","method":"GET","headers":[["a"]],"redirect":"follow"}`, `{"call":"fetch","url":"x","method":"GET","headers":[],"redirect":"maybe"}`,
+    `{"call":"fetch","url":"x","method":"GET","headers":${JSON.stringify(Array.from({ length: 101 }, () => ["a", "b"]))},"redirect":"follow"}`]) {
     t.is(parseHostCall(text, 1_000), null, text);
   }
+  t.deepEqual(parseHostCall(`{"call":"storage.set","during":7,"key":"k","json":null}`, 100), { call: "storage.set", during: 7, key: "k", json: null });
+  t.deepEqual(parseHostCall(`{"call":"fetch","url":"x","method":"GET","headers":[["a","b"]],"redirect":"manual"}`, 100), { call: "fetch", url: "x", method: "GET", headers: [["a", "b"]], redirect: "manual" });
   t.is(parseHostCall(`{"call":"timer.set","ms":5}`, 10), null);
 });
 

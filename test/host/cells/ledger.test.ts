@@ -1,0 +1,27 @@
+// The call that a guest says it asks in: believed only while that call is outstanding for that very instance.
+import test from "ava";
+import type { CellCall } from "../../../host/cells/cell.ts";
+import { Ledger } from "../../../host/cells/ledger.ts";
+import { instanceId } from "../../../sandbox-api/schema/ids.ts";
+import { defaultLimits } from "../../../sandbox-api/schema/limits.ts";
+import { resultStatus } from "../../../sandbox-api/wire/messages.ts";
+
+test("callOf: the head's call, a pending call, and nothing else", (t) => {
+  const ledger = new Ledger({ gone: () => undefined }, () => 0);
+  const [one, two] = [instanceId(1), instanceId(2)];
+  for (const id of [one, two]) ledger.instances.set(id, { limits: defaultLimits, waiting: 0, isClosing: false });
+  const chain = [one, two].map((instance) => ({ instance, cpuMs: 1, wallMs: 1_000 }));
+  const call: CellCall = { text: "", attachments: [], chain };
+  const answer = { id: 9, cpuMicros: 1, text: "", attachments: [] };
+  ledger.expect({ id: 9, kind: "event", chain, call, finish: () => undefined });
+  t.is(ledger.callOf(1, 9), call);
+  t.deepEqual([ledger.callOf(2, 9), ledger.callOf(1, 8), ledger.callOf(1, 0), ledger.callOf(3, 9)], [null, null, null, null]);
+  t.is(ledger.result({ ...answer, instance: 1, status: resultStatus.unchanged }), null);
+  t.deepEqual([ledger.callOf(1, 9), ledger.callOf(2, 9)], [null, call], "the next in the chain works on it now");
+  t.is(ledger.result({ ...answer, instance: 2, status: resultStatus.pending }), null);
+  t.deepEqual([ledger.callOf(1, 9), ledger.callOf(2, 9)], [null, call], "pending");
+  ledger.expect({ id: 10, kind: "resume", chain: [{ instance: two, cpuMs: 1, wallMs: 1_000 }], call: null, finish: () => undefined });
+  t.deepEqual([ledger.callOf(2, 10), ledger.callOf(2, 9)], [null, call], "an answer is no call of its own");
+  t.is(ledger.settled({ ...answer, instance: 2, status: resultStatus.unchanged }), null);
+  t.is(ledger.callOf(2, 9), null);
+});
