@@ -41,6 +41,8 @@ export function cellFlags(entry: CellEntry, jitless: boolean): readonly string[]
   ];
 }
 
+const longestSetUpMs = 2_000;
+
 /** Throws a CellStartError when the process cannot be started at all. */
 export function spawnCell({ node, entry, binary, jail, jitless }: SpawnOptions): CellProcess {
   const { file, args } = jail.wrap(node, [...cellFlags(entry, jitless), entry.file, binary], [entry.file, ...entry.imports, binary]);
@@ -58,8 +60,19 @@ export function spawnCell({ node, entry, binary, jail, jitless }: SpawnOptions):
   });
   const nodePid = isJailed ? readChildPid(child.stdio[4] as Readable) : Promise.resolve(pid);
   const pids = new Set([pid]);
-  void nodePid.then((inner) => { if (Number.isInteger(inner)) pids.add(inner); });
-  return { socket, nodePid, exited, ...listenToStderr(child), kill: () => endProcesses(child, pids) };
+  let isKnown = !isJailed;
+  const known = nodePid.then((inner) => {
+    isKnown = true;
+    if (Number.isInteger(inner)) pids.add(inner);
+  });
+  const end = (): void => endProcesses(child, pids);
+  const kill = (): void => {
+    if (isKnown) return end();
+    // Killed while it sets itself up, bubblewrap would leave behind a process inside that waits for it for ever.
+    void known.then(end);
+    setTimeout(end, longestSetUpMs).unref();
+  };
+  return { socket, nodePid, exited, ...listenToStderr(child), kill };
 }
 
 function endProcesses(child: ChildProcess, pids: ReadonlySet<number>): void {

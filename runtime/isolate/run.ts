@@ -11,7 +11,7 @@ import { makeMeter, type Meter, type ThreadClock } from "./meter.ts";
 import { type Answer, type EntryResult, faultAnswer, readAnswer, readSettled, thrownMessage } from "./result.ts";
 
 // isolated-vm's timeout is on the wall clock, CPU time is compared afterwards: the difference is room for other processes.
-const wallGraceMs = 100;
+const wallGraceMs = 150;
 const entriesPerWeighing = 128;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 
@@ -186,7 +186,9 @@ const isTimeout = (error: unknown): boolean => error instanceof Error && error.m
 
 /** Nobody's fault: the timer is a clock on the wall, and this thread did not run while it went. The host asks again. */
 function starvedAnswer({ valueMs }: Clock, cpuMicros: number): Answer {
-  return faultAnswer({ code: "starved", message: `ran for ${Math.round(cpuMicros / 1_000)} of its ${valueMs} ms of CPU time before the clock ended it` });
+  const used = Math.round(cpuMicros / 1_000);
+  const limit = { name: "cpuMs", value: valueMs, used, unit: "ms" };
+  return faultAnswer({ code: "starved", message: `ran for ${used} of its ${valueMs} ms of CPU time before the clock ended it`, limit });
 }
 
 function timeFault({ limit, valueMs }: Clock, usedMs: number): Fault {

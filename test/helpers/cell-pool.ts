@@ -67,7 +67,7 @@ export function load(cell: Cell, id: number, body: string, limits: Partial<Limit
   return cell.load(instanceId(id), spec);
 }
 
-export const chainOf = (...ids: readonly number[]): readonly ChainEntry[] => ids.map((id) => ({ instance: instanceId(id), cpuMs: 50, wallMs: 5_000 }));
+export const chainOf = (...ids: readonly number[]): readonly ChainEntry[] => ids.map((id) => ({ instance: instanceId(id), cpuMs: 200, wallMs: 5_000 }));
 
 /** Sends `event` to the instances and waits for all outcomes. */
 export function send(cell: Cell, event: string, ids: readonly number[], attachments: readonly Buffer[] = [], entries: Partial<ChainEntry> = {}): Promise<readonly Outcome[]> {

@@ -12,7 +12,10 @@ test.after.always(() => pool.close());
 const faultOf = (outcome: Outcome): Fault | null => (outcome.kind === "failed" ? outcome.fault : null);
 const textOf = (outcome: Outcome | undefined): unknown => (outcome?.kind === "changed" ? JSON.parse(outcome.text) : outcome?.kind);
 
-test("load tells handlers and manifest; a module that throws is not loaded and leaves nothing", async (t) => {
+/** A loaded machine may starve an isolate before it has used its CPU time. */
+const isOutOfTime = (code: string | undefined): boolean => code === "cpu-limit" || code === "starved";
+
+test.serial("load tells handlers and manifest; a module that throws is not loaded and leaves nothing", async (t) => {
   const { cell } = await recordedCell(pool);
   const loaded = await load(cell, 1, `exports.request = () => {}; exports.manifest = { name: "x" };`);
   t.like(loaded, { kind: "loaded", loaded: { handlers: ["request", "manifest"], manifest: { name: "x" } } });
@@ -25,7 +28,7 @@ test("load tells handlers and manifest; a module that throws is not loaded and l
   cell.kill();
 });
 
-test("attachments go in and come out byte for byte", async (t) => {
+test.serial("attachments go in and come out byte for byte", async (t) => {
   const { cell } = await recordedCell(pool);
   await load(cell, 1, `exports.request = (text, buffers, api) => buffers.map((b) => ["request.body", api.attach(b), b.byteLength]);`);
   const bodies = [Buffer.from("hello"), Buffer.alloc(0), Buffer.alloc(3_000_000, "xyz")];
@@ -35,7 +38,7 @@ test("attachments go in and come out byte for byte", async (t) => {
   cell.kill();
 });
 
-test("a chain hands each instance what the ones before it changed, and stops at a body, a wait and a failure", async (t) => {
+test.serial("a chain hands each instance what the ones before it changed, and stops at a body, a wait and a failure", async (t) => {
   const { cell } = await recordedCell(pool);
   await load(cell, 1, `exports.request = () => [["flow.comment", "\\u00e9\\u2200"]]; exports.body = (t, b, api) => [["request.body", api.attach(new ArrayBuffer(2))]]; exports.wait = async (t, b, api) => { await api.sleep(5); return [["a", 1]]; }; exports.fail = () => { throw new Error("x"); }; exports.soon = async () => [["b", 2]];`);
   await load(cell, 2, `exports.request = (text) => [["text", text.split("\\0")]]; exports.body = exports.wait = exports.fail = exports.soon = exports.request;`);
@@ -53,7 +56,7 @@ test("a chain hands each instance what the ones before it changed, and stops at 
   cell.kill();
 });
 
-test("texts of any length arrive as they were sent", async (t) => {
+test.serial("texts of any length arrive as they were sent", async (t) => {
   const { cell } = await recordedCell(pool);
   await load(cell, 1, `exports.request = (text) => [["length", text.length, text.split("\\0")[1]]];`);
   for (const chars of [0, 1, 900, 960, 1_000, 1_024, 1_990, 3_960, 4_100, 200_000]) {
@@ -64,7 +67,7 @@ test("texts of any length arrive as they were sent", async (t) => {
   cell.kill();
 });
 
-test("host calls come with their instance; timers resume; their CPU is told once", async (t) => {
+test.serial("host calls come with their instance; timers resume; their CPU is told once", async (t) => {
   const { cell, hostCalls, cpuMicros } = await recordedCell(pool);
   await load(cell, 7, `exports.request = async (t, b, api) => { api.log("one"); await api.sleep(1); await api.sleep(1); return [["slept", api.call]]; };`);
   const outcome = await sendOne(cell, "request", 7);
@@ -74,16 +77,17 @@ test("host calls come with their instance; timers resume; their CPU is told once
   cell.kill();
 });
 
-test("an endless loop, a slow call and a start-up that loops are cpu faults, and the instance can be loaded again", async (t) => {
+test.serial("an endless loop, a slow call and a start-up that loops are cpu faults, and the instance can be loaded again", async (t) => {
   const { cell } = await recordedCell(pool);
   const body = `let n = 0; exports.request = () => [["n", ++n]]; exports.loop = () => { for (;;); }; exports.slow = () => { const end = Date.now() + 90; while (Date.now() < end); }; exports.start = exports.loop;`;
   await load(cell, 1, body);
   const fault = faultOf(await sendOne(cell, "loop", 1));
-  t.like(fault, { code: "cpu-limit", limit: { name: "cpuMs", value: 50, unit: "ms" } });
+  t.true(isOutOfTime(fault?.code), fault?.code);
+  t.like(fault, { limit: { name: "cpuMs", value: 200, unit: "ms" } });
   t.deepEqual(await sendOne(cell, "request", 1), { kind: "lost" });
   await load(cell, 2, body);
   t.deepEqual(textOf(await sendOne(cell, "request", 2)), [["n", 1]]);
-  t.is(faultOf(await sendOne(cell, "slow", 2, [], { cpuMs: 5 }))?.code, "cpu-limit", "it returned, and had used more than it may");
+  t.true(isOutOfTime(faultOf(await sendOne(cell, "slow", 2, [], { cpuMs: 5 }))?.code), "it returned, and had used more than it may");
   await load(cell, 3, body, { startupMs: 60 });
   const [started] = await cell.call({ text: eventText("start"), attachments: [], chain: chainOf(3), startup: true });
   t.like(started, { kind: "failed", fault: { code: "startup-limit" } });
@@ -92,16 +96,16 @@ test("an endless loop, a slow call and a start-up that loops are cpu faults, and
   cell.kill();
 });
 
-test("microtasks left behind by a call that timed out run nobody over", async (t) => {
+test.serial("microtasks left behind by a call that timed out run nobody over", async (t) => {
   const { cell } = await recordedCell(pool);
   await load(cell, 1, `exports.request = () => { Promise.resolve().then(() => { for (;;); }); for (;;); };`);
-  t.is(faultOf(await sendOne(cell, "request", 1))?.code, "cpu-limit");
+  t.true(isOutOfTime(faultOf(await sendOne(cell, "request", 1))?.code));
   await load(cell, 2, `exports.request = () => {};`);
   t.is((await sendOne(cell, "request", 2)).kind, "unchanged");
   cell.kill();
 });
 
-test("memory bombs cost their isolate, or the cell, and are blamed", async (t) => {
+test.serial("memory bombs cost their isolate, or the cell, and are blamed", async (t) => {
   const bombs = {
     array: `const a = []; for (;;) a.push({ a: [1, 2, 3] });`,
     string: `let s = "x"; const a = []; for (;;) { s += s; a.push(s.slice(1) + "y"); if (s.length > 1e8) s = "x"; }`,
@@ -111,12 +115,12 @@ test("memory bombs cost their isolate, or the cell, and are blamed", async (t) =
     const { cell } = await recordedCell(pool);
     await load(cell, 1, `exports.request = () => { ${bomb} };`);
     const fault = faultOf(await sendOne(cell, "request", 1, [], { cpuMs: 500 }));
-    t.true(fault !== null && ["memory-limit", "cpu-limit", "cell-memory", "cell-died", "threw", "unresponsive"].includes(fault.code), `${name}: ${fault?.code}`);
+    t.true(fault !== null && ["memory-limit", "cpu-limit", "starved", "cell-memory", "cell-died", "threw", "unresponsive"].includes(fault.code), `${name}: ${fault?.code}`);
     cell.kill();
   }
 });
 
-test("uncounted memory is caught by the watch on resident memory", async (t) => {
+test.serial("uncounted memory is caught by the watch on resident memory", async (t) => {
   const small = testPool({ cellMemoryMiB: 200 });
   const { cell, ended } = await recordedCell(small);
   await load(cell, 1, `exports.request = () => { const a = []; for (;;) { const b = new ArrayBuffer(0, { maxByteLength: 2 ** 26 }); b.resize(2 ** 26); new Uint8Array(b).fill(1); a.push(b); } };`);
@@ -125,7 +129,7 @@ test("uncounted memory is caught by the watch on resident memory", async (t) => 
   await small.close();
 });
 
-test("builtins that cannot be interrupted get their cell killed; the sibling's calls are lost, not failed", async (t) => {
+test.serial("builtins that cannot be interrupted get their cell killed; the sibling's calls are lost, not failed", async (t) => {
   const stuck = [`'a'.repeat(8e6).indexOf('ab' + 'a'.repeat(3e5))`, `(3n ** 3000000n) ** 9n`];
   for (const expression of stuck) {
     const { cell, ended, ends } = await recordedCell(pool);
@@ -145,7 +149,7 @@ test("builtins that cannot be interrupted get their cell killed; the sibling's c
   }
 });
 
-test("results that isolated-vm cannot copy, thrown getters and floods of posts stay inside", async (t) => {
+test.serial("results that isolated-vm cannot copy, thrown getters and floods of posts stay inside", async (t) => {
   const { cell, hostCalls } = await recordedCell(pool);
   const body = `
     exports.float = () => new Float16Array(4);
@@ -173,7 +177,7 @@ test("results that isolated-vm cannot copy, thrown getters and floods of posts s
   cell.kill();
 });
 
-test("a call that never settles is a wall-limit: the instance goes, its siblings stay", async (t) => {
+test.serial("a call that never settles is a wall-limit: the instance goes, its siblings stay", async (t) => {
   const { cell } = await recordedCell(pool);
   await load(cell, 1, `exports.request = () => new Promise(() => {});`);
   await load(cell, 2, `exports.request = () => {};`);
@@ -186,17 +190,19 @@ test("a call that never settles is a wall-limit: the instance goes, its siblings
   cell.kill();
 });
 
-test("a timer's continuation that loops is an instance fault", async (t) => {
+test.serial("a timer's continuation that loops is an instance fault", async (t) => {
   const { cell, faults } = await recordedCell(pool);
   await load(cell, 1, `exports.request = (t, b, api) => { api.sleep(1).then(() => { for (;;); }); };`);
   t.is((await sendOne(cell, "request", 1)).kind, "unchanged");
   for (let waits = 0; faults.length === 0 && waits < 200; waits++) await new Promise((resolve) => setTimeout(resolve, 20));
-  t.like(faults, [{ instance: 1, fault: { code: "cpu-limit" } }]);
+  t.is(faults.length, 1);
+  t.is(faults[0]?.instance, 1);
+  t.true(isOutOfTime(faults[0]?.fault.code));
   t.deepEqual(await sendOne(cell, "request", 1), { kind: "lost" });
   cell.kill();
 });
 
-test("unload loses what waits, releases reach the guest, too many waiting calls are refused at once", async (t) => {
+test.serial("unload loses what waits, releases reach the guest, too many waiting calls are refused at once", async (t) => {
   const { cell } = await recordedCell(pool);
   await load(cell, 1, `exports.request = () => new Promise(() => {}); exports.keys = (t, b, api) => [["released", api.released]];`, { waitingCalls: 3 });
   cell.release(instanceId(1), [4, 5]);
