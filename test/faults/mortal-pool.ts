@@ -37,7 +37,7 @@ export class MortalPool implements CellPool {
       get loads() { return cell.loads; },
       load: (instance, spec) => this.#around(cell, "load", () => cell.load(instance, spec)),
       call: (call) => this.#around(cell, eventOf(call), () => cell.call(call)),
-      resume: (...args) => { void this.#around(cell, "resume", async () => cell.resume(...args)); },
+      resume: (...args) => this.#around(cell, "resume", () => cell.resume(...args)),
       unload: (instance) => this.#around(cell, "unload", () => cell.unload(instance)),
       release: (instance, keys) => cell.release(instance, keys),
       stat: () => cell.stat(),
