@@ -18,7 +18,9 @@ const lies = (wants: string, ends: AttackCase["ends"], ...names: readonly string
 
 export const forgeryCases: readonly AttackCase[] = [
   ...lies("to confuse the host's frame reader", lied, "garbage", "zeros", "oversize", "text-longer-than-frame", "too-many-attachments", "too-many-words", "reserved-bits"),
-  ...lies("to leave the host waiting", died, "truncated", "quits", "aborts"),
+  ...lies("to leave the host waiting", died, "truncated", "quits"),
+  // In a jail it is process 1 of its own namespace, which not even SIGKILL of its own ends.
+  ...lies("to leave the host waiting", ["cell-died", "unresponsive"], "aborts"),
   ...lies("to leave the host waiting", ["unresponsive"], "silent", "stutters"),
   ...lies("to answer what was not asked", lied, "unknown-type", "host-type", "unknown-status", "unknown-id", "foreign-instance", "duplicate", "answers-ahead", "skipped", "changes-called-none", "settles-nothing", "settles-foreign", "pending-with-text", "greets-again", "reports-unasked"),
   ...lies("to fail without a reason that can be told", lied, "made-up-fault", "fault-without-text", "fault-of-megabytes"),
