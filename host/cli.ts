@@ -10,6 +10,8 @@ export type Command =
   | { readonly kind: "run"; readonly input: ConfigInput }
   | { readonly kind: "options"; readonly input: ConfigInput }
   | { readonly kind: "check"; readonly addons: readonly string[]; readonly input: ConfigInput }
+  | { readonly kind: "inspect"; readonly addon: string; readonly har: string | null; readonly input: ConfigInput }
+  | { readonly kind: "approve"; readonly addon: string; readonly input: ConfigInput }
   | { readonly kind: "ca"; readonly action: "print" | "install-help" | "export"; readonly input: ConfigInput; readonly format: CaFormat; readonly out: string | null }
   /** Help or version was asked for; `text` is to be printed. */
   | { readonly kind: "text"; readonly text: string };
@@ -26,7 +28,7 @@ export async function readCommandLine(words: readonly string[], version: string)
   let text = "";
   const parser = commands(yargs().scriptName("flowcell").version(version), (chosen) => { command = chosen; })
     .exitProcess(false).strict().recommendCommands().wrap(100).help().alias("help", "h")
-    .demandCommand(1, "give a command: run, check or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
+    .demandCommand(1, "give a command: run, check, inspect, approve or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
   await parser.parseAsync([...words], {}, (_error, _argv, output) => { text = output; });
   return command === null || text !== "" ? { kind: "text", text } : command;
 }
@@ -44,12 +46,20 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .command("check <addons..>", "compile and load addons without traffic: handlers, warnings, errors", checkOptions, (args) => {
       choose({ kind: "check", addons: texts(args.addons), input: runInput({ ...args, port: 0 }) });
     })
+    .command("inspect <addon> [har]", "what an addon asks for and what could leave through it, of recorded traffic too", inspectOptions, (args) => {
+      choose({ kind: "inspect", addon: String(args.addon), har: args.har === undefined ? null : String(args.har), input: runInput({ ...args, port: 0 }) });
+    })
+    .command("approve <addon>", "agree to what an addon asks for since it was changed", approveOptions, (args) => {
+      choose({ kind: "approve", addon: String(args.addon), input: runInput({ ...args, port: 0 }) });
+    })
     .command("ca [action]", "the certificate authority that clients must trust", caOptions, (args) => {
       choose({ kind: "ca", action: args.action, format: args.format, out: args.out ?? null, input: { confdir: args.confdir } });
     })
     .example("flowcell run my-addon.ts", "proxy on 127.0.0.1:8080 with one addon")
     .example("flowcell run -p 9090 one.ts two/ --set block_hosts=ads.example", "two addons and an option")
     .example("flowcell check my-addon.ts", "does it compile and load?")
+    .example("flowcell inspect found-on-the-net/ my-traffic.har", "what could it do, what would it have seen?")
+    .example("flowcell run tool/ --grant tool:-read:response.body", "with less than its manifest asks for")
     .example("flowcell ca install-help", "how to make clients trust the proxy");
 }
 
@@ -59,6 +69,7 @@ function sandboxOptions<T>(parser: Argv<T>) {
     .option("cpu-ms", { type: "number", describe: `CPU time per call (${limitTable.cpuMs.default} ms)` })
     .option("wall-ms", { type: "number", describe: `time per call, awaits included (${limitTable.wallMs.default} ms)` })
     .option("memory-mib", { type: "number", describe: `heap per addon (${limitTable.memoryMiB.default} MiB)` })
+    .option("limit", { type: "string", array: true, nargs: 1, describe: "any limit of docs/limits.md, NAME=VALUE (repeatable)" })
     .option("jail", { choices: ["auto", "require", "off"] as const, default: "auto" as const, describe: "operating-system jail around addon processes" })
     .option("cells-jitless", { type: "boolean", default: false, describe: "run addons without the JIT compiler: slower, smaller attack surface" })
     .option("set", { type: "string", array: true, nargs: 1, describe: "an option for addons, NAME=VALUE (repeatable)" })
@@ -72,6 +83,7 @@ function runOptions(parser: Argv) {
     .option("host", { type: "string", default: defaultHost, describe: "address to listen on" })
     .option("mode", { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, or regular@[HOST:]PORT (repeatable)" })
     .option("on-failure", { choices: ["open", "closed"] as const, default: "open" as const, describe: "when an addon fails: let the flow pass, or refuse it" })
+    .option("grant", { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN (repeatable)" })
     .option("cells", { choices: ["shared", "per-addon"] as const, default: "shared" as const, describe: "addons share a process until one misbehaves, or never do" })
     .option("ignore-hosts", { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern that is relayed untouched (repeatable)" })
     .option("allow-hosts", { type: "string", array: true, nargs: 1, describe: "only these HOST:PORT patterns are intercepted (repeatable)" })
@@ -86,6 +98,16 @@ function runOptions(parser: Argv) {
 
 function checkOptions(parser: Argv) {
   return sandboxOptions(parser).positional("addons", { type: "string", array: true, demandOption: true, describe: "addon files or folders" });
+}
+
+function inspectOptions(parser: Argv) {
+  return sandboxOptions(parser)
+    .positional("addon", { type: "string", demandOption: true, describe: "an addon's file or folder" })
+    .positional("har", { type: "string", describe: "recorded traffic (HAR 1.2)" });
+}
+
+function approveOptions(parser: Argv) {
+  return sandboxOptions(parser).positional("addon", { type: "string", demandOption: true, describe: "an addon's file or folder" });
 }
 
 function caOptions(parser: Argv) {
@@ -104,7 +126,7 @@ function runInput(args: RunArguments): ConfigInput {
     limits: { cpuMs: args["cpuMs"], wallMs: args["wallMs"], memoryMiB: args["memoryMib"] },
     upstreamCa: args["upstreamCa"],
     ...defined({
-      host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, onFailure: args["onFailure"],
+      host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, grant: args.grant, limit: args.limit, onFailure: args["onFailure"],
       jail: args.jail, cells: args.cells, jitless: args["cellsJitless"], ignoreHosts: args["ignoreHosts"], allowHosts: args["allowHosts"],
       tcpHosts: args["tcpHosts"], http2: args.http2, sslInsecure: args["sslInsecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["logFormat"],
     }),

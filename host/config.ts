@@ -3,6 +3,7 @@
 import { homedir } from "node:os";
 import path from "node:path";
 import { defaultLimits, limitTable, type LimitName, type Limits } from "../sandbox-api/schema/limits.ts";
+import { nearest } from "../sandbox-api/schema/near-miss.ts";
 import { OperatorError } from "./operator-error.ts";
 
 export type LogFormat = "pretty" | "json";
@@ -19,6 +20,8 @@ export interface Config {
   /** `--set NAME=VALUE`, later ones win. */
   readonly options: ReadonlyMap<string, string>;
   readonly limits: Limits;
+  /** `--grant ADDON:RULE`, as given; read where addons have names (host.ts). */
+  readonly grants: readonly string[];
   readonly onFailure: FailurePolicy;
   readonly jail: Jail;
   readonly cells: CellPlacement;
@@ -41,6 +44,9 @@ export interface ConfigInput {
   readonly mode?: readonly string[];
   readonly confdir?: string;
   readonly set?: readonly string[];
+  readonly grant?: readonly string[];
+  /** `--limit NAME=VALUE`; counts over `limits`. */
+  readonly limit?: readonly string[];
   readonly limits?: { readonly [L in LimitName]?: number | undefined };
   readonly onFailure?: FailurePolicy;
   readonly jail?: Jail;
@@ -71,7 +77,8 @@ export function makeConfig(input: ConfigInput): Config {
     listeners: listeners(input),
     confdir: path.resolve(expandHome(input.confdir ?? defaultConfdir)),
     options: settings(input.set ?? []),
-    limits: limits(input.limits ?? {}),
+    limits: limits({ ...input.limits, ...namedLimits(input.limit ?? []) }),
+    grants: Object.freeze([...(input.grant ?? [])]),
     onFailure: input.onFailure ?? "open",
     jail: input.jail ?? "auto",
     cells: input.cells ?? "shared",
@@ -121,6 +128,17 @@ function settings(pairs: readonly string[]): ReadonlyMap<string, string> {
     options.set(pair.slice(0, equals), pair.slice(equals + 1));
   }
   return options;
+}
+
+function namedLimits(pairs: readonly string[]): { readonly [L in LimitName]?: number } {
+  const named: { [L in LimitName]?: number } = {};
+  for (const pair of pairs) {
+    const [name = "", value = ""] = pair.split("=", 2);
+    if (!isLimitName(name)) throw usage(`--limit ${pair}: there is no limit "${name}"${nearest(name, Object.keys(limitTable))}; write --limit NAME=VALUE, docs/limits.md lists them`);
+    if (!/^\d+(\.\d+)?$/.test(value)) throw usage(`--limit ${pair}: "${value}" is not a number (of ${limitTable[name].unit})`);
+    named[name] = Number(value);
+  }
+  return named;
 }
 
 function limits(given: NonNullable<ConfigInput["limits"]>): Limits {

@@ -7,6 +7,9 @@ import { makeLog, type Log } from "./log.ts";
 import type { Config } from "./config.ts";
 import { OperatorError } from "./operator-error.ts";
 import { createAddonHost, type AddonHost, type AddonState } from "./addons/addon-host.ts";
+import { addonNames } from "./addons/addon-names.ts";
+import { GrantProblem, readGrants, type GrantRules } from "./addons/grant-rules.ts";
+import { AddonLock } from "./addons/lock.ts";
 import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellEntry } from "./cells/binary.ts";
 import type { CellPool } from "./cells/cell.ts";
@@ -40,10 +43,11 @@ export interface Flowcell {
  */
 export async function startFlowcell(config: Config, print: (record: LogRecord) => void): Promise<Flowcell> {
   checkAddonPaths(config.addons);
+  const grants = readGrantRules(config);
   const owners: (() => Promise<void>)[] = [];
   const stopAll = async (): Promise<void> => { for (const stop of owners.splice(0).reverse()) await stop(); };
   try {
-    const started = await assemble(config, print, owners);
+    const started = await assemble(config, grants, print, owners);
     let stopping: Promise<void> | null = null;
     return { ...started, stop: () => (stopping ??= stopAll()) };
   } catch (error) {
@@ -52,7 +56,7 @@ export async function startFlowcell(config: Config, print: (record: LogRecord) =
   }
 }
 
-async function assemble(config: Config, print: (record: LogRecord) => void, owners: (() => Promise<void>)[]): Promise<Omit<Flowcell, "stop">> {
+async function assemble(config: Config, grants: GrantRules, print: (record: LogRecord) => void, owners: (() => Promise<void>)[]): Promise<Omit<Flowcell, "stop">> {
   const listening: { addons: AddonHost | null } = { addons: null };
   const log = makeLog((record) => { print(record); listening.addons?.tellLog(record); });
   const [guestBundle, entry] = await Promise.all([bundleGuest(), bundleRuntime()]);
@@ -71,8 +75,10 @@ async function assemble(config: Config, print: (record: LogRecord) => void, owne
     resolve: boundedLookup(), isOwn: (address, port) => own.includes(address, port),
     tls: { secureContext: trust.secureContext, rejectUnauthorized: trust.isVerified, minVersion: minimumTlsVersion },
   };
+  const lock = new AddonLock(config.confdir);
+  await lock.entries(); // A file that cannot be read is for the operator to mend before anything runs.
   const addons = createAddonHost({
-    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, options: config.options, watch: true, services: { storage, network },
+    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, options: config.options, watch: true, grants, lock, services: { storage, network },
   });
   owners.push(() => addons.close());
   listening.addons = addons;
@@ -91,6 +97,12 @@ function makePool(config: Config, guestBundle: Buffer, entry: CellEntry, log: Lo
     guestBundle, entry, standby: warmCells, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
     jail: config.jail, jitless: config.jitless, note: (sentence: string) => log.info(sentence, { event: "cells" }),
   });
+}
+
+function readGrantRules(config: Config): GrantRules {
+  const rules = readGrants(config.grants, addonNames(config.addons));
+  if (rules instanceof GrantProblem) throw new OperatorError("ERR_USAGE", `--grant ${rules.message}`);
+  return rules;
 }
 
 function checkAddonPaths(paths: readonly string[]): void {

@@ -16,6 +16,7 @@ import { AddonStorage } from "../services/storage.ts";
 import type { StorageFile } from "../services/storage-file.ts";
 import { freeName } from "./addon-names.ts";
 import type { GrantRules } from "./grant-rules.ts";
+import type { AddonLock } from "./lock.ts";
 import { Lifecycle, type LoadProblem } from "./lifecycle.ts";
 import { Options } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -39,6 +40,8 @@ export interface AddonHostSettings {
   readonly services?: HostServices;
   /** `--grant`, by the addon's name. */
   readonly grants?: GrantRules;
+  /** What addons with a manifest were approved for; absent: nothing is recorded, and nobody is held. */
+  readonly lock?: AddonLock;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -52,8 +55,10 @@ export interface HostServices {
 export interface AddonState {
   readonly name: string;
   readonly path: string;
-  /** `failed`: no version of it could be loaded so far. */
-  readonly status: "running" | "restarting" | "suspended" | "failed";
+  /** `held`: it asks for more than was approved; `failed`: no version of it could be loaded so far. */
+  readonly status: "running" | "restarting" | "suspended" | "held" | "failed";
+  /** What its sources ask for beyond what was approved, in words; the version before may be in service. Null: nothing. */
+  readonly held: readonly string[] | null;
   readonly handlers: readonly EventName[];
   readonly cellPid: number | null;
   /** Has a cell of its own, because it was guilty once. */
@@ -95,7 +100,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
   const options = new Options(settings.options);
   // The two need each other: faults and resumes from isolates concern flows, which the pipeline knows.
   const lifecycle: Lifecycle = new Lifecycle({
-    log, pool, limits, failure, cells, options, now, grants: settings.grants ?? new Map(),
+    log, pool, limits, failure, cells, options, now, grants: settings.grants ?? new Map(), lock: settings.lock ?? null,
     servicesFor: (name) => servicesOf(settings.services, name, now),
     resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), onChange: () => pipeline.refresh(),
   });
@@ -150,10 +155,10 @@ function servicesOf(services: HostServices | undefined, name: string, now: () =>
 
 function stateOf(addon: Addon, now: number): AddonState {
   const suspendedUntil = addon.breaker.suspendedUntil(now);
-  const status = suspendedUntil !== null ? "suspended" : addon.current !== null ? "running" : addon.version === null ? "failed" : "restarting";
+  const status = suspendedUntil !== null ? "suspended" : addon.current !== null ? "running" : addon.held !== null ? "held" : addon.version === null ? "failed" : "restarting";
   const { calls, failures, reloads, restarts, cpuMicros } = addon.counters;
   return {
-    name: addon.name, path: addon.path, status, handlers: [...addon.handlers], cellPid: addon.current?.residence.cell.pid ?? null, isIsolated: addon.isIsolated,
+    name: addon.name, path: addon.path, status, held: addon.held, handlers: [...addon.handlers], cellPid: addon.current?.residence.cell.pid ?? null, isIsolated: addon.isIsolated,
     strikes: addon.breaker.strikes(now), suspendedUntil, calls, failures, reloads, restarts, cpuMicros, logLinesDropped: addon.guestLog.dropped,
   };
 }

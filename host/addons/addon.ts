@@ -52,6 +52,8 @@ export class Addon {
   current: Instance | null = null;
   /** Finish the flows they have seen. */
   readonly retired = new Set<Instance>();
+  /** What its sources now ask for beyond what was approved; null: nothing. */
+  held: readonly string[] | null = null;
   /** A restart that is under way; never rejects. */
   restarting: Promise<void> | null = null;
   /** Files to look at for changes; known even when the last compilation failed. */

@@ -11,7 +11,7 @@ import type { CellPool, LoadOutcome } from "../cells/cell.ts";
 import type { Log } from "../log.ts";
 import { bundleAddon, shownPath, type Bundle } from "./bundle.ts";
 import { reportFault } from "./fault-report.ts";
-import { resolveGrants } from "./grants.ts";
+import { isToldOf, resolveGrants } from "./grants.ts";
 import { BundleSourceMap } from "./source-map.ts";
 
 export interface CheckSettings {
@@ -36,15 +36,25 @@ export type AddonCheck =
   /** Several lines: a sentence, then places in the source. */
   | { readonly kind: "problem"; readonly message: string };
 
-const problem = (message: string): AddonCheck => ({ kind: "problem", message });
+/** An addon whose module body ran once where nothing was granted. */
+export interface ReadAddon { readonly kind: "read"; readonly bundle: Bundle; readonly loaded: LoadedText; readonly manifest: Manifest | null }
+type Problem = Extract<AddonCheck, { readonly kind: "problem" }>;
+
+const problem = (message: string): Problem => ({ kind: "problem", message });
 
 /** Checks the addon at `path`, a file or a folder. Rejects only when no cell can be started. */
-export async function checkAddon(path: string, { pool, limits, log }: CheckSettings): Promise<AddonCheck> {
+export async function checkAddon(path: string, settings: CheckSettings): Promise<AddonCheck> {
+  const read = await readAddon(path, settings);
+  return read.kind === "read" ? judge(read, settings.limits) : read;
+}
+
+/** Compiles it and reads its manifest and handlers in a throw-away isolate. Rejects only when no cell can be started. */
+export async function readAddon(path: string, { pool, limits, log }: CheckSettings): Promise<ReadAddon | Problem> {
   const result = await bundleAddon(path, limits.bundleBytes);
   if (result.kind === "error") return problem(result.message);
   const { bundle } = result;
   const outcome = await loadOnce(bundle, path, pool, limits, log);
-  if (outcome.kind === "loaded") return judge(outcome.loaded, bundle, limits);
+  if (outcome.kind === "loaded") return withManifest(outcome.loaded, bundle);
   if (outcome.kind === "lost") return problem(`${path} could not be loaded: its process went away`);
   const version = { bundle, sourceMap: new BundleSourceMap(bundle.sourceMap, bundle.file, (source) => shownPath(bundle.folder, source)), manifest: null, grants: resolveGrants(null, policyOf(limits)) };
   const { msg, fields } = reportFault(outcome.fault, { addon: path, event: "load", subject: null, version });
@@ -67,13 +77,17 @@ async function loadOnce(bundle: Bundle, path: string, pool: CellPool, limits: Li
   }
 }
 
-function judge(loaded: LoadedText, bundle: Bundle, limits: Limits): AddonCheck {
+function withManifest(loaded: LoadedText, bundle: Bundle): ReadAddon | Problem {
   const checked = loaded.manifest === null || loaded.manifest === undefined ? null : checkManifest(loaded.manifest);
-  if (checked?.kind === "problems") return problem(checked.problems.join("\n"));
-  const manifest = checked?.manifest ?? null;
+  return checked?.kind === "problems" ? problem(checked.problems.join("\n")) : { kind: "read", bundle, loaded, manifest: checked?.manifest ?? null };
+}
+
+function judge({ bundle, loaded, manifest }: ReadAddon, limits: Limits): AddonCheck {
   const { permissions } = resolveGrants(manifest, policyOf(limits));
+  const handlers = loaded.handlers.filter(isEventName);
+  const unheard = handlers.filter((event) => !isToldOf(event, permissions)).map((event) => `handles ${event} but asks to read nothing that it is about, so it will not be told of it`);
   return {
-    kind: "ok", handlers: loaded.handlers.filter(isEventName), warnings: [...bundle.warnings, ...loaded.warnings],
+    kind: "ok", handlers, warnings: [...bundle.warnings, ...loaded.warnings, ...unheard],
     manifest: manifest === null ? null : { name: manifest.name, version: manifest.version, description: manifest.description },
     permissions: [...permissions].map((name) => permissionTable[name]), hash: bundle.hash,
   };

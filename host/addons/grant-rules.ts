@@ -1,5 +1,6 @@
 // What the operator says about single addons on the command line (`--grant ADDON:RULE`): rules that narrow or widen what a manifest
 // asks for. Reads and applies them; whose addon it is and what it asked for comes from outside. Pure.
+import { nearest } from "../../sandbox-api/schema/near-miss.ts";
 import { everythingOnTheFlow, isPermissionName, permissionNames, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import { hostPattern } from "./host-pattern.ts";
 
@@ -69,21 +70,4 @@ export function applyRules(asked: ReadonlySet<PermissionName>, rules: readonly G
 export function hostsOf(rules: readonly GrantRule[]): readonly string[] | null {
   const patterns = rules.flatMap((rule) => (rule.kind === "host" ? [rule.pattern] : []));
   return patterns.length === 0 ? null : patterns;
-}
-
-/** `; did you mean "x"?` for the word that differs in at most two letters, or nothing. */
-export function nearest(word: string, known: readonly string[]): string {
-  const near = known.map((candidate) => ({ candidate, steps: distance(word.toLowerCase(), candidate.toLowerCase()) })).sort((a, b) => a.steps - b.steps)[0];
-  return near !== undefined && near.steps <= 2 ? `; did you mean "${near.candidate}"?` : "";
-}
-
-function distance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 2) return 3;
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length] ?? 3;
 }

@@ -16,6 +16,7 @@ import { CpuBudget, strikesToOpen } from "./failure.ts";
 import { reasonOf, reportFault, type FaultReport } from "./fault-report.ts";
 import { Homes, type Residence } from "./homes.ts";
 import type { Instance } from "./instance.ts";
+import type { AddonLock } from "./lock.ts";
 import type { Options } from "./options.ts";
 import type { AddonServices } from "./service-desk.ts";
 import { callOne, configureView, Starter, type StartResult } from "./start.ts";
@@ -30,6 +31,8 @@ export interface LifecycleSettings {
   /** What addons of that name share with their instances. */
   readonly servicesFor: (name: string) => AddonServices;
   readonly grants: GrantRules;
+  /** Null: nothing is recorded, and nobody is held. */
+  readonly lock: AddonLock | null;
   /** Milliseconds. */
   readonly now: () => number;
   readonly resumeFlow: (instance: Instance, key: number) => void;
@@ -59,9 +62,9 @@ export class Lifecycle {
   constructor(settings: LifecycleSettings) {
     this.#settings = settings;
     this.#homes = new Homes(settings.pool, (residence, end, residents) => this.#cellEnded(residence, end, residents));
-    const { cells, options, log, limits, failure, resumeFlow } = settings;
+    const { cells, options, log, lock, limits, failure, resumeFlow } = settings;
     const events = { resumeFlow, fault: (instance: Instance, fault: Fault): void => this.#faultOutside(instance, fault) };
-    this.#starter = new Starter({ homes: this.#homes, cells, options, log, events, policyFor: ({ name }) => ({ limits, failure, permissions: everythingOnTheFlow, rules: settings.grants.get(name) ?? [] }) });
+    this.#starter = new Starter({ homes: this.#homes, cells, options, log, lock, events, policyFor: ({ name }) => ({ limits, failure, permissions: everythingOnTheFlow, rules: settings.grants.get(name) ?? [] }) });
   }
 
   /** Adds the addon at `path` as the last one. A problem leaves it in the list, waiting for a reload. */
@@ -79,6 +82,7 @@ export class Lifecycle {
    */
   async reload(addon: Addon): Promise<LoadProblem | null> {
     const result = await bundleAddon(addon.path, this.#settings.limits.bundleBytes);
+    addon.held = null;
     addon.inputs = result.kind === "error" ? [...new Set([...addon.inputs, ...result.inputs])] : result.inputs;
     if (result.kind === "error") return this.#problem(addon, result.message, {});
     for (const warning of result.bundle.warnings) this.#settings.log.warn(`addon "${addon.name}": ${warning}`, { addon: addon.name });
@@ -89,6 +93,7 @@ export class Lifecycle {
       const report = reportFault(started.fault, { addon: addon.name, event: "load", subject: null, version: started.version });
       return this.#problem(addon, withCode(report), report.fields);
     }
+    if (started.kind === "held") return this.#hold(addon, started.news);
     if (started.kind === "lost") return this.#problem(addon, `addon "${addon.name}" could not be loaded: its process went away ${mostAttempts} times`, {});
     addon.breaker.reset();
     if (addon.version !== null) {
@@ -97,6 +102,17 @@ export class Lifecycle {
     }
     this.#serve(addon, started.instance);
     return null;
+  }
+
+  /** The operator has the word: the file that says so is looked at like a source. */
+  #hold(addon: Addon, news: readonly string[]): LoadProblem {
+    const { lock, log } = this.#settings;
+    addon.held = news;
+    if (lock !== null) addon.inputs = [...addon.inputs, lock.file];
+    const stays = addon.current === null ? "it does not run" : "the version before stays in service";
+    const message = `it asks for more than was approved:\n${news.map((each) => `    ${each}`).join("\n")}\n  If you agree: flowcell approve ${addon.path}`;
+    log.warn(`addon "${addon.name}" is held, ${stays}: ${message}`, { addon: addon.name, path: addon.path, event: "held", asks: news });
+    return { addon: addon.name, path: addon.path, message };
   }
 
   /** Brings an addon back after its isolate or cell has gone: fresh state. Never rejects; a failure suspends the addon. */
@@ -136,6 +152,7 @@ export class Lifecycle {
   /** Ends a suspension at the operator's word. */
   resume(addon: Addon): void {
     addon.breaker.reset();
+    this.#settings.log.info(`addon "${addon.name}" is resumed`, { addon: addon.name, event: "resumed" });
     if (addon.current === null && addon.version !== null) void this.restart(addon);
   }
 
@@ -174,8 +191,11 @@ export class Lifecycle {
     if (version === null || this.#isClosed) return;
     addon.counters.restarts++;
     const started = await this.#startPatiently(addon, version);
-    if (started.kind === "ready") return this.#serve(addon, started.instance);
     const { log, now } = this.#settings;
+    if (started.kind === "ready") {
+      log.info(`addon "${addon.name}" was started anew`, { addon: addon.name, event: "restarted" });
+      return this.#serve(addon, started.instance);
+    }
     if (started.kind === "fault") {
       const { msg, fields } = reportFault(started.fault, { addon: addon.name, event: "load", subject: null, version });
       log.warn(msg, fields);

@@ -13,6 +13,7 @@ import { originWarnings } from "../services/fetch-origins.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import { shownPath, type Bundle } from "./bundle.ts";
 import { isToldOf, resolveGrants, serviceGrants, type OperatorPolicy } from "./grants.ts";
+import type { AddonLock } from "./lock.ts";
 import type { Homes } from "./homes.ts";
 import { Instance, type InstanceEvents } from "./instance.ts";
 import type { Options, OptionSnapshot } from "./options.ts";
@@ -22,6 +23,8 @@ export interface StarterSettings {
   readonly homes: Homes<Instance>;
   readonly cells: CellsOption;
   readonly policyFor: (addon: Addon) => OperatorPolicy;
+  /** Null: nothing is recorded, and nobody is held. */
+  readonly lock: AddonLock | null;
   readonly options: Options;
   readonly log: Log;
   readonly events: InstanceEvents;
@@ -31,6 +34,8 @@ export type StartResult =
   | { readonly kind: "ready"; readonly instance: Instance }
   /** `version`: what stack traces are mapped with. */
   | { readonly kind: "fault"; readonly fault: Fault; readonly version: AddonVersion }
+  /** It asks for more than was approved. */
+  | { readonly kind: "held"; readonly news: readonly string[] }
   /** The cell went away through no fault of this addon. */
   | { readonly kind: "lost" };
 
@@ -77,8 +82,12 @@ export class Starter {
     const step = await this.#load(instance);
     if (step.kind !== "done") return step;
     const version = this.#readManifest(addon, unread, step.loaded);
+    const refusal = version !== null && "code" in version ? { kind: "fault" as const, fault: version, version: unread } : await this.#held(addon, version ?? unread);
+    if (refusal !== null) {
+      await this.#moveOut(instance);
+      return refusal;
+    }
     if (version === null || "code" in version) {
-      if (version !== null) { await this.#moveOut(instance); return { kind: "fault", fault: version, version: unread }; }
       this.#sayWarnings(addon, step.loaded);
       return this.#begin(instance);
     }
@@ -143,6 +152,16 @@ export class Starter {
     const problems = this.#settings.options.declare(result.manifest.options);
     if (problems.length > 0) return { code: "load-failed", message: problems.join("; ") };
     return { ...unread, manifest: result.manifest, grants: resolveGrants(result.manifest, this.#settings.policyFor(addon)) };
+  }
+
+  /** Null: it may run. */
+  async #held({ name, path }: Addon, version: AddonVersion): Promise<Extract<StartResult, { readonly kind: "held" | "fault" }> | null> {
+    try {
+      const verdict = await this.#settings.lock?.judge({ name, path, hash: version.bundle.hash, manifest: version.manifest });
+      return verdict?.kind === "held" ? verdict : null;
+    } catch (error) {
+      return { kind: "fault", fault: { code: "load-failed", message: error instanceof Error ? error.message : String(error) }, version };
+    }
   }
 
   /** WALL 5: events about nothing that was granted are not delivered. */

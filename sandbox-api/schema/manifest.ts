@@ -1,6 +1,7 @@
 // The export `manifest` of an addon (spec: sandbox.md §3): its shape, and the check that turns what came out of an isolate into
 // it. Unknown keys are errors with the likely word; nothing is granted here (host/addons/grants.ts).
 import { parseFilter } from "./filter-parse.ts";
+import { nearest } from "./near-miss.ts";
 import { isPermissionName, permissionNames, type PermissionName } from "./permissions.ts";
 
 export type OptionType = "string" | "number" | "boolean" | "strings";
@@ -76,7 +77,7 @@ class ManifestReader {
       return null;
     }
     const plain: Plain = Object.assign(Object.create(null), Object.fromEntries(Object.entries(value)));
-    for (const key of known === null ? [] : Object.keys(plain)) if (known !== null && !known.includes(key)) this.#say(where, `has no key ${JSON.stringify(key.slice(0, 60))}${hint(key, known)}`);
+    for (const key of known === null ? [] : Object.keys(plain)) if (known !== null && !known.includes(key)) this.#say(where, `has no key ${JSON.stringify(key.slice(0, 60))}${nearest(key, known)}`);
     return plain;
   }
 
@@ -108,7 +109,7 @@ class ManifestReader {
       for (const word of this.#texts(asked[key], `manifest.permissions.${key}`, null, "a permission")) {
         const name = `${prefix}:${key === "headers" ? word.toLowerCase() : word}`;
         if (isPermissionName(name)) granted.add(name);
-        else this.#say(`manifest.permissions.${key}`, `has no permission ${JSON.stringify(word.slice(0, 60))}${hint(word, known)}; there are ${known.join(", ")}`);
+        else this.#say(`manifest.permissions.${key}`, `has no permission ${JSON.stringify(word.slice(0, 60))}${nearest(word, known)}; there are ${known.join(", ")}`);
       }
     }
     return granted;
@@ -173,24 +174,4 @@ class ManifestReader {
 /** Whether `value` is one of an option of this type. */
 export function isOptionValue(value: unknown, type: OptionType): value is Exclude<OptionValue, null> {
   return type === "strings" ? Array.isArray(value) && value.every((item) => typeof item === "string") : typeof value === type && (type !== "number" || Number.isFinite(value));
-}
-
-/** `; did you mean "x"?` for the known word that differs least, or nothing. */
-function hint(word: string, known: readonly string[]): string {
-  const near = known.map((candidate) => ({ candidate, steps: distance(word.toLowerCase(), candidate.toLowerCase()) })).sort((a, b) => a.steps - b.steps)[0];
-  return near !== undefined && near.steps <= 2 ? `; did you mean "${near.candidate}"?` : "";
-}
-
-/** Levenshtein distance of two short words. */
-function distance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 2) return 3;
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 3;
 }
