@@ -209,7 +209,10 @@ export class Pipeline implements Gate {
   #failQuietly(instance: Instance, scene: FaultScene, fault: Fault): void {
     const { msg, fields } = reportFault(fault, scene);
     this.#settings.log.warn(msg, scene.event === "log" ? { ...fields, causedByLog: true } : fields);
-    this.#lifecycle.failed(instance, fault);
+    if (fault.code !== "illegal-change" || !hasLeft(scene)) return this.#lifecycle.failed(instance, fault);
+    // Another addon may have streamed the message: being too late is no strike, or it could have this one suspended.
+    instance.addon.counters.failures++;
+    instance.addon.breaker.abandonTrial();
   }
 
   /** The addon was not even asked. True: its policy refuses the flow. */
@@ -309,4 +312,10 @@ function canShare(seats: readonly Seat[], first: Instance, addon: Addon, subject
   const instance = addon.instanceFor(subject.key);
   if (instance === null || !seats.every((seat) => seat.instance.version.grants.seesItsChanges)) return false;
   return instance.residence === first.residence && instance.version.grants.viewClass === first.version.grants.viewClass && addon.breaker.isClosed;
+}
+
+/** The message that the event is about had been sent on when its handler ran. */
+function hasLeft({ event, subject }: FaultScene): boolean {
+  if (subject?.kind !== "http") return false;
+  return (event === "response" ? subject.response : event === "request" ? subject.request : null)?.body.state === "streamed";
 }
