@@ -77,11 +77,6 @@ export class H2ClientSide implements ClientSide {
     this.#wire.reset(code ?? h2Codes.internalError);
   }
 
-  /** The client ended its connection: a request that is not complete never will be. */
-  peerEnded(): void {
-    this.#wire.peerEnded();
-  }
-
   /** After the response: what is left of the request is not wanted (RFC 9113 §8.1). */
   stopRequest(): void {
     if (!this.#wire.hasEnd) this.#wire.reset(h2Codes.noError);

@@ -76,7 +76,8 @@ export class H2Connection {
   /** Says goodbye and closes; exchanges that still run are cut. */
   close(): void {
     this.#isEnding = true;
-    this.#session.destroy();
+    // WALL: never while nghttp2 is reading, where we may be called from: node:http2 has ended processes over that.
+    setImmediate(() => this.#session.destroy());
     this.link.noteClosed();
   }
 

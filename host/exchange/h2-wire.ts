@@ -21,6 +21,7 @@ export class H2Wire {
   readonly #side: Side;
   #stream: Http2Stream | null = null;
   #isClosed = false;
+  #isReset = false;
   #events: HttpEvent[] = [];
   #heldBytes = 0;
   #hasHead = false;
@@ -42,7 +43,7 @@ export class H2Wire {
 
   /** The stream is over, well or not: nothing more can be sent. Events may still wait. */
   get isClosed(): boolean {
-    return this.#isClosed || this.#stream?.closed === true || this.#stream?.destroyed === true;
+    return this.#isClosed || this.#isReset || this.#stream?.closed === true || this.#stream?.destroyed === true;
   }
 
   /** Listens to a stream from now on. Heads come by `receiveHead`. */
@@ -129,12 +130,18 @@ export class H2Wire {
     this.#writeOut();
   }
 
-  /** Ends the stream in both directions with that code. */
+  /** Ends the stream in both directions with that code; what was not flushed is lost. */
   reset(code: number): void {
     this.#begin = null;
     this.#outgoing = [];
     const stream = this.#stream;
-    if (stream !== null && !stream.closed && !stream.destroyed) stream.close(code);
+    if (stream === null || this.isClosed) return;
+    this.#isReset = true;
+    // WALL: never while nghttp2 is reading, where we may be called from: node:http2 would end the process over a stream that waits for
+    // trailers ("Assertion failed: !this->is_destroyed()").
+    setImmediate(() => {
+      if (!stream.closed && !stream.destroyed) stream.close(code);
+    });
   }
 
   /** The peer ended its connection: what has not come by now never will. Takes over what has, however slowly it is taken from here. */

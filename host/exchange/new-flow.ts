@@ -12,8 +12,8 @@ export interface RequestPlace {
   readonly authority: string;
 }
 
-/** The flow of one request. */
-export function newHttpFlow(scope: ClientScope, head: RequestHead, place: RequestPlace, server: ServerConnection): HttpFlow {
+/** The flow of one request. `replayDepth`: as the flow has it. */
+export function newHttpFlow(scope: ClientScope, head: RequestHead, place: RequestPlace, server: ServerConnection, replayDepth = 0): HttpFlow {
   const now = nowSeconds();
   const key = scope.context.keys.next();
   const request: HttpRequest = {
@@ -24,7 +24,7 @@ export function newHttpFlow(scope: ClientScope, head: RequestHead, place: Reques
   return {
     kind: "http", key, id: scope.context.keys.idOf(key), client: scope.client, server, request, response: null,
     error: null, live: true, killedBy: null, intercepted: false, marked: "", comment: "", timestampCreated: now, refusal: null,
-    history: [], version: 0, isWebSocket: false,
+    history: [], version: 0, isWebSocket: false, replayDepth,
   };
 }
 

@@ -29,13 +29,16 @@ export class TokenBucket {
   }
 }
 
-/** Calls `onFlood` with the name of what there is too much of. */
+/** Calls `onFlood` once, with the name of what there is too much of. */
 export function floodGuard(session: ServerHttp2Session, onFlood: (what: string) => void): void {
+  let isOver = false;
   const resets = new TokenBucket(limits.resetBurst.value, limits.resetsPerSecond.value);
   const pings = new TokenBucket(limits.pingBurst.value, limits.pingsPerSecond.value);
   const settings = new TokenBucket(limits.settingsBurst.value, limits.settingsPerSecond.value);
   const count = (bucket: TokenBucket, what: string): void => {
-    if (!session.destroyed && !bucket.take()) onFlood(what);
+    if (isOver || bucket.take()) return;
+    isOver = true;
+    onFlood(what);
   };
   session.on("ping", () => count(pings, "PING frames"));
   session.on("remoteSettings", () => count(settings, "SETTINGS frames"));

@@ -26,11 +26,13 @@ export async function http2Layer(scope: LayerScope, link: Link): Promise<Next> {
   return end;
 }
 
+/** ending: no request may come any more, and the client should close. */
+type Phase = "busy" | "idle" | "ending";
+
 class Http2Connection {
   readonly #scope: LayerScope;
   readonly #link: Link;
   readonly #session: ServerHttp2Session;
-  readonly #sides = new Set<H2ClientSide>();
   readonly #running = new Set<Promise<void>>();
   #isClosed = false;
   #isDraining = false;
@@ -57,18 +59,25 @@ class Http2Connection {
   /** Resolves when the connection is closed and every exchange has ended. */
   async serve(): Promise<void> {
     const { waker, alarm, context } = this.#scope;
-    let wasIdle = false;
+    const { idleMs, lingerMs } = context.timeouts;
+    let before: Phase = "busy";
     while (!this.#isClosed) {
-      const isIdle = this.#running.size === 0;
-      if (isIdle && !wasIdle) alarm.set(context.timeouts.idleMs);
-      wasIdle = isIdle;
       if (context.isDraining()) this.#drain();
-      if (isIdle && alarm.hasPassed) this.#session.close();
-      await waker.wait();
+      const phase = this.#phase;
+      if (phase !== before && phase !== "busy") alarm.set(phase === "idle" ? idleMs : lingerMs);
+      else if (phase === "idle" && alarm.hasPassed) this.#session.close();
+      else if (phase === "ending" && alarm.hasPassed) this.#link.duplex.destroy();
+      before = phase;
+      if (phase === this.#phase) await waker.wait();
     }
     await Promise.all(this.#running);
     this.#link.duplex.destroy();
     if (this.#bug !== null) throw this.#bug;
+  }
+
+  get #phase(): Phase {
+    if (this.#running.size > 0) return "busy";
+    return this.#isDraining || this.#session.closed || this.#session.destroyed ? "ending" : "idle";
   }
 
   #onStream(stream: ServerHttp2Stream, raw: RawFields, flags: number): void {
@@ -76,13 +85,11 @@ class Http2Connection {
     const waker = new Waker();
     const alarm = new Alarm(wheel, waker.wake);
     const side = new H2ClientSide(stream, waker.wake);
-    this.#sides.add(side);
     const serving = this.#serveStream({ ...this.#scope, waker, alarm }, side, raw, (flags & flagEndStream) !== 0).catch((bug: unknown) => {
       this.#bug ??= bug;
-      this.#session.destroy(new Error("a bug in Flowcell"), h2Codes.internalError);
+      this.#destroy("a bug in Flowcell", h2Codes.internalError);
     }).finally(() => {
       alarm.dispose();
-      this.#sides.delete(side);
       this.#running.delete(serving);
       if (this.#running.size === 0) this.#scope.waker.wake();
     });
@@ -125,7 +132,12 @@ class Http2Connection {
   #calm(what: string): void {
     const { context, client } = this.#scope;
     context.log.warn(`A client sent too many ${what}; its connection is closed`, { event: "flood", client: `${client.address.host}:${client.address.port}` });
-    this.#session.destroy(new Error(`too many ${what}`), h2Codes.enhanceYourCalm);
+    this.#destroy(`too many ${what}`, h2Codes.enhanceYourCalm);
+  }
+
+  /** WALL: never while nghttp2 is reading, where we may be called from: node:http2 has ended processes over that. */
+  #destroy(why: string, code: number): void {
+    setImmediate(() => this.#session.destroy(new Error(why), code));
   }
 
   /** Announces the end, lets what is on its way arrive, then accepts nothing more; the session ends with its last stream. */
@@ -133,14 +145,17 @@ class Http2Connection {
     const session = this.#session;
     if (this.#isDraining || session.destroyed || session.closed) return;
     this.#isDraining = true;
+    if (this.#running.size === 0) return session.close();
     session.goaway(h2Codes.noError, beyondAllStreams);
-    session.ping(() => session.close());
+    session.ping(() => {
+      session.close();
+      this.#scope.waker.wake();
+    });
   }
 
-  /** The client sends nothing more, but may still read. */
+  /** No HTTP/2 client shuts down one direction only: it is gone. */
   #onPeerEnd(): void {
-    for (const side of this.#sides) side.peerEnded();
-    this.#session.close();
+    setImmediate(() => this.#session.destroy());
   }
 
   #onError(error: Error): void {
