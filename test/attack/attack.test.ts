@@ -7,8 +7,8 @@ import type { AttackCase } from "./attack-case.ts";
 import { attackCases } from "./cases/index.ts";
 import { judge } from "./verdict.ts";
 
-// Most of a fight is waiting, so two at a time.
-const ringsideSeats = 2;
+// Most of a fight is waiting, so three at a time.
+const ringsideSeats = 3;
 
 let arena: Arena;
 test.before(async () => { arena = await Arena.open(); });
