@@ -6,6 +6,7 @@ import { isBodiless, type BodyFraming } from "./body-framing.ts";
 import { isHostValue, isSendableTarget, isSendableValue } from "./field-rules.ts";
 import { forbiddenTrailers } from "./h1-body-reader.ts";
 import { h1Limits } from "./h1-limits.ts";
+import { h2LimitTable as limits } from "./h2-limits.ts";
 import { HeaderFields } from "./header-fields.ts";
 import { endToEnd } from "./hop-by-hop.ts";
 import { faultOf, type Fault, type FaultCode, type RequestHead, type ResponseHead, type Side } from "./http-event.ts";
@@ -24,6 +25,9 @@ export interface MapFault { readonly kind: "fault"; readonly fault: Fault }
 
 /** Names and values by turns, in the order of the wire. */
 export type RawFields = readonly string[];
+
+/** RFC 9113 §6.5.2. */
+const fieldOverheadBytes = 32;
 
 const none: BodyFraming = { kind: "none" };
 const chunked: BodyFraming = { kind: "chunked" };
@@ -144,9 +148,14 @@ function take(raw: RawFields, allowed: ReadonlySet<string>): Taken | FaultCode {
   const pseudo = new Map<string, string>();
   const marks: number[] = [];
   let block = "";
+  let bytes = 0;
+  if (raw.length > 2 * limits.fields.value) return "too-many-fields";
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? "";
     const value = raw[i + 1] ?? "";
+    // Node enforces what we announce only once the peer has acknowledged it, which a hostile one never does.
+    bytes += name.length + value.length + fieldOverheadBytes;
+    if (bytes > limits.headBytes.value) return "head-too-large";
     if (name.startsWith(":")) {
       if (!allowed.has(name) || pseudo.has(name) || marks.length > 0) return "bad-pseudo-field";
       pseudo.set(name, value);

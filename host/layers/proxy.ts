@@ -1,6 +1,8 @@
 // The proxy as one thing with a beginning and an end: listeners, the connections they accept, and a drain. Protocols are in the
 // layers, decisions of addons behind the gate, certificates behind the leaf source.
 import type { Socket } from "node:net";
+import { replayRequest } from "../exchange/replay.ts";
+import type { HttpFlow } from "../flows/flow.ts";
 import type { Gate } from "../flows/gate.ts";
 import type { Log } from "../log.ts";
 import { createKeySource, type KeySource } from "../net/keys.ts";
@@ -45,7 +47,9 @@ export interface Proxy {
   listen(at: ListenAt): Promise<{ readonly host: string; readonly port: number }>;
   /** Stops accepting, closes idle connections at once, lets exchanges end, and cuts what is left after `drainMs`. Idempotent. */
   close(drainMs: number): Promise<void>;
-  /** Open client connections. */
+  /** Sends a flow's request again as a new flow, whose response nobody gets, until `signal`. Resolves when that has ended; null: not any more, the proxy is closing. */
+  replay(flow: HttpFlow, signal: AbortSignal): Promise<void> | null;
+  /** Open client connections, and replays that are under way. */
   readonly connectionCount: number;
 }
 
@@ -62,6 +66,17 @@ export function createProxy(options: ProxyOptions): Proxy {
     const connection = serveConnection(context, wheel, socket, mode);
     connections.add(connection);
     void connection.done.then(() => connections.delete(connection));
+  };
+
+  const replay = (flow: HttpFlow, signal: AbortSignal): Promise<void> | null => {
+    if (closing !== null || signal.aborted) return null;
+    const running: ServedConnection = { ...replayRequest(context, wheel, flow), reconsider: () => {} };
+    connections.add(running);
+    signal.addEventListener("abort", running.cut, { once: true });
+    return running.done.then(() => {
+      connections.delete(running);
+      signal.removeEventListener("abort", running.cut);
+    });
   };
 
   const drain = async (drainMs: number): Promise<void> => {
@@ -87,6 +102,7 @@ export function createProxy(options: ProxyOptions): Proxy {
       closing ??= Promise.resolve().then(() => drain(drainMs));
       return closing;
     },
+    replay,
     get connectionCount() {
       return connections.size;
     },
