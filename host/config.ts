@@ -2,7 +2,7 @@
 // touching the machine; refuses with an OperatorError that names the option. Reads no files, opens nothing.
 import { homedir } from "node:os";
 import path from "node:path";
-import { defaultLimits, limitTable, type LimitName, type Limits } from "../sandbox-api/schema/limits.ts";
+import { defaultLimits, isLimitName, limitTable, type LimitName, type Limits } from "../sandbox-api/schema/limits.ts";
 import { nearest } from "../sandbox-api/schema/near-miss.ts";
 import { OperatorError } from "./operator-error.ts";
 
@@ -153,8 +153,6 @@ function limits(given: NonNullable<ConfigInput["limits"]>): Limits {
   }
   return Object.freeze(merged);
 }
-
-const isLimitName = (name: string): name is LimitName => Object.hasOwn(limitTable, name);
 
 function patterns(option: string, sources: readonly string[] | undefined): readonly RegExp[] {
   return Object.freeze((sources ?? []).map((source) => {

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import type { EventName } from "../../sandbox-api/schema/events.ts";
 import type { ObjectKey } from "../../sandbox-api/schema/ids.ts";
-import type { Limits } from "../../sandbox-api/schema/limits.ts";
+import type { LimitName, Limits } from "../../sandbox-api/schema/limits.ts";
 import type { CellPool } from "../cells/cell.ts";
 import type { CellsOption } from "../cells/placement.ts";
 import type { Gate } from "../flows/gate.ts";
@@ -71,6 +71,8 @@ export interface AddonState {
   readonly restarts: number;
   readonly cpuMicros: number;
   readonly logLinesDropped: number;
+  /** How often each limit fired, by its name. */
+  readonly breaches: { readonly [L in LimitName]?: number };
 }
 
 export interface AddonHost {
@@ -93,6 +95,8 @@ export interface AddonHost {
 }
 
 const tickMs = 100;
+/** How often cells that rest are looked at. */
+const restCheckMs = 5_000;
 
 /** Makes an addon host without addons. Starts no process before `loadAll`. */
 export function createAddonHost(settings: AddonHostSettings): AddonHost {
@@ -114,6 +118,8 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
   // A tick is due when the last one has been answered, and nothing else waits for this addon.
   const ticker = setInterval(() => pipeline.notify("tick", plainView("tick", 0, []), ({ told }) => told.length === 0), tickMs);
   ticker.unref();
+  const restChecker = setInterval(() => lifecycle.checkRest(), restCheckMs);
+  restChecker.unref();
   return {
     gate: pipeline,
     async loadAll(paths) {
@@ -140,6 +146,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
     resumeFlow: (key) => pipeline.resumeFlow(key),
     async close() {
       clearInterval(ticker);
+      clearInterval(restChecker);
       watcher?.close();
       pipeline.close();
       await lifecycle.close();
@@ -159,6 +166,6 @@ function stateOf(addon: Addon, now: number): AddonState {
   const { calls, failures, reloads, restarts, cpuMicros } = addon.counters;
   return {
     name: addon.name, path: addon.path, status, held: addon.held, handlers: [...addon.handlers], cellPid: addon.current?.residence.cell.pid ?? null, isIsolated: addon.isIsolated,
-    strikes: addon.breaker.strikes(now), suspendedUntil, calls, failures, reloads, restarts, cpuMicros, logLinesDropped: addon.guestLog.dropped,
+    strikes: addon.breaker.strikes(now), suspendedUntil, calls, failures, reloads, restarts, cpuMicros, logLinesDropped: addon.guestLog.dropped, breaches: Object.fromEntries(addon.breaches),
   };
 }

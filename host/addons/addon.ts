@@ -2,6 +2,8 @@
 // new flows and the ones that finish old flows, its breaker and budget, and its counters. A record with few verbs; lifecycle.ts
 // changes it.
 import type { EventName } from "../../sandbox-api/schema/events.ts";
+import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import { isLimitName, type LimitName } from "../../sandbox-api/schema/limits.ts";
 import type { Manifest } from "../../sandbox-api/schema/manifest.ts";
 import type { GuestLog } from "../services/log.ts";
 import type { Bundle } from "./bundle.ts";
@@ -44,6 +46,8 @@ export class Addon {
   readonly services: AddonServices;
   readonly now: () => number;
   readonly told = new ToldQueue();
+  /** How often each limit fired, by its name. */
+  readonly breaches = new Map<LimitName, number>();
   readonly counters = { calls: 0, failures: 0, reloads: 0, restarts: 0, cpuMicros: 0 };
   /** Was guilty once: has a cell of its own from then on. */
   isIsolated = false;
@@ -72,6 +76,12 @@ export class Addon {
     this.budget = budget;
     this.services = services;
     this.now = now;
+  }
+
+  /** Counts the limit that a fault names, if it names one. */
+  countBreach({ code, limit }: Fault): void {
+    const name = limit?.name ?? (code === "cpu-budget" ? "cpuBudgetShare" : "");
+    if (isLimitName(name)) this.breaches.set(name, (this.breaches.get(name) ?? 0) + 1);
   }
 
   /** Every event that some instance of it takes; kept while it is suspended. */

@@ -73,7 +73,7 @@ export function admit(addon: Addon, event: EventName, subject: GateSubject | nul
   const limits = addon.version?.grants.limits;
   const now = addon.now();
   if (limits !== undefined && addon.waiting >= limits.waitingCalls) return { kind: "fault", fault: overloaded(addon.waiting, limits.waitingCalls) };
-  if (addon.budget.isEmpty(now)) return { kind: "fault", fault: { code: "cpu-budget", message: "" } };
+  if (addon.budget.isEmpty(now)) return { kind: "fault", fault: { code: "cpu-budget", message: limits === undefined ? "" : `cpuBudgetShare ${limits.cpuBudgetShare}, cpuBudgetBurstMs ${limits.cpuBudgetBurstMs}` } };
   if (verdict === "given up") return { kind: "fault", fault: { code: "cpu-budget", message: "its filter takes too long to search this flow" } };
   const admission = isTrial ? "trial" : addon.breaker.admit(now);
   if (admission === "no") return { kind: "fault", fault: { code: "suspended", message: "" } };

@@ -25,6 +25,8 @@ export interface Seat {
 
 export interface FrameServices {
   readonly writer: ViewWriter;
+  /** What bodies are decoded up to, whoever is shown them first. */
+  readonly bodyBytes: number;
   readonly now: () => number;
   /** The instance begins to know an object. */
   readonly meet: (instance: Instance, subject: GateSubject) => SeenParts;
@@ -97,10 +99,10 @@ export class Frame {
     const [first] = this.#seats;
     invariant(first !== undefined, "a frame without seats");
     const { grants } = first.instance.version;
-    const preparing = prepareBodies(this.#event, this.#subject, grants.limits.bodyBytes);
+    const preparing = prepareBodies(this.#event, this.#subject, this.#services.bodyBytes);
     if (preparing !== null) await preparing;
     const seen = this.#seats.map(({ instance }) => instance.seenOf(this.#subject.key) ?? meet(instance, this.#subject));
-    const view = writer.write(this.#event, this.#subject, grants.permissions, seen);
+    const view = writer.write(this.#event, this.#subject, grants.permissions, seen, grants.limits.bodyBytes);
     const chain = this.#seats.map(({ instance }) => instance.chainEntry);
     for (const { instance } of this.#seats) { instance.addon.waiting++; instance.addon.counters.calls++; }
     this.#call = { text: view.text, attachments: view.attachments, chain };

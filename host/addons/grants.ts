@@ -13,7 +13,7 @@ import { anyHost, type HostPattern } from "./host-pattern.ts";
 
 export interface Grants {
   readonly permissions: ReadonlySet<PermissionName>;
-  /** Addons of the same class get the same view of a flow. */
+  /** Addons of the same class get the same view of a flow: they may read the same, bodies of the same size. */
   readonly viewClass: string;
   /** Null: every host. */
   readonly isForHost: HostPattern | null;
@@ -49,10 +49,11 @@ export function resolveGrants(manifest: Manifest | null, policy: OperatorPolicy)
   const asked = manifest?.permissions ?? everythingOnTheFlow;
   const rules = policy.rules ?? [];
   const permissions = new Set([...applyRules(asked, rules)].filter((name) => policy.permissions.has(name)));
+  const limits = { ...tighten(policy.limits, manifest?.limits ?? {}), storageBytes: Math.min(policy.limits.storageBytes, manifest?.storageBytes ?? 0) };
   return {
-    permissions, viewClass: viewClass(permissions), isForHost: bothHosts(anyHost(manifest?.hosts ?? null), anyHost(hostsOf(rules))),
+    permissions, viewClass: `${viewClass(permissions)} ${limits.bodyBytes}`, isForHost: bothHosts(anyHost(manifest?.hosts ?? null), anyHost(hostsOf(rules))),
     filter: flowFilter(manifest?.filter ?? null), mayAlter: [...permissions].some(altersFlows), seesItsChanges: revealed.every(({ change, shows }) => !permissions.has(change) || shows.every((name) => permissions.has(name))),
-    limits: { ...tighten(policy.limits, manifest?.limits ?? {}), storageBytes: Math.min(policy.limits.storageBytes, manifest?.storageBytes ?? 0) },
+    limits,
     fetch: manifest?.fetch ?? [],
     failure: policy.failure === "closed" ? "closed" : manifest?.failure ?? "open",
   };

@@ -126,6 +126,7 @@ export class Lifecycle {
     const { addon } = instance;
     const row = faultTable[fault.code];
     addon.counters.failures++;
+    addon.countBreach(fault);
     // The end of the cell, which follows, is what counts then.
     if (isCellDeath(fault)) return;
     const suspended = addon.breaker.strike(row.strikes, this.#settings.now());
@@ -216,8 +217,18 @@ export class Lifecycle {
     addon.current = instance;
     if (old !== null) void this.#retire(old);
     this.#changed(addon);
-    const { residence } = instance;
-    if (!residence.isRetired && isWornOut({ loads: residence.cell.loads, residents: residence.residents.size, restMiB: null }, this.#settings.limits)) void this.#recycle(residence);
+    this.#checkWear(instance.residence, null);
+  }
+
+  /** LIMIT cellRestMiB: replaces cells that hold on to memory while nothing runs in them. To be called now and then. */
+  checkRest(): void {
+    const residences = new Set(this.addons.flatMap(({ current }) => (current === null ? [] : [current.residence])));
+    for (const residence of residences) this.#checkWear(residence, residence.cell.restMiB);
+  }
+
+  #checkWear(residence: Residence<Instance>, restMiB: number | null): void {
+    const { isRetired, cell, residents } = residence;
+    if (!isRetired && isWornOut({ loads: cell.loads, residents: residents.size, restMiB }, this.#settings.limits)) void this.#recycle(residence);
   }
 
   /** Every addon of a worn-out cell moves to a new one, one after the other; flows in flight finish where they began. */

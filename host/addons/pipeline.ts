@@ -12,7 +12,7 @@ import type { Log } from "../log.ts";
 import type { Addon } from "./addon.ts";
 import { admit, awaitsDecoding, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
-import { reportFault, type FaultScene } from "./fault-report.ts";
+import { reportFault, subjectUrl, type FaultScene } from "./fault-report.ts";
 import { Frame, type FrameServices, type Seat } from "./frame.ts";
 import type { Instance } from "./instance.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -49,7 +49,7 @@ export class Pipeline implements Gate {
     this.#lifecycle = lifecycle;
     this.#writer = new ViewWriter(settings.limits.bodyBytes);
     this.#services = {
-      writer: this.#writer, now: settings.now,
+      writer: this.#writer, bodyBytes: settings.limits.bodyBytes, now: settings.now,
       meet: (instance, subject) => this.#meet(instance, subject),
       fail: (instance, event, subject, fault, cpuMicros) => this.#fail(instance, event, subject, fault, cpuMicros),
       brokeInnocently: (instance, fault) => lifecycle.brokeInnocently(instance, fault),
@@ -224,6 +224,7 @@ export class Pipeline implements Gate {
   }
 
   #sayOnce(addon: Addon, event: HeldEvent | ToldEvent, subject: GateSubject | null, fault: Fault): void {
+    addon.countBreach(fault);
     const now = this.#settings.now();
     if (now < (addon.saidAt.get(fault.code) ?? Number.NEGATIVE_INFINITY) + sayAgainMs) return;
     addon.saidAt.set(fault.code, now);
@@ -265,17 +266,22 @@ export class Pipeline implements Gate {
 
   #writeTold(instance: Instance, event: ToldEvent, subject: GateSubject | null): EventView {
     if (subject === null) return plainView(event, 0, []);
-    const { permissions } = instance.version.grants;
+    const { permissions, limits } = instance.version.grants;
     const seen = instance.seenOf(subject.key) ?? this.#meet(instance, subject);
-    const view = this.#writer.write(event, subject, permissions, [seen]);
+    const view = this.#writer.write(event, subject, permissions, [seen], limits.bodyBytes);
     this.#writer.note(event, subject, permissions, seen, new Set());
     return view;
+  }
+
+  #sayLate(flow: HttpFlow | TcpFlow): void {
+    const { interceptMs } = this.#settings.limits;
+    this.#settings.log.warn(`a flow to ${subjectUrl(flow) ?? "somewhere"} was held back for ${interceptMs} ms and goes on (limit interceptMs)`, { event: "intercept", limit: "interceptMs" });
   }
 
   async #intercept(flow: HttpFlow | TcpFlow): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.#settings.limits.interceptMs);
+      timer = setTimeout(() => { this.#sayLate(flow); resolve(); }, this.#settings.limits.interceptMs);
       this.#intercepts.set(flow.key, { flow, resume: resolve });
     });
     clearTimeout(timer);

@@ -69,6 +69,8 @@ export interface Cell {
   readonly pid: number;
   /** Isolates loaded since the process began, for recycling. */
   readonly loads: number;
+  /** Resident memory while nothing runs in it; null while something does, or where it cannot be read. */
+  readonly restMiB: number | null;
   load(instance: InstanceId, spec: InstanceSpec): Promise<LoadOutcome>;
   /** One outcome per chain entry, in order. Resolves when all are known; a pending handler is waited for up to its wallMs. */
   call(call: CellCall): Promise<readonly Outcome[]>;

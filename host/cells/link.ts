@@ -74,6 +74,7 @@ export class CellLink implements Cell {
   }
 
   get loads(): number { return this.#loads; }
+  get restMiB(): number | null { return this.#end !== null || !this.#ledger.isIdle ? null : this.#health.residentMiB(); }
   /** Why the cell ended; null while it lives. */
   get ended(): CellEnd | null { return this.#end; }
 

@@ -76,16 +76,16 @@ export class ViewWriter {
   readonly #cache = new WeakMap<object, { readonly version: number; readonly json: string }>();
   readonly #bodyBytes: number;
 
-  /** Bodies larger than `bodyBytes` are not given; their part says `truncated`. */
+  /** LIMIT bodyBytes: larger bodies are not given; their part says `truncated`. An addon's own bound, where it is lower, is for `write`. */
   constructor(bodyBytes: number) {
     this.#bodyBytes = bodyBytes;
   }
 
   /** The event for instances of one view class that have seen these parts: what any of them lacks is in it. */
-  write(event: EventName, subject: GateSubject, permissions: ReadonlySet<PermissionName>, seen: readonly SeenParts[]): EventView {
+  write(event: EventName, subject: GateSubject, permissions: ReadonlySet<PermissionName>, seen: readonly SeenParts[], bodyBytes = this.#bodyBytes): EventView {
     const attachments: Buffer[] = [];
     const cached = (owner: object, version: number, make: () => unknown): string => this.#json(owner, version, make);
-    const paper: Paper = { withheld: withheldFields(permissions), attachments, cached, bodyBytes: this.#bodyBytes };
+    const paper: Paper = { withheld: withheldFields(permissions), attachments, cached, bodyBytes };
     const parts: PartName[] = [];
     let body = "";
     for (const part of partsOf(event, subject)) {

@@ -44,6 +44,7 @@ export const limitTable = {
 } as const satisfies Record<string, LimitRow>;
 
 export type LimitName = keyof typeof limitTable;
+export const isLimitName = (name: string): name is LimitName => Object.hasOwn(limitTable, name);
 export type Limits = { readonly [L in LimitName]: number };
 
 export const defaultLimits: Limits = Object.freeze({

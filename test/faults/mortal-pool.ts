@@ -35,6 +35,7 @@ export class MortalPool implements CellPool {
     return {
       pid: cell.pid,
       get loads() { return cell.loads; },
+      get restMiB() { return cell.restMiB; },
       load: (instance, spec) => this.#around(cell, "load", () => cell.load(instance, spec)),
       call: (call) => this.#around(cell, eventOf(call), () => cell.call(call)),
       resume: (...args) => this.#around(cell, "resume", () => cell.resume(...args)),

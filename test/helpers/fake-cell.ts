@@ -67,6 +67,7 @@ interface Loaded { readonly spec: InstanceSpec; readonly addon: ScriptedAddon }
 export class FakeCell implements Cell {
   readonly pid: number;
   loads = 0;
+  restMiB: number | null = null;
   isDead = false;
   readonly instances = new Map<InstanceId, Loaded>();
   readonly #pool: FakePool;
