@@ -40,8 +40,10 @@ export interface RequestFacts {
 
 /** Fields and framing of a request to an HTTP/1.1 server. */
 export function outgoingRequest(headers: HeaderFields, facts: RequestFacts): Head {
-  const framing = requestFraming(facts);
   const isFromH2 = facts.version === "2";
+  const known = requestFraming(facts);
+  // HTTP/1 has a place for trailers in chunked bodies only (RFC 9112 §6.5), HTTP/2 behind any length.
+  const framing = isFromH2 && known.kind === "length" && known.length > 0 && headers.has("trailer") ? chunked : known;
   let fields = facts.upgrade.length === 0 ? withoutHop(headers, "keep-alive") : upgradeFields(headers, facts.upgrade);
   if (!fields.has("host")) {
     fields = fields === headers ? headers.clone() : fields;

@@ -29,6 +29,7 @@ const requestCases: readonly (readonly [string, string, Partial<RequestFacts>, s
   ["upgrade", "Host: x|Connection: keep-alive, Upgrade|Upgrade: websocket", { upgrade: ["websocket"] }, "Host: x|Connection: keep-alive, Upgrade|Upgrade: websocket", "none"],
   ["upgrade with other hop-by-hop", "Host: x|Connection: foo, Upgrade|Foo: 1|Upgrade: websocket", { upgrade: ["websocket"] }, "Host: x|Upgrade: websocket|Connection: Upgrade", "none"],
   ["over HTTP/2: a name, one cookie field, TE with its option, and a marked end", "cookie: a=1|te: trailers|b: 2|cookie: c=3", { version: "2", authority: "named.test", framing: chunked }, "Host: named.test|cookie: a=1; c=3|te: trailers|b: 2|connection: TE|Transfer-Encoding: chunked", "chunked"],
+  ["over HTTP/2: a length makes room for trailers that are announced", "content-length: 3|host: own.test|trailer: x-sum", { version: "2", framing: length(3) }, "Transfer-Encoding: chunked|host: own.test|trailer: x-sum", "chunked"],
   ["over HTTP/2: a length stays", "content-length: 3|host: own.test", { version: "2", framing: length(3) }, "content-length: 3|host: own.test", "length"],
   ["h2c is not passed on", "Host: x|Connection: Upgrade, HTTP2-Settings|Upgrade: h2c|HTTP2-Settings: AA", { upgrade: ["h2c"] }, "Host: x", "none"],
 ];
