@@ -1,8 +1,10 @@
 // Makes an isolate with the guest bootstrap in it: heap limit, context, `$post`, guest script, and handles on the guest's entry
 // functions. No addon code has been seen when this is done. No snapshots; the code cache is of the trusted guest only.
-import type { Callback, Context, ExternalCopy, Isolate, Reference } from "isolated-vm";
+import type { CachedDataOptions, Callback, Context, ExternalCopy, Isolate, Reference } from "isolated-vm";
 import type { GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { IsolatedVm } from "./binary.ts";
+import { isTimeout } from "./result.ts";
+import { warmUpAddon, warmUpEvents, warmUpSettings } from "./warm-up.ts";
 
 /** `dispatch` for a text in at most `mostPieces` pieces, which is put together inside. */
 export type DispatchPieces = (callId: number, releasedKeys: string, ...pieces: string[]) => string;
@@ -23,38 +25,69 @@ export interface GuestIsolate {
   readonly entries: EntryHandles;
 }
 
+type Post = (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
+
 export interface IsolateMaker {
   /** `post` becomes `$post`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
-  make(memoryMiB: number, post: (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void): GuestIsolate;
+  make(memoryMiB: number, post: Post): GuestIsolate;
 }
 
 const guestFile = "flowcell:guest";
+// Far more than it takes, so that only a guest that hangs meets it.
+const warmUpMs = 2_000;
 // Runs before any addon code; joins primitives, which nothing can intercept.
 const joiner = `(() => { const { dispatch } = $guest; return (call, keys, a, b = "", c = "", d = "") => dispatch(call, keys, a + b + c + d); })()`;
 
-/** Compiles `guestBundle` once for its code cache, which saves each isolate about a millisecond. */
+/**
+ * Runs `guestBundle` once for its code cache. PERF: a cache of functions that have run saves each isolate their compilation, 1 ms at
+ * the load and 2 ms at the first event (docs/performance.md).
+ */
 export function makeIsolateMaker(vm: IsolatedVm, guestBundle: string): IsolateMaker {
-  const cachedData = compileGuest(vm, guestBundle);
+  const source = `${guestBundle}\n;0`;
+  const cachedData = compileGuest(vm, source);
   return {
     make: (memoryMiB, post) => {
       const isolate = new vm.Isolate({ memoryLimit: memoryMiB });
-      const context = isolate.createContextSync();
-      const callback: Callback = new vm.Callback(post);
-      context.global.setSync("$post", callback);
-      const script = isolate.compileScriptSync(`${guestBundle}\n;0`, cachedData === undefined ? { filename: guestFile } : { filename: guestFile, cachedData });
-      script.runSync(context, { release: true });
-      return { isolate, context, entries: takeEntries(context) };
+      return { isolate, ...runGuest(vm, isolate, source, post, cachedData === undefined ? {} : { cachedData }) };
     },
   };
 }
 
-function compileGuest(vm: IsolatedVm, guestBundle: string): ExternalCopy<ArrayBuffer> | undefined {
+function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, post: Post, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
+  const context = isolate.createContextSync();
+  const callback: Callback = new vm.Callback(post);
+  context.global.setSync("$post", callback);
+  const script = isolate.compileScriptSync(source, { filename: guestFile, ...options });
+  script.runSync(context, { release: true });
+  return { context, entries: takeEntries(context) };
+}
+
+/** Throws when the guest is broken. */
+function compileGuest(vm: IsolatedVm, source: string): ExternalCopy<ArrayBuffer> | undefined {
   const isolate = new vm.Isolate({ memoryLimit: 64 });
   try {
-    const script = isolate.compileScriptSync(`${guestBundle}\n;0`, { filename: guestFile, produceCachedData: true });
+    const { context, entries } = runGuest(vm, isolate, source, () => undefined, {});
+    if (!warmUp(isolate, context, entries)) return undefined;
+    // V8 finds the script that ran in the isolate's own cache, with all that was compiled since.
+    const script = isolate.compileScriptSync(source, { filename: guestFile, produceCachedData: true });
     return "cachedData" in script ? (script.cachedData as ExternalCopy<ArrayBuffer>) : undefined;
   } finally {
     isolate.dispose();
+  }
+}
+
+/** False when the machine was too slow: that costs later isolates time and nothing else. What the entries answer, nobody needs. */
+function warmUp(isolate: Isolate, context: Context, { prepare, load, dispatch }: EntryHandles): boolean {
+  const options = { timeout: warmUpMs };
+  try {
+    prepare.applySync(undefined, [warmUpSettings], options);
+    isolate.compileScriptSync(warmUpAddon).runSync(context, { ...options, release: true });
+    load.applySync(undefined, [], options);
+    for (const [index, text] of warmUpEvents.entries()) dispatch.applySync(undefined, [index + 1, "", text], options);
+    return true;
+  } catch (error) {
+    if (isTimeout(error)) return false;
+    throw error;
   }
 }
 

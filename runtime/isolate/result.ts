@@ -63,3 +63,6 @@ export function readSettled(post: Post): Answer {
 export function thrownMessage(error: unknown): string {
   return oneLine(error instanceof Error && typeof error.message === "string" ? error.message : "unknown error", 300);
 }
+
+/** Whether isolated-vm ended an entry because its time was up. */
+export const isTimeout = (error: unknown): boolean => error instanceof Error && error.message === "Script execution timed out.";

@@ -8,7 +8,7 @@ import type { IsolatedVm } from "./binary.ts";
 import { type Bridge, makeBridge, type Post } from "./bridge.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
 import { makeMeter, type Meter, type ThreadClock } from "./meter.ts";
-import { type Answer, type EntryResult, faultAnswer, readAnswer, readSettled, thrownMessage } from "./result.ts";
+import { type Answer, type EntryResult, faultAnswer, isTimeout, readAnswer, readSettled, thrownMessage } from "./result.ts";
 
 // isolated-vm's timeout is on the wall clock, CPU time is compared afterwards: the difference is room for other processes.
 const wallGraceMs = 150;
@@ -181,8 +181,6 @@ function piecesOf(text: string): string[] {
   for (let at = 0; at < text.length; at += pieceChars) pieces.push(text.slice(at, at + pieceChars));
   return pieces;
 }
-
-const isTimeout = (error: unknown): boolean => error instanceof Error && error.message === "Script execution timed out.";
 
 /** Nobody's fault: the timer is a clock on the wall, and this thread did not run while it went. The host asks again. */
 function starvedAnswer({ valueMs }: Clock, cpuMicros: number): Answer {

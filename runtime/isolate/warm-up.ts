@@ -1,0 +1,36 @@
+// What the guest is run with before its code cache is made, so that the cache holds the functions that ordinary addons use and not
+// only the outermost one: a small addon of our own and the events of one flow. Data only; no addon of anybody else comes near it.
+import { partSeparator, type FlowView, type RequestView, type ResponseView } from "../../sandbox-api/schema/view.ts";
+import type { LoadText } from "../../sandbox-api/wire/messages.ts";
+
+const limits = { cpuMs: 1_000, startupMs: 1_000, memoryMiB: 64, hostCalls: 64, mutationBytes: 64 * 1024, logLineBytes: 1_024 };
+const settings: LoadText = { name: "warm-up", file: "warm-up.js", limits, permissions: ["read:request", "read:response", "write:request", "write:response"] };
+
+/** For the guest's `prepare`. */
+export const warmUpSettings = JSON.stringify(settings);
+
+/** Reads and changes what most addons do; throws nothing. */
+export const warmUpAddon = `$module(function (exports) {
+  const touch = (message) => {
+    const { headers } = message;
+    if (headers.has("x-absent") || headers.get("x-field") === null) return;
+    headers.set("x-added", "1");
+    headers.set("x-field", "2");
+    headers.delete("x-gone");
+  };
+  exports.request = (flow) => { touch(flow.request); return [flow.request.url, flow.request.method, flow.request.path, flow.request.host].length > 9 ? null : undefined; };
+  exports.response = async (flow) => { touch(flow.response); if (flow.response.statusCode === 0) flow.kill(); };
+});
+0`;
+
+const flow: FlowView = { id: "1", type: "http", live: true, error: null, intercepted: false, marked: "", comment: "", isReplay: null, timestampCreated: 1, websocket: false };
+const request: RequestView = { method: "GET", scheme: "https", host: "example.com", port: 443, path: "/?q=1", authority: "", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2 };
+const response: ResponseView = { statusCode: 200, reason: "OK", httpVersion: "HTTP/1.1", timestampStart: 3, timestampEnd: 4 };
+const fields = "\nHost: example.com\nx-field: 1\nx-gone: 1\n";
+const patch = JSON.stringify([["request.headers", [0, 1, ["x-other", "1"]]]]);
+
+/** Texts of events of one flow, in order; the call's number is the place in the list. */
+export const warmUpEvents: readonly string[] = [
+  [JSON.stringify({ event: "request", key: 1, parts: ["flow", "request", "patch"] }), JSON.stringify(flow), JSON.stringify(request) + fields, patch].join(partSeparator),
+  [JSON.stringify({ event: "response", key: 1, parts: ["request", "response"] }), JSON.stringify(request) + fields, JSON.stringify(response) + fields].join(partSeparator),
+];
