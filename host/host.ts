@@ -88,6 +88,7 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });
   owners.push(() => proxy.close(drainMs));
+  addons.useReplay((flow, signal) => proxy.replay(flow, signal));
   const listeners = await openListeners(proxy, config);
   return { listeners, authority, addons: () => addons.addons() };
 }

@@ -12,15 +12,18 @@ import type { Log, LogRecord } from "../log.ts";
 import type { Addon } from "./addon.ts";
 import type { AddonServices } from "./service-desk.ts";
 import { AddonFetch, type FetchNetwork } from "../services/fetch.ts";
+import { AddonReplays } from "../services/replay.ts";
 import { AddonStorage } from "../services/storage.ts";
 import type { StorageFile } from "../services/storage-file.ts";
 import { freeName } from "./addon-names.ts";
 import type { GrantRules } from "./grant-rules.ts";
 import type { AddonLock } from "./lock.ts";
+import type { Instance } from "./instance.ts";
 import { Lifecycle, type LoadProblem } from "./lifecycle.ts";
 import { Options } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
 import { AddonWatcher } from "./reload.ts";
+import { refusalToReplay, type SendAgain } from "./replays.ts";
 
 export type { LoadProblem } from "./lifecycle.ts";
 
@@ -90,6 +93,8 @@ export interface AddonHost {
   resume(name: string): boolean;
   /** Resumes an intercepted flow. False: it is not intercepted. */
   resumeFlow(key: ObjectKey): boolean;
+  /** How requests are sent again; until then `ctx.replay` refuses. */
+  useReplay(send: SendAgain): void;
   /** Runs every `done` (bounded by the wall limit) and ends the cells in use. The pool is closed by its owner. */
   close(): Promise<void>;
 }
@@ -103,10 +108,16 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
   const { log, pool, limits, failure, cells, now = Date.now } = settings;
   const options = new Options(settings.options);
   // The two need each other: faults and resumes from isolates concern flows, which the pipeline knows.
+  let sendAgain: SendAgain | null = null;
+  const replay = (instance: Instance, key: number, signal: AbortSignal): Promise<void> | string => {
+    const flow = pipeline.flowOf(instance, key);
+    if (flow === null) return "this flow has ended";
+    return refusalToReplay(flow, instance.version.grants.limits) ?? sendAgain?.(flow, signal) ?? "this proxy sends no requests again now";
+  };
   const lifecycle: Lifecycle = new Lifecycle({
     log, pool, limits, failure, cells, options, now, grants: settings.grants ?? new Map(), lock: settings.lock ?? null,
     servicesFor: (name) => servicesOf(settings.services, name, now),
-    resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), onChange: () => pipeline.refresh(),
+    resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), replay, onChange: () => pipeline.refresh(),
   });
   const pipeline: Pipeline = new Pipeline(lifecycle, { log, limits, now });
   const find = (name: string): Addon | undefined => lifecycle.addons.find((addon) => addon.name === name);
@@ -144,6 +155,9 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
       return addon !== undefined;
     },
     resumeFlow: (key) => pipeline.resumeFlow(key),
+    useReplay(send) {
+      sendAgain = send;
+    },
     async close() {
       clearInterval(ticker);
       clearInterval(restChecker);
@@ -156,8 +170,9 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
 
 /** The name is the operator's (that of the file or folder), never what an addon says of itself. */
 function servicesOf(services: HostServices | undefined, name: string, now: () => number): AddonServices {
-  if (services === undefined) return { storage: null, fetch: null };
-  return { storage: new AddonStorage(services.storage, `operator/${name}`), fetch: new AddonFetch(services.network, now) };
+  const replays = new AddonReplays(now);
+  if (services === undefined) return { storage: null, fetch: null, replays };
+  return { replays, storage: new AddonStorage(services.storage, `operator/${name}`), fetch: new AddonFetch(services.network, now) };
 }
 
 function stateOf(addon: Addon, now: number): AddonState {

@@ -16,6 +16,8 @@ export interface InstanceEvents {
   /** The isolate broke between calls. */
   readonly fault: (instance: Instance, fault: Fault) => void;
   readonly resumeFlow: (instance: Instance, key: number) => void;
+  /** Sends a request again: a promise of its end, or why it cannot be. */
+  readonly replay: (instance: Instance, key: number, signal: AbortSignal) => Promise<void> | string;
 }
 
 /** A flood is said once in this time. */
@@ -50,7 +52,10 @@ export class Instance implements Resident {
     this.#events = events;
     this.#timers = new GuestTimers((hostCall) => this.#resume(hostCall, null));
     const { services, budget, now } = addon;
-    this.#desk = new ServiceDesk({ services, budget, now, grants: () => this.version.grants, answer: (hostCall, text, attachments) => this.#answer(hostCall, text, attachments) });
+    this.#desk = new ServiceDesk({
+      services, budget, now, grants: () => this.version.grants, replay: (key, signal) => events.replay(this, key, signal),
+      answer: (hostCall, text, attachments) => this.#answer(hostCall, text, attachments),
+    });
   }
 
   get isAlive(): boolean {
@@ -93,6 +98,12 @@ export class Instance implements Resident {
       timer.unref();
       this.#whenEmpty = () => { clearTimeout(timer); resolve(); };
     });
+  }
+
+  /** Another instance serves new flows from now on. */
+  retire(): void {
+    this.state = "retired";
+    this.#desk.retire();
   }
 
   /** The isolate is gone, or about to be. */

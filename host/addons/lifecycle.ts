@@ -15,7 +15,7 @@ import { bundleAddon } from "./bundle.ts";
 import { CpuBudget, strikesToOpen } from "./failure.ts";
 import { reasonOf, reportFault, type FaultReport } from "./fault-report.ts";
 import { Homes, type Residence } from "./homes.ts";
-import type { Instance } from "./instance.ts";
+import type { Instance, InstanceEvents } from "./instance.ts";
 import type { AddonLock } from "./lock.ts";
 import type { Options } from "./options.ts";
 import type { AddonServices } from "./service-desk.ts";
@@ -36,6 +36,7 @@ export interface LifecycleSettings {
   /** Milliseconds. */
   readonly now: () => number;
   readonly resumeFlow: (instance: Instance, key: number) => void;
+  readonly replay: InstanceEvents["replay"];
   /** Handlers of some addon came or went. */
   readonly onChange: () => void;
 }
@@ -62,8 +63,8 @@ export class Lifecycle {
   constructor(settings: LifecycleSettings) {
     this.#settings = settings;
     this.#homes = new Homes(settings.pool, (residence, end, residents) => this.#cellEnded(residence, end, residents));
-    const { cells, options, log, lock, limits, failure, resumeFlow } = settings;
-    const events = { resumeFlow, fault: (instance: Instance, fault: Fault): void => this.#faultOutside(instance, fault) };
+    const { cells, options, log, lock, limits, failure, resumeFlow, replay } = settings;
+    const events = { resumeFlow, replay, fault: (instance: Instance, fault: Fault): void => this.#faultOutside(instance, fault) };
     this.#starter = new Starter({ homes: this.#homes, cells, options, log, lock, events, policyFor: ({ name }) => ({ limits, failure, permissions: everythingOnTheFlow, rules: settings.grants.get(name) ?? [] }) });
   }
 
@@ -246,7 +247,7 @@ export class Lifecycle {
   }
 
   async #retire(instance: Instance): Promise<void> {
-    instance.state = "retired";
+    instance.retire();
     instance.addon.retired.add(instance);
     await instance.drained(drainMs);
     await this.#end(instance);

@@ -41,7 +41,7 @@ export class Pipeline implements Gate {
   readonly #services: FrameServices;
   #takers: ReadonlyMap<EventName, readonly Addon[]> = new Map();
   /** Who has to be told that an object ended. */
-  readonly #knownBy = new Map<number, Instance[]>();
+  readonly #knownBy = new Map<number, { readonly subject: GateSubject; readonly instances: Instance[] }>();
   readonly #intercepts = new Map<number, { readonly flow: HttpFlow | TcpFlow; readonly resume: () => void }>();
 
   constructor(lifecycle: Lifecycle, settings: PipelineSettings) {
@@ -89,7 +89,7 @@ export class Pipeline implements Gate {
     const known = this.#knownBy.get(subject.key);
     if (known === undefined) return;
     this.#knownBy.delete(subject.key);
-    for (const instance of known) {
+    for (const instance of known.instances) {
       const { told } = instance.addon;
       // What is still to be told of the object comes first.
       if (told.length > 0) told.add(() => instance.release(subject.key));
@@ -117,6 +117,12 @@ export class Pipeline implements Gate {
   /** An addon resumes a flow outside a call on it: only one that it knows and may intercept. */
   resumeFrom(instance: Instance, key: number): void {
     if (instance.seenOf(key) !== null && instance.version.grants.permissions.has("act:intercept")) this.resumeFlow(key);
+  }
+
+  /** WALL 5: the flow of that key, if this instance was shown it and it has not ended. The guest chose the key. */
+  flowOf(instance: Instance, key: number): HttpFlow | null {
+    const subject = instance.seenOf(key) === null ? undefined : this.#knownBy.get(key)?.subject;
+    return subject?.kind === "http" ? subject : null;
   }
 
   async #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[]): Promise<void> {
@@ -193,8 +199,8 @@ export class Pipeline implements Gate {
 
   #meet(instance: Instance, subject: GateSubject): SeenParts {
     const known = this.#knownBy.get(subject.key);
-    if (known === undefined) this.#knownBy.set(subject.key, [instance]);
-    else known.push(instance);
+    if (known === undefined) this.#knownBy.set(subject.key, { subject, instances: [instance] });
+    else known.instances.push(instance);
     return instance.meet(subject.key);
   }
 

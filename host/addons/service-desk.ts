@@ -1,11 +1,13 @@
-// What one instance may ask of the host beyond log and timers: storage and fetch. Who asks is known by construction (this desk is the
+// What one instance may ask of the host beyond log and timers: storage, fetch and replays. Who asks is known by construction (this desk is the
 // instance's own), what it may is in its grants, how much is counted here; every question gets one answer. What a call wrote is held
 // until somebody says how the call ended. The services themselves are in services/.
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
+import type { PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import type { HostCallText, ResumeText } from "../../sandbox-api/wire/messages.ts";
 import { asciiJson } from "../../sandbox-api/schema/view.ts";
 import type { CellCall } from "../cells/cell.ts";
 import type { AddonFetch } from "../services/fetch.ts";
+import type { AddonReplays } from "../services/replay.ts";
 import { StorageError, type StoredEntry } from "../services/storage-file.ts";
 import type { AddonStorage, StorageDraft } from "../services/storage.ts";
 import type { CpuBudget } from "./failure.ts";
@@ -14,18 +16,22 @@ import type { CpuBudget } from "./failure.ts";
 export interface AddonServices {
   readonly storage: AddonStorage | null;
   readonly fetch: AddonFetch | null;
+  readonly replays: AddonReplays;
 }
 
 type StorageCall = Extract<HostCallText, { readonly call: `storage.${string}` }>;
 type FetchCall = Extract<HostCallText, { readonly call: "fetch" }>;
-export type ServiceCall = StorageCall | FetchCall;
+type ReplayCall = Extract<HostCallText, { readonly call: "replay" }>;
+export type ServiceCall = StorageCall | FetchCall | ReplayCall;
 
-export const isServiceCall = (call: HostCallText): call is ServiceCall => call.call === "fetch" || call.call.startsWith("storage.");
+export const isServiceCall = (call: HostCallText): call is ServiceCall => call.call === "fetch" || call.call === "replay" || call.call.startsWith("storage.");
 
 export interface DeskSettings {
   readonly services: AddonServices;
   /** As granted now. */
-  readonly grants: () => { readonly limits: Limits; readonly fetch: readonly string[] };
+  readonly grants: () => { readonly limits: Limits; readonly fetch: readonly string[]; readonly permissions: ReadonlySet<PermissionName> };
+  /** Sends the request of a flow that this instance knows again. Gives a promise of its end, or why it cannot be. */
+  readonly replay: (key: number, signal: AbortSignal) => Promise<void> | string;
   readonly budget: CpuBudget;
   /** Milliseconds. */
   readonly now: () => number;
@@ -44,6 +50,8 @@ export class ServiceDesk {
   readonly #settings: DeskSettings;
   readonly #drafts = new Map<CellCall, StorageDraft>();
   readonly #closing = new AbortController();
+  /** Ends what nobody waits for. */
+  readonly #retiring = new AbortController();
   #untakenBytes = 0;
 
   constructor(settings: DeskSettings) {
@@ -53,6 +61,7 @@ export class ServiceDesk {
   /** Takes a question. It is answered, later or now, unless the desk is closed first. */
   take(id: number, call: ServiceCall, attachments: readonly Buffer[], during: CellCall | null): void {
     if (call.call === "fetch") void this.#fetch(id, call, attachments);
+    else if (call.call === "replay") this.#answerReplay(id, call);
     else this.#answerStorage(id, call, attachments, during);
   }
 
@@ -67,8 +76,14 @@ export class ServiceDesk {
     return null;
   }
 
-  /** The isolate is gone: fetches are cut, nobody is answered. What calls wrote that have ended well is still kept by `end`. */
+  /** Another instance has taken over: replays, which nobody waits for, are cut, and none begins. Questions are still answered. */
+  retire(): void {
+    this.#retiring.abort();
+  }
+
+  /** The isolate is gone: fetches and replays are cut, nobody is answered. What calls wrote that have ended well is still kept by `end`. */
   close(): void {
+    this.#retiring.abort();
     this.#closing.abort();
   }
 
@@ -122,6 +137,21 @@ export class ServiceDesk {
     if (result.kind === "refused") this.#refuse(id, result.message);
     else await this.#send(id, { value: result.fetched, attachments: result.body.length === 0 ? none : [result.body] });
     result.release();
+  }
+
+  #answerReplay(id: number, call: ReplayCall): void {
+    const refusal = this.#charged(() => this.#replay(call));
+    if (refusal === null) void this.#send(id, plain(null));
+    else this.#refuse(id, refusal);
+  }
+
+  #replay({ key }: ReplayCall): string | null {
+    const { services: { replays }, grants, budget, now, replay } = this.#settings;
+    const { permissions, limits } = grants();
+    // WALL 5: the guest refuses this itself, where it is not taken over.
+    if (!permissions.has("act:replay")) return "not granted (permissions.act)";
+    if (budget.isEmpty(now())) return "this addon has used up its share of CPU time (limit cpuBudgetShare)";
+    return replays.begin(limits, () => replay(key, this.#retiring.signal));
   }
 
   #refuse(id: number, message: string): void {

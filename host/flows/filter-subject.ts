@@ -35,8 +35,9 @@ class Projection implements FilterSubject {
       case "response": return subject.kind === "http" && subject.response !== null;
       case "error": return this.#flow !== null && this.#flow.error !== null;
       case "marked": return this.#flow !== null && this.#flow.marked !== "";
-      // Replayed flows come with the replay service; so far there are none.
-      case "replay": case "request-replay": case "response-replay": return false;
+      case "replay": case "request-replay": return subject.kind === "http" && subject.replayDepth > 0;
+      // A response is never replayed.
+      case "response-replay": return false;
     }
   }
 

@@ -77,6 +77,8 @@ export interface HttpFlow extends FlowParts {
   readonly request: HttpRequest;
   response: HttpResponse | null;
   isWebSocket: boolean;
+  /** 0: a client's own request; n: sent again by an addon, from a flow with n - 1. */
+  readonly replayDepth: number;
 }
 
 export interface TcpMessage { readonly fromClient: boolean; content: Buffer; readonly timestamp: number }

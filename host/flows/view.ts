@@ -153,7 +153,7 @@ const flowPart = (flow: Flow): Part => ({
   name: "flow", needs: null, owner: flow, version: flow.version,
   write: () => asciiJson({
     id: flow.id, type: flow.kind, live: flow.live, error: flow.error, intercepted: flow.intercepted, marked: flow.marked, comment: flow.comment,
-    isReplay: null, timestampCreated: flow.timestampCreated, websocket: flow.kind === "http" && flow.isWebSocket,
+    isReplay: flow.kind === "http" && flow.replayDepth > 0 ? "request" : null, timestampCreated: flow.timestampCreated, websocket: flow.kind === "http" && flow.isWebSocket,
   } satisfies FlowView),
 });
 

@@ -1,8 +1,9 @@
-// `ctx`: what an addon can ask of its surroundings: the log, its options, its own name, its storage. Frozen; replay does not exist
-// yet and says so.
+// `ctx`: what an addon can ask of its surroundings: the log, its options, its own name, its storage, and another go of a
+// request. Frozen.
 import type { LogLevel, OptionsView } from "../schema/view.ts";
-import { expose, freeze, define, ownKeys, RealTypeError, jsonParse, RealSet, setAdd, isArray, ordinaryArray, bareArray } from "./intrinsics.ts";
+import { expose, freeze, define, ownKeys, jsonParse, RealSet, setAdd, isArray, ordinaryArray, bareArray } from "./intrinsics.ts";
 import type { HostPort } from "./host-port.ts";
+import type { HTTPFlow } from "./http-flow.ts";
 import type { Services } from "./services.ts";
 import type { Storage } from "./storage.ts";
 import { inspect } from "./globals/inspect.ts";
@@ -94,7 +95,11 @@ export class Context {
   get addon(): { readonly name: string } { return freeze({ name: this.#state.name }); }
   /** What the addon keeps over restarts. Throws without the permission `storage`, and in the module body: there it is not known yet. */
   get storage(): Storage { return this.#services.storage; }
-  /** Does not exist yet: throws. */
-  replay(_flow: unknown): never { throw new RealTypeError("ctx.replay is not available in this version of Flowcell"); }
+  /**
+   * Sends the flow's request again, as a new flow with all its events and `isReplay === "request"`; its response goes to events and
+   * then nowhere. What goes is the request as the handlers before this one left it. Resolves when it was begun; rejects when the
+   * flow has ended, its body is not whole, it asks for another protocol, it is a replay itself, or too many are under way.
+   */
+  replay(flow: HTTPFlow): Promise<void> { return this.#services.replay(flow); }
 }
 expose(Context, "Context");

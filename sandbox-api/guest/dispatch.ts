@@ -83,6 +83,7 @@ export class Dispatch {
     this.#mutationBytes = settings.limits.mutationBytes;
     if (settings.services !== undefined) this.#around.services.grants = settings.services;
     this.#grants = new Grants(settings.permissions);
+    this.#around.services.mayReplay = this.#grants.has("act:replay");
     this.#around.offerModule((body) => { this.#module = body; });
     return unchanged;
   }

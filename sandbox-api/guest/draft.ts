@@ -27,9 +27,12 @@ export class Owner {
   readonly isDetached: boolean;
   /** Tells the host, outside of events, that an intercepted flow may go on; `null` where that cannot be. */
   readonly resumeOutside: (() => void) | null;
-  constructor(isDetached: boolean, resumeOutside: (() => void) | null = null) {
+  /** What the host calls the object; 0 where it knows nothing of it. */
+  readonly key: number;
+  constructor(isDetached: boolean, resumeOutside: (() => void) | null = null, key = 0) {
     this.isDetached = isDetached;
     this.resumeOutside = resumeOutside;
+    this.key = key;
   }
 }
 

@@ -23,8 +23,8 @@ class HttpSubject implements EventSubjectState {
   readonly http: HttpFlowState;
   readonly assumeContent = null;
   readonly assumeKilled = null;
-  constructor(resumeOutside: () => void) {
-    this.owner = new Owner(false, resumeOutside);
+  constructor(key: number, resumeOutside: () => void) {
+    this.owner = new Owner(false, resumeOutside, key);
     this.http = new HttpFlowState(this.owner);
   }
   get flow(): FlowState {
@@ -98,9 +98,9 @@ class ConnectionSubject implements EventSubjectState {
   }
 }
 
-function newSubject(kind: EventObject, resumeOutside: () => void): EventSubjectState | null {
+function newSubject(kind: EventObject, key: number, resumeOutside: () => void): EventSubjectState | null {
   switch (kind) {
-    case "http-flow": return new HttpSubject(resumeOutside);
+    case "http-flow": return new HttpSubject(key, resumeOutside);
     case "tcp-flow": return new TcpSubject(resumeOutside);
     case "root-layer": case "layer": case "server-connection": return new ConnectionSubject(kind);
     default: return null;
@@ -120,7 +120,7 @@ export class Objects {
   find(event: CallName, key: number): EventSubjectState | null {
     const known = key === 0 ? undefined : mapGet(this.#byKey, key);
     if (known !== undefined) return known;
-    const made = event === "stream" ? null : newSubject(eventTable[event].object, () => this.#resume(key));
+    const made = event === "stream" ? null : newSubject(eventTable[event].object, key, () => this.#resume(key));
     if (made !== null && key !== 0) mapSet(this.#byKey, key, made);
     return made;
   }

@@ -5,12 +5,15 @@ import { fetchFrom } from "./fetch.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { HostPort } from "./host-port.ts";
 import { RealPromise } from "./intrinsics.ts";
+import { replayFlow } from "./replay.ts";
 import { Storage } from "./storage.ts";
 import { refuse } from "./thrown.ts";
 
 export class Services {
   /** Set by `prepare`. */
   grants: ServiceGrants = { storage: null, fetch: null };
+  /** Whether act:replay was granted; set by `prepare`. */
+  mayReplay = false;
   readonly #hostCalls: HostCalls;
   readonly #port: HostPort;
   #storage: Storage | null = null;
@@ -31,6 +34,13 @@ export class Services {
       const { fetch } = this.grants;
       if (fetch === null) throw refuse("permissions.fetch", 'fetch is not granted: the manifest must name the origin, permissions: { fetch: ["https://api.example.com"] }, and it cannot be used while the module body runs', "permission");
       resolve(fetchFrom(this.#hostCalls, fetch, input, init));
+    });
+  }
+
+  replay(flow: unknown): Promise<void> {
+    return new RealPromise((resolve) => {
+      if (!this.mayReplay) throw refuse("permissions.act", 'ctx.replay is not granted: the manifest must ask for it, permissions: { act: ["replay"] }', "permission");
+      resolve(replayFlow(this.#hostCalls, flow));
     });
   }
 }

@@ -21,7 +21,7 @@ export const limitTable = {
   memoryMiB: row("MiB", 32, 8, 4_096, "heap of one isolate"),
   cellMemoryMiB: row("MiB", 512, 64, 65_536, "resident memory of one cell process"),
   unresponsiveMs: row("ms", 200, 50, 60_000, "silence of a cell beyond the CPU limit of the call it runs"),
-  hostCalls: row("calls", 1_000, 1, 1_000_000, "log, timer, storage and fetch calls made during one entry"),
+  hostCalls: row("calls", 1_000, 1, 1_000_000, "log, timer, storage, fetch and replay calls made during one entry"),
   bodyBytes: row("bytes", 8 * MiB, 0, 1_024 * MiB, "largest body that is handed to an addon"),
   mutationBytes: row("bytes", 16 * MiB, 1_024, 1_024 * MiB, "all changes of one call together"),
   waitingCalls: row("calls", 256, 1, 100_000, "calls of one addon that were begun and not answered"),
@@ -40,6 +40,9 @@ export const limitTable = {
   fetchesPerSecond: row("calls/s", 20, 1, 10_000, "fetches that one addon may begin"),
   fetchRequestBytes: row("bytes", MiB, 0, 16 * MiB, "body of one fetch's request"),
   fetchResponseBytes: row("bytes", 8 * MiB, 1_024, 64 * MiB, "body of one fetch's response, as it comes and decoded; four times that for all of an addon at once"),
+  replaysAtOnce: row("calls", 16, 0, 1_000, "replays of one addon that are under way"),
+  replaysPerSecond: row("calls/s", 20, 1, 10_000, "replays that one addon may begin"),
+  replayDepth: row("calls", 1, 0, 3, "replays of replays of a client's request: with 1, what was replayed cannot be replayed again"),
   interceptMs: row("ms", 60_000, 10, 86_400_000, "longest time a flow stays intercepted before it is resumed"),
 } as const satisfies Record<string, LimitRow>;
 
@@ -60,4 +63,5 @@ export const defaultLimits: Limits = Object.freeze({
   storageKeyBytes: limitTable.storageKeyBytes.default, storageValueBytes: limitTable.storageValueBytes.default,
   fetchesAtOnce: limitTable.fetchesAtOnce.default, fetchesPerSecond: limitTable.fetchesPerSecond.default,
   fetchRequestBytes: limitTable.fetchRequestBytes.default, fetchResponseBytes: limitTable.fetchResponseBytes.default,
+  replaysAtOnce: limitTable.replaysAtOnce.default, replaysPerSecond: limitTable.replaysPerSecond.default, replayDepth: limitTable.replayDepth.default,
 });

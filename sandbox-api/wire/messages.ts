@@ -106,6 +106,8 @@ export interface HostCalls {
   "storage.clear": During;
   /** At most one attachment: the body. Answer: FetchedText, the body attached unless it is empty. */
   "fetch": { readonly url: string; readonly method: string; readonly headers: readonly (readonly [name: string, value: string])[]; readonly redirect: RedirectMode };
+  /** ObjectKey of the HTTP flow whose request is to be sent again. Answer: null, once it was begun. */
+  "replay": { readonly key: number };
 }
 export type HostCallName = keyof HostCalls;
 export type HostCallText = { readonly [N in HostCallName]: { readonly call: N } & HostCalls[N] }[HostCallName];

@@ -98,6 +98,7 @@ const hostCallChecks: { readonly [N in HostCallName]: (fields: Fields) => HostCa
   },
   "timer.set": ({ ms }) => (isCount(ms) ? { ms } : null),
   "flow.resume": ({ key }) => (isCount(key) && Number.isInteger(key) ? { key } : null),
+  "replay": ({ key }) => (isId(key) ? { key } : null),
   "timer.clear": ({ id }) => (isCount(id) && Number.isInteger(id) ? { id } : null),
   "storage.get": ({ during, key }) => (isId(during) && typeof key === "string" ? { during, key } : null),
   "storage.set": ({ during, key, json }) => (isId(during) && typeof key === "string" && (typeof json === "string" || json === null) ? { during, key, json } : null),
