@@ -6,6 +6,7 @@ import { firstVisit } from "./first-visit.ts";
 import { effortFrom } from "./harness/effort.ts";
 import { budgetTable, keep, runClaims, say } from "./harness/report.ts";
 import { hostileNeighbour } from "./hostile-neighbour.ts";
+import { http2 } from "./http2.ts";
 import { https } from "./https.ts";
 import { latency } from "./latency.ts";
 import { memory } from "./memory.ts";
@@ -15,7 +16,7 @@ import { rewrite } from "./rewrite.ts";
 import { startUp } from "./start-up.ts";
 import { tcp } from "./tcp.ts";
 
-const claims = [plainHttp, https, latency, chain, bodies, rewrite, firstVisit, startUp, reload, hostileNeighbour, memory, tcp];
+const claims = [plainHttp, https, http2, latency, chain, bodies, rewrite, firstVisit, startUp, reload, hostileNeighbour, memory, tcp];
 
 const words = process.argv.slice(2);
 const only = words[words.indexOf("--only") + 1]?.split(",") ?? [];

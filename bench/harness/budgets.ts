@@ -16,6 +16,7 @@ export const budgets = {
   "plain-header": { what: "plain HTTP, header addon in its isolate", must: 0.12, goal: 0.06, unit: perThousand },
   "https": { what: "HTTPS intercepted, no addon", must: 0.12, goal: 0.07, unit: perThousand },
   "https-header": { what: "HTTPS intercepted, header addon", must: 0.17, goal: 0.1, unit: perThousand },
+  "http2-header": { what: "HTTP/2, 8 × 8 streams, header addon", must: 0.3, goal: 0.15, unit: perThousand },
   "event": { what: "one sandboxed event, both processes, depth 64", must: 28, goal: 12, unit: "µs CPU" },
   "latency-p50": { what: "latency added by one sandboxed event, p50, depth 1", must: 0.15, goal: 0.06, unit: "ms" },
   "latency-p99": { what: "latency added by one sandboxed event, p99, depth 1", must: 1, goal: 0.3, unit: "ms" },

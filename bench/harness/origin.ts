@@ -88,7 +88,7 @@ http {
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
   types { text/html html; } default_type application/octet-stream;
   ssl_certificate ${certFile}; ssl_certificate_key ${keyFile}; ssl_session_cache shared:tls:4m;
-  server { listen 127.0.0.1:${port} backlog=1024; listen 127.0.0.1:${tlsPort} ssl backlog=1024; root ${folder}/www; }
+  server { listen 127.0.0.1:${port} backlog=1024; listen 127.0.0.1:${tlsPort} ssl http2 backlog=1024; root ${folder}/www; }
 }
 `);
   return spawn("nginx", ["-p", folder, "-e", "stderr", "-c", config], { env: withSbin, stdio: ["ignore", "ignore", "inherit"] });
