@@ -3,6 +3,7 @@
 import test from "ava";
 import { createAddonHost } from "../../../host/addons/addon-host.ts";
 import { refusalToReplay, type SendAgain } from "../../../host/addons/replays.ts";
+import { filterSubject } from "../../../host/flows/filter-subject.ts";
 import type { HttpFlow } from "../../../host/flows/flow.ts";
 import { MessageBody } from "../../../host/flows/message-body.ts";
 import { makeLog } from "../../../host/log.ts";
@@ -58,6 +59,12 @@ test("only a whole request of HTTP, and no replay deeper than the limit", (t) =>
   t.regex(refusal(whole(makeHttpFlow({ ...makeRequest(), method: "CONNECT" }))) ?? "", /CONNECT/);
   t.regex(refusal(whole(makeHttpFlow(makeRequest([["Upgrade", "websocket"]])))) ?? "", /another protocol/);
   t.regex(refusal({ ...whole(), isWebSocket: true }) ?? "", /another protocol/);
+});
+
+test("filters know a replay from its original", (t) => {
+  const facts = (flow: HttpFlow): readonly boolean[] => (["replay", "request-replay", "response-replay"] as const).map((fact) => filterSubject(flow, new Set()).is(fact));
+  t.deepEqual(facts(whole()), [false, false, false]);
+  t.deepEqual(facts({ ...whole(), replayDepth: 1 }), [true, true, false]);
 });
 
 const source = (permissions: string): string => `import { ctx } from "flowcell";
