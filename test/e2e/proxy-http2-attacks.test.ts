@@ -1,8 +1,8 @@
 // Hostile HTTP/2: requests that an HTTP/1 server could read differently are refused and never forwarded; floods end their own connection
 // with the right code and nothing else; random frames end no process. Raw frames over the clear, where nothing helps the client.
 import test, { type ExecutionContext } from "ava";
-import { rawClient, type RawClient } from "../helpers/client.ts";
-import { block, frame, framesIn, frameTypes, getBlock, goawayCode, preface, rawH2Client } from "../helpers/h2.ts";
+import { rawClient, tunnelClient, type RawClient } from "../helpers/client.ts";
+import { answerOf, bare, block, frame, framesIn, frameTypes, getBlock, goawayCode, preface, rawH2Client, sessionOver } from "../helpers/h2.ts";
 import { answering, rawOrigin, type RawOrigin } from "../helpers/origin.ts";
 import { startProxy, type TestProxy, type TestProxyOptions } from "../helpers/proxy.ts";
 
@@ -273,4 +273,75 @@ test.serial("random frames on many connections end no process and leave nothing 
   }
   await when(() => here.proxy.proxy.connectionCount === 0, "every connection ends");
   await lives(t, here);
+});
+
+/** Answers each HEADERS frame with what `answer` gives for its stream. */
+async function rawH2Origin(t: ExecutionContext, answer: (stream: number) => Buffer): Promise<RawOrigin> {
+  const server = await rawOrigin((socket, index) => {
+    socket.write(frame(frameTypes.settings, 0, 0));
+    let answered = 0;
+    socket.on("data", () => setImmediate(() => {
+      const bytes = server.received[index] ?? Buffer.alloc(0);
+      const asked = framesIn(bytes.subarray(preface.length)).filter(({ type }) => type === frameTypes.headers);
+      for (const { stream } of asked.slice(answered)) if (!socket.destroyed) socket.write(answer(stream));
+      answered = asked.length;
+    }));
+  });
+  t.teardown(() => { server.close(); });
+  return server;
+}
+
+test.serial("a server's malformed responses become 502 or a reset, and the client's connection lives on", async (t) => {
+  const head = (flags: number, stream: number, ...fields: readonly (readonly [string, string])[]): Buffer => frame(frameTypes.headers, flags, stream, block(...fields));
+  const answers: readonly (readonly [string, (stream: number) => Buffer])[] = [
+    ["no status", (stream) => head(endHeaders | endStream, stream, ["a", "1"])],
+    ["a status that is none", (stream) => head(endHeaders | endStream, stream, [":status", "xyz"])],
+    ["a second status", (stream) => head(endHeaders | endStream, stream, [":status", "200"], [":status", "204"])],
+    ["transfer-encoding", (stream) => head(endHeaders | endStream, stream, [":status", "200"], ["transfer-encoding", "chunked"])],
+    ["more body than announced", (stream) => Buffer.concat([head(endHeaders, stream, [":status", "200"], ["content-length", "2"]), frame(frameTypes.data, endStream, stream, Buffer.from("hello"))])],
+    ["less body than announced", (stream) => Buffer.concat([head(endHeaders, stream, [":status", "200"], ["content-length", "9"]), frame(frameTypes.data, endStream, stream, Buffer.from("hello"))])],
+    ["DATA before a head", (stream) => frame(frameTypes.data, endStream, stream, Buffer.from("hello"))],
+    ["a block that cannot be decompressed", (stream) => frame(frameTypes.headers, endHeaders | endStream, stream, Buffer.alloc(20, 0xff))],
+    ["interim responses without end", (stream) => Buffer.concat(Array.from({ length: 40 }, () => head(endHeaders, stream, [":status", "103"])))],
+    ["a pushed stream", (stream) => Buffer.concat([frame(5, endHeaders, stream, Buffer.concat([Buffer.from([0, 0, 0, 2]), getBlock("x")])), head(endHeaders | endStream, stream, [":status", "204"])])],
+    ["a large head", (stream) => head(endHeaders | endStream, stream, [":status", "200"], ["a", "x".repeat(16_000)], ["b", "x".repeat(300)])],
+    ["GOAWAY with an error", () => frame(frameTypes.goaway, 0, 0, Buffer.from([0, 0, 0, 0, 0, 0, 0, 2]))],
+  ];
+  let at = 0;
+  const server = await rawH2Origin(t, (stream) => answers[at]?.[1](stream) ?? Buffer.alloc(0));
+  const { port } = await startProxy(t);
+  const session = sessionOver(t, bare(await tunnelClient(port, `127.0.0.1:${server.port}`)));
+  for (; at < answers.length; at++) {
+    const answer = await answerOf(session.request({ ":path": "/", ":scheme": "http", ":method": "POST" }, { endStream: true }));
+    t.true(answer.status === 502 || answer.code !== 0 || answer.body.length === 0, `${answers[at]?.[0]}: ${answer.status} ${answer.code} ${answer.body.toString()}`);
+  }
+  t.false(session.destroyed);
+});
+
+test.serial("a server that sends random frames ends no process and no other exchange", async (t) => {
+  const random = (below: number): number => Math.floor(Math.random() * below);
+  const makers: readonly ((stream: number) => Buffer)[] = [
+    (stream) => frame(frameTypes.headers, endHeaders | random(2), stream, block([":status", String(100 + 100 * random(5))])),
+    (stream) => frame(frameTypes.headers, endHeaders, stream, block([":status", "200"], ["content-length", "5"])),
+    (stream) => frame(frameTypes.headers, endHeaders | endStream, stream, block(["x-trailer", "1"])),
+    (stream) => frame(frameTypes.data, random(2), stream, Buffer.alloc(random(3_000))),
+    (stream) => frame(frameTypes.rstStream, 0, stream, Buffer.from([0, 0, 0, random(14)])),
+    () => frame(frameTypes.goaway, 0, 0, Buffer.from([0, 0, 0, random(20), 0, 0, 0, random(3)])),
+    (stream) => frame(frameTypes.windowUpdate, 0, stream, Buffer.from([0, 0, 1, random(256)])),
+    (stream) => frame(random(12), random(256), stream, Buffer.alloc(random(60), random(256))),
+  ];
+  const server = await rawH2Origin(t, (stream) => Buffer.concat(Array.from({ length: 1 + random(5) }, () => makers[random(random(9) === 0 ? makers.length : 5)]?.(stream) ?? Buffer.alloc(0))));
+  const proxy = await startProxy(t, { timeouts: { responseMs: 500, stallMs: 500 } });
+  for (let round = 0; round < 12; round++) {
+    const session = sessionOver(t, bare(await tunnelClient(proxy.port, `127.0.0.1:${server.port}`)));
+    await Promise.all(Array.from({ length: 30 }, async (_, i) => {
+      const stream = session.request({ ":path": `/${i}`, ":scheme": "http", ":method": i % 2 === 0 ? "GET" : "POST", te: "trailers" }, { endStream: i % 2 === 0, waitForTrailers: false });
+      if (i % 2 === 1) stream.write(Buffer.alloc(random(20_000)));
+      if (i % 4 === 1) stream.end();
+      await Promise.race([answerOf(stream), new Promise((resolve) => setTimeout(resolve, 2_500))]);
+    }));
+    session.destroy();
+  }
+  await when(() => proxy.proxy.connectionCount === 0, "every connection ends");
+  t.is(proxy.log.filter(({ level }) => level === "error").length, 0);
 });
