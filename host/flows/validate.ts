@@ -1,12 +1,11 @@
 // WALL 5: judges what came back from a cell for one call: the text of a change list and the bodies beside it. Either every change
 // is legal, granted and allowed in this event, or the call has failed with a fault that names the field. Pure: reads the flow,
 // changes nothing (merge.ts does), and believes nothing but sizes that were counted here.
-import { changePrefix, changeTable, isChangeAddress, type Change, type ChangeAddress, type ChangeValues } from "../../sandbox-api/schema/changes.ts";
+import { changePrefix, changeTable, isChangeAddress, type Change, type ChangeAddress, type ChangeValues, type FieldReference } from "../../sandbox-api/schema/changes.ts";
 import { eventTable } from "../../sandbox-api/schema/events.ts";
 import type { Fault, FaultCode } from "../../sandbox-api/schema/faults.ts";
 import { permissionTable, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import type { CallName } from "../../sandbox-api/schema/view.ts";
-import type { HeaderFields } from "../http/header-fields.ts";
 import type { HttpFlow } from "./flow.ts";
 import type { GateSubject } from "./gate.ts";
 import { Refused, valueChecks, type SeenFields, type ValueContext } from "./validate-values.ts";
@@ -96,7 +95,24 @@ function checkValue<A extends ChangeAddress>(address: A, value: unknown, context
   return checked instanceof Refused ? checked : ([address, checked] as Change);
 }
 
-const lowerNames = (fields: HeaderFields | null): SeenFields => (fields === null ? [] : Array.from({ length: fields.length }, (_, i) => fields.name(i).toLowerCase()));
+const noFields: SeenFields = [];
+
+/** What a list of references to `before` made of it. PERF: asked only when one call changes a list twice. */
+class ChangedFields implements SeenFields {
+  readonly #before: SeenFields;
+  readonly #list: readonly FieldReference[];
+
+  constructor(before: SeenFields, list: readonly FieldReference[]) {
+    this.#before = before;
+    this.#list = list;
+  }
+
+  get length(): number { return this.#list.length; }
+
+  indexOf(lowerName: string, from = 0): number {
+    return this.#list.findIndex((entry, at) => at >= from && (typeof entry === "number" ? this.#before.indexOf(lowerName, entry) === entry : entry[0].toLowerCase() === lowerName));
+  }
+}
 
 /** What the changes accepted so far have made of the flow, as far as later changes of the same list depend on it. */
 class DraftState {
@@ -112,7 +128,7 @@ class DraftState {
 
   /** The fields that references in the value of `address` count in. */
   fields(address: ChangeAddress): SeenFields {
-    if (!address.endsWith("ers")) return []; // PERF: "headers" and "trailers" are the only lists.
+    if (!address.endsWith("ers")) return noFields; // PERF: "headers" and "trailers" are the only lists.
     const known = this.#lists.get(address);
     if (known !== undefined) return known;
     const fields = this.#firstFields(address);
@@ -122,11 +138,11 @@ class DraftState {
 
   #firstFields(address: ChangeAddress): SeenFields {
     switch (address) {
-      case "request.headers": return lowerNames(this.#flow?.request.headers ?? null);
-      case "request.trailers": return lowerNames(this.#flow?.request.trailers ?? null);
-      case "response.headers": return this.#madeFields ?? lowerNames(this.#flow?.response?.headers ?? null);
-      case "response.trailers": return this.#madeFields !== null ? [] : lowerNames(this.#flow?.response?.trailers ?? null);
-      default: return [];
+      case "request.headers": return this.#flow?.request.headers ?? noFields;
+      case "request.trailers": return this.#flow?.request.trailers ?? noFields;
+      case "response.headers": return this.#madeFields ?? this.#flow?.response?.headers ?? noFields;
+      case "response.trailers": return this.#madeFields !== null ? noFields : this.#flow?.response?.trailers ?? noFields;
+      default: return noFields;
     }
   }
 
@@ -153,8 +169,7 @@ class DraftState {
     }
     // A second list of the same part would count in the first one's outcome, which the guest never sends: one list per call.
     if (change[0] === "request.headers" || change[0] === "request.trailers" || change[0] === "response.headers" || change[0] === "response.trailers") {
-      const before = this.fields(change[0]);
-      this.#lists.set(change[0], change[1].map((entry) => (typeof entry === "number" ? (before[entry] ?? "") : entry[0].toLowerCase())));
+      this.#lists.set(change[0], new ChangedFields(this.fields(change[0]), change[1]));
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   type ResponseView, type RootView, type ServerView, type TrailersView,
 } from "../../sandbox-api/schema/view.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
+import { invariant } from "../invariant.ts";
 import type { ClientConnection, Flow, HttpFlow, HttpRequest, HttpResponse, LayerProposal, RootLayer, ServerConnection, TcpFlow } from "./flow.ts";
 import type { GateSubject } from "./gate.ts";
 import type { MessageBody } from "./message-body.ts";
@@ -48,22 +49,30 @@ interface Paper {
   readonly bodyBytes: number;
 }
 
-interface Part {
+/** One part of the views of objects of a kind. PERF: one for all of them, so that an event makes no closures (bench/host-event). */
+interface Part<S> {
   readonly name: PartName;
   readonly needs: PermissionName | null;
   /** The record that the version belongs to; a new record is unseen whatever its version. */
-  readonly owner: object;
-  readonly version: number;
-  readonly write: (paper: Paper) => string;
+  readonly owner: (subject: S) => object;
+  readonly version: (subject: S) => number;
+  readonly write: (subject: S, paper: Paper) => string;
 }
 
-const sensitive = sensitiveFields.map((name) => ({ name, permission: `header:${name}` as const }));
-const nothing: ReadonlySet<string> = new Set();
+const sensitivePermissions = sensitiveFields.map((name) => `header:${name}` as const);
+/** By a bit for each field. PERF: every event asks. */
+const withheldSets: readonly ReadonlySet<string>[] = Array.from({ length: 1 << sensitiveFields.length }, (_, bits) => new Set(sensitiveFields.filter((_name, at) => (bits & (1 << at)) !== 0)));
 
 /** Sensitive fields whose values these permissions do not show. */
 export function withheldFields(permissions: ReadonlySet<PermissionName>): ReadonlySet<string> {
-  const names = sensitive.filter(({ permission }) => !permissions.has(permission));
-  return names.length === 0 ? nothing : new Set(names.map(({ name }) => name));
+  let bits = 0;
+  for (let at = 0; at < sensitivePermissions.length; at++) {
+    const permission = sensitivePermissions[at];
+    if (permission !== undefined && !permissions.has(permission)) bits |= 1 << at;
+  }
+  const names = withheldSets[bits];
+  invariant(names !== undefined, "a set of sensitive fields was not made");
+  return names;
 }
 
 /** Two sets of permissions with the same class get the same view, so their addons may share a frame. */
@@ -86,23 +95,23 @@ export class ViewWriter {
     const attachments: Buffer[] = [];
     const cached = (owner: object, version: number, make: () => unknown): string => this.#json(owner, version, make);
     const paper: Paper = { withheld: withheldFields(permissions), attachments, cached, bodyBytes };
-    const parts: PartName[] = [];
+    let names = "";
     let body = "";
-    for (const part of partsOf(event, subject)) {
-      if (!isGranted(part, permissions) || seen.every((known) => known.has(part.name, part.owner, part.version))) continue;
-      parts.push(part.name);
-      body += partSeparator + part.write(paper);
-    }
-    const envelope: Envelope = { event, key: subject.key, parts };
-    return { text: JSON.stringify(envelope) + body, attachments };
+    eachPart(event, subject, (part, of) => {
+      if (!isGranted(part.needs, permissions) || haveSeen(seen, part.name, part.owner(of), part.version(of))) return;
+      names += names === "" ? `"${part.name}"` : `,"${part.name}"`;
+      body += partSeparator + part.write(of, paper);
+    });
+    // An Envelope. None of these texts needs an escape.
+    return { text: `{"event":"${event}","key":${subject.key},"parts":[${names}]}${body}`, attachments };
   }
 
   /** Notes that an instance has seen the object as it stands now, but for the parts in `except`. */
   note(event: EventName, subject: GateSubject, permissions: ReadonlySet<PermissionName>, seen: SeenParts, except: ReadonlySet<PartName>): void {
-    for (const part of partsOf(event, subject)) {
+    eachPart(event, subject, (part, of) => {
       if (except.has(part.name)) seen.forget(part.name);
-      else if (isGranted(part, permissions)) seen.set(part.name, part.owner, part.version);
-    }
+      else if (isGranted(part.needs, permissions)) seen.set(part.name, part.owner(of), part.version(of));
+    });
   }
 
   #json(owner: object, version: number, make: () => unknown): string {
@@ -120,83 +129,104 @@ export function plainView(event: Envelope["event"], key: number, parts: readonly
   return { text: [JSON.stringify(envelope), ...parts.map(([, value]) => asciiJson(value))].join(partSeparator), attachments };
 }
 
-const isGranted = (part: Part, permissions: ReadonlySet<PermissionName>): boolean => part.needs === null || permissions.has(part.needs);
+const isGranted = (needs: PermissionName | null, permissions: ReadonlySet<PermissionName>): boolean => needs === null || permissions.has(needs);
 
-// PERF: texts made anew for each part would be hashed for each look-up (bench/host-event).
-const headNeeds = { request: "read:request", response: "read:response" } as const;
-const bodyNeeds = { request: "read:request.body", response: "read:response.body" } as const;
-const trailersNames = { request: "request.trailers", response: "response.trailers" } as const;
-const bodyNames = { request: "request.body", response: "response.body" } as const;
+function haveSeen(seen: readonly SeenParts[], name: PartName, owner: object, version: number): boolean {
+  for (const known of seen) if (!known.has(name, owner, version)) return false;
+  return true;
+}
 
-function partsOf(event: EventName, subject: GateSubject): readonly Part[] {
+type Visit = <S>(part: Part<S>, subject: S) => void;
+
+function eachPart(event: EventName, subject: GateSubject, visit: Visit): void {
   switch (subject.kind) {
-    case "http": return httpParts(event, subject);
-    case "tcp": return [flowPart(subject), clientPart(subject.client), serverPart(subject.server), ...messagePart(event, subject)];
-    case "root": return [rootPart(subject), clientPart(subject.client), serverPart(subject.server)];
-    case "layer": return [layerPart(subject), clientPart(subject.client), serverPart(subject.server)];
-    case "server": return [serverPart(subject)];
+    case "http": return visitHttp(event, subject, visit);
+    case "tcp":
+      for (const part of connectedFlow) visit(part, subject);
+      // Each chunk's content is its own version: an addon that sets it makes the next one in line see it anew.
+      if (event === "tcp_message" && subject.message !== null) visit(messagePart, subject.message);
+      return;
+    case "root":
+      visit(rootPart, subject);
+      for (const part of connections) visit(part, subject);
+      return;
+    case "layer":
+      visit(layerPart, subject);
+      for (const part of connections) visit(part, subject);
+      return;
+    case "server": return visit(serverItself, subject);
   }
 }
 
-function httpParts(event: EventName, flow: HttpFlow): readonly Part[] {
+function visitHttp(event: EventName, flow: HttpFlow, visit: Visit): void {
   const { request, response } = flow;
   const bodies: readonly ("request" | "response")[] = eventTable[event].bodies;
-  const parts = [flowPart(flow), clientPart(flow.client), serverPart(flow.server), requestPart(request), trailersPart("request", request)];
-  if (bodies.includes("request") && request.body.state !== "unread") parts.push(bodyPart("request", request.body));
-  if (response === null) return parts;
-  parts.push(responsePart(response), trailersPart("response", response));
-  if ((bodies.includes("response") || response.made) && response.body.state !== "unread") parts.push(bodyPart("response", response.body));
-  return parts;
+  for (const part of connectedFlow) visit(part, flow);
+  visit(requestPart, request);
+  visit(requestTrailers, request);
+  if (bodies.includes("request") && request.body.state !== "unread") visit(requestBody, request.body);
+  if (response === null) return;
+  visit(responsePart, response);
+  visit(responseTrailers, response);
+  if ((bodies.includes("response") || response.made) && response.body.state !== "unread") visit(responseBody, response.body);
 }
 
-const flowPart = (flow: Flow): Part => ({
-  name: "flow", needs: null, owner: flow, version: flow.version,
-  write: () => asciiJson({
+const flowPart: Part<Flow> = {
+  name: "flow", needs: null, owner: (flow) => flow, version: (flow) => flow.version,
+  write: (flow) => asciiJson({
     id: flow.id, type: flow.kind, live: flow.live, error: flow.error, intercepted: flow.intercepted, marked: flow.marked, comment: flow.comment,
     isReplay: flow.kind === "http" && flow.replayDepth > 0 ? "request" : null, timestampCreated: flow.timestampCreated, websocket: flow.kind === "http" && flow.isWebSocket,
   } satisfies FlowView),
-});
+};
 
-const clientPart = (client: ClientConnection): Part => ({
-  name: "client", needs: "read:connection", owner: client, version: client.version,
-  write: (paper) => paper.cached(client, client.version, (): ClientView => ({
+const clientPart: Part<{ readonly client: ClientConnection }> = {
+  name: "client", needs: "read:connection", owner: ({ client }) => client, version: ({ client }) => client.version,
+  write: ({ client }, paper) => paper.cached(client, client.version, (): ClientView => ({
     id: client.id, address: client.address, sockname: client.sockname, mode: client.mode, tls: client.tls, sni: client.sni, alpn: client.alpn,
     tlsVersion: client.tlsVersion, cipher: client.cipher, timestampStart: client.timestampStart, timestampTlsSetup: client.timestampTlsSetup,
     timestampEnd: client.timestampEnd,
   })),
-});
+};
 
-const serverPart = (server: ServerConnection): Part => ({
-  name: "server", needs: "read:connection", owner: server, version: server.version,
-  write: (paper) => paper.cached(server, server.version, (): ServerView => ({
+const serverItself: Part<ServerConnection> = {
+  name: "server", needs: "read:connection", owner: (server) => server, version: (server) => server.version,
+  write: (server, paper) => paper.cached(server, server.version, (): ServerView => ({
     id: server.id, address: server.address, via: server.via, peername: server.peername, sockname: server.sockname, tls: server.tls, sni: server.sni,
     alpn: server.alpn, tlsVersion: server.tlsVersion, cipher: server.cipher, timestampStart: server.timestampStart,
     timestampTcpSetup: server.timestampTcpSetup, timestampTlsSetup: server.timestampTlsSetup, timestampEnd: server.timestampEnd, error: server.error,
   })),
-});
+};
 
-const requestPart = (request: HttpRequest): Part => ({
-  name: "request", needs: "read:request", owner: request, version: request.version,
-  write: ({ withheld }) => asciiJson({
+const serverPart: Part<{ readonly server: ServerConnection }> = {
+  name: "server", needs: "read:connection", owner: ({ server }) => server, version: ({ server }) => server.version,
+  write: ({ server }, paper) => serverItself.write(server, paper),
+};
+
+const connections = [clientPart, serverPart] as const;
+const connectedFlow: readonly Part<HttpFlow | TcpFlow>[] = [flowPart, clientPart, serverPart];
+
+const requestPart: Part<HttpRequest> = {
+  name: "request", needs: "read:request", owner: (request) => request, version: (request) => request.version,
+  write: (request, { withheld }) => asciiJson({
     method: request.method, scheme: request.scheme, host: request.host, port: request.port, path: request.path, authority: request.authority,
     httpVersion: request.httpVersion, timestampStart: request.timestampStart, timestampEnd: request.timestampEnd,
   } satisfies RequestView) + fieldLines(request.headers, withheld),
-});
+};
 
-const responsePart = (response: HttpResponse): Part => ({
-  name: "response", needs: "read:response", owner: response, version: response.version,
-  write: ({ withheld }) => asciiJson({
+const responsePart: Part<HttpResponse> = {
+  name: "response", needs: "read:response", owner: (response) => response, version: (response) => response.version,
+  write: (response, { withheld }) => asciiJson({
     statusCode: response.statusCode, reason: response.reason, httpVersion: response.httpVersion, timestampStart: response.timestampStart,
     timestampEnd: response.timestampEnd,
   } satisfies ResponseView) + fieldLines(response.headers, withheld),
-});
+};
 
 /** LF after the JSON, then each field as a line. */
 function fieldLines(fields: HeaderFields, withheld: ReadonlySet<string>): string {
   // PERF: most heads have none of them, and then no name has to be looked at (bench/host-event).
-  const hidden = hasOneOf(fields, withheld) ? withheld : nothing;
+  if (!hasOneOf(fields, withheld)) return `\n${fields.toLines()}`;
   let lines = "\n";
-  for (let i = 0; i < fields.length; i++) lines += `${fields.name(i)}: ${shownValue(fields, i, hidden)}\n`;
+  for (let i = 0; i < fields.length; i++) lines += `${fields.name(i)}: ${shownValue(fields, i, withheld)}\n`;
   return lines;
 }
 
@@ -210,20 +240,20 @@ export function shownValue(fields: HeaderFields, i: number, withheld: ReadonlySe
   return withheld.size > 0 && withheld.has(fields.name(i).toLowerCase()) ? withheldValue : fields.value(i);
 }
 
-function trailersPart(side: "request" | "response", message: HttpRequest | HttpResponse): Part {
-  const { trailers } = message;
-  return {
-    name: trailersNames[side], needs: headNeeds[side], owner: message, version: message.trailersVersion,
-    write: ({ withheld }) => {
-      const view: TrailersView = trailers === null ? null : Array.from({ length: trailers.length }, (_, i) => [trailers.name(i), shownValue(trailers, i, withheld)]);
-      return asciiJson(view);
-    },
-  };
-}
+const trailersPart = <S extends HttpRequest | HttpResponse>(name: PartName, needs: PermissionName): Part<S> => ({
+  name, needs, owner: (message) => message, version: (message) => message.trailersVersion,
+  write: ({ trailers }, { withheld }) => {
+    const view: TrailersView = trailers === null ? null : Array.from({ length: trailers.length }, (_, i) => [trailers.name(i), shownValue(trailers, i, withheld)]);
+    return asciiJson(view);
+  },
+});
 
-const bodyPart = (side: "request" | "response", body: MessageBody): Part => ({
-  name: bodyNames[side], needs: bodyNeeds[side], owner: body, version: body.version,
-  write: ({ attachments, bodyBytes }) => {
+const requestTrailers = trailersPart<HttpRequest>("request.trailers", "read:request");
+const responseTrailers = trailersPart<HttpResponse>("response.trailers", "read:response");
+
+const bodyPart = (name: PartName, needs: PermissionName): Part<MessageBody> => ({
+  name, needs, owner: (body) => body, version: (body) => body.version,
+  write: (body, { attachments, bodyBytes }) => {
     const isTooLarge = (body.raw?.length ?? 0) > bodyBytes || (body.content?.length ?? 0) > bodyBytes;
     const attach = (bytes: Buffer | null): number | null => (bytes === null || isTooLarge ? null : attachments.push(bytes) - 1);
     return asciiJson({
@@ -233,22 +263,20 @@ const bodyPart = (side: "request" | "response", body: MessageBody): Part => ({
   },
 });
 
-function messagePart(event: EventName, flow: TcpFlow): readonly Part[] {
-  const { message } = flow;
-  if (event !== "tcp_message" || message === null) return [];
-  // Each chunk's content is its own version: an addon that sets it makes the next one in line see it anew.
-  return [{
-    name: "message", needs: "read:tcp", owner: message.content, version: 0,
-    write: ({ attachments }) => asciiJson({ fromClient: message.fromClient, timestamp: message.timestamp, content: attachments.push(message.content) - 1 } satisfies MessageView),
-  }];
-}
+const requestBody = bodyPart("request.body", "read:request.body");
+const responseBody = bodyPart("response.body", "read:response.body");
 
-const rootPart = (root: RootLayer): Part => ({
-  name: "root", needs: "read:connection", owner: root, version: Number(root.killed),
-  write: () => asciiJson({ mode: root.client.mode, live: !root.killed } satisfies RootView),
-});
+const messagePart: Part<NonNullable<TcpFlow["message"]>> = {
+  name: "message", needs: "read:tcp", owner: ({ content }) => content, version: () => 0,
+  write: ({ fromClient, timestamp, content }, { attachments }) => asciiJson({ fromClient, timestamp, content: attachments.push(content) - 1 } satisfies MessageView),
+};
 
-const layerPart = (layer: LayerProposal): Part => ({
-  name: "layer", needs: "read:connection", owner: layer, version: 0,
-  write: ({ attachments }) => asciiJson({ name: layer.name, dataClient: attachments.push(layer.dataClient) - 1, clientHello: layer.clientHello } satisfies LayerView),
-});
+const rootPart: Part<RootLayer> = {
+  name: "root", needs: "read:connection", owner: (root) => root, version: (root) => Number(root.killed),
+  write: (root) => asciiJson({ mode: root.client.mode, live: !root.killed } satisfies RootView),
+};
+
+const layerPart: Part<LayerProposal> = {
+  name: "layer", needs: "read:connection", owner: (layer) => layer, version: () => 0,
+  write: (layer, { attachments }) => asciiJson({ name: layer.name, dataClient: attachments.push(layer.dataClient) - 1, clientHello: layer.clientHello } satisfies LayerView),
+};

@@ -69,6 +69,8 @@ const refused: readonly (readonly [name: string, changes: unknown, message: RegE
   ["Connection", [["request.headers", [0, 1, ["Connection", "x"]]]], /says how the message is framed/],
   ["Upgrade", [["response.headers", [["Upgrade", "x"]]]], /says how the message is framed/, { event: "response" }],
   ["two Hosts", [["request.headers", [0, 1, ["host", "evil"]]]], /more than one Host/],
+  ["two Hosts by a second list", [["request.headers", [1, ["Host", "a"]]], ["request.headers", [1, ["host", "b"]]]], /more than one Host/],
+  ["a field that the first list took away", [["request.headers", [0]], ["request.headers", [0, 1]]], /not there/],
   ["a Host that is none", [["request.headers", [1, ["Host", "a/b@c"]]]], /must be a host/],
   ["a field twice", [["request.headers", [0, 0]]], /refers to one field twice/],
   ["a field that is not there", [["request.headers", [3]]], /not there/],
@@ -114,6 +116,7 @@ const refused: readonly (readonly [name: string, changes: unknown, message: RegE
   ["a change without its permission", [["request.method", "PUT"]], /needs the permission write:request/, { permissions: without("write:request") }],
   ["a kill without its permission", [["flow.kill", true]], /needs the permission act:kill/, { permissions: without("act:kill") }],
   ["a withheld field removed", [["request.headers", [0, 2]]], /"cookie" is withheld/, { permissions: without("header:cookie") }],
+  ["a withheld field removed by a second list", [["request.headers", [2, 0, 1]], ["request.headers", [1, 2]]], /"cookie" is withheld/, { permissions: without("header:cookie") }],
   ["a withheld field set", [["request.headers", [0, 1, 2, ["Cookie", "x"]]]], /needs the permission header:cookie/, { permissions: without("header:cookie") }],
   ["a withheld field in a made response", [["response.make", { ...made, fields: [["Set-Cookie", "x"]] }]], /header:set-cookie/, { permissions: without("header:set-cookie") }],
 ];

@@ -142,9 +142,17 @@ test("agrees with a plain array after any changes", (t) => {
       const seen = Array.from({ length: fields.length }, (_, i) => ({ name: fields.name(i), value: fields.value(i), line: fields.line(i) }));
       t.deepEqual(seen, model.items);
       t.is(fields.toBlock(), model.items.map((item) => `${item.line}\r\n`).join(""));
+      t.is(fields.toLines(), model.items.map((item) => `${item.name}: ${item.value}\n`).join(""));
       for (const name of ["a", "b", "host", "x-long-name", "zz"]) {
         t.deepEqual(fields.getAll(name), model.items.filter((item) => item.name.toLowerCase() === name).map((item) => item.value));
       }
     }
   }), { numRuns: 300 });
+});
+
+test("lines for a view are the same however the blanks around values were spelled", (t) => {
+  for (const [block, lines] of [
+    ["a: 1\r\nb: 2\r\n", "a: 1\nb: 2\n"], ["a:1\r\nb: 2\r\n", "a: 1\nb: 2\n"], ["a: 1\r\nb:  2\r\n", "a: 1\nb: 2\n"], ["a: 1 \r\nb:\t2\r\n", "a: 1\nb: 2\n"],
+    ["a:\r\nb: \r\nc:  \r\n", "a: \nb: \nc: \n"], ["a: \r\n", "a: \n"],
+  ] as const) t.is(decoded(`Host: h\r\n${block}`).toLines(), `Host: h\n${lines}`);
 });
