@@ -103,15 +103,16 @@ export class Download {
   sendHead(mayPersist: boolean): void {
     invariant(!this.hasSentHead, "a response is sent once");
     const response = this.#response;
+    const isTranslated = isH2(response) && this.#request.version !== "2";
     const { headers, framing, persists } = outgoingResponse(response.headers, {
       status: response.statusCode, requestMethod: this.#request.method, requestVersion: this.#request.version,
       framing: response.made ? noBody : this.#framing, plan: this.#plan, hasTrailers: response.trailers !== null,
-      isChanged: response.version > 0 || response.made || response.statusCode !== this.#status || isH2(response), mayPersist,
+      isChanged: response.version > 0 || response.made || response.statusCode !== this.#status || isTranslated, mayPersist,
     });
     this.hasSentHead = true;
     this.persists = persists;
     // HTTP/2 has no reason phrases; HTTP/1 clients expect one.
-    const reason = response.reason === "" && isH2(response) ? STATUS_CODES[response.statusCode] ?? "" : response.reason;
+    const reason = response.reason === "" && isTranslated ? STATUS_CODES[response.statusCode] ?? "" : response.reason;
     this.#client.sendHead({ status: response.statusCode, reason, headers, framing });
     if (response.body.state === "whole") {
       if (response.body.raw !== null && response.body.raw.length > 0) this.#client.sendData(response.body.raw);
