@@ -196,7 +196,7 @@ const chunks: Check<readonly AttachmentIndex[]> = (value, context) => {
 export const valueChecks: { readonly [A in ChangeAddress]: Check<ChangeValues[A]> } = {
   "request.method": text((value) => isMethod(value) && value !== "CONNECT", "must be a method (a token of RFC 9110 §5.6.2, at most 64 bytes) other than CONNECT"),
   "request.scheme": scheme, "request.host": host, "request.port": port,
-  "request.path": text(isPath, 'must begin with "/" (or be "*") and hold no white space or control characters'),
+  "request.path": text(isPath, 'must begin with "/" (or be "*") and hold no white space, control characters or "#"'),
   "request.headers": fieldList(false, true), "request.trailers": fieldList(true, true),
   "request.body": attachment, "request.content": attachment, "request.stream": streaming,
   "response.make": made, "response.statusCode": status, "response.reason": reason,

@@ -116,7 +116,7 @@ export class Request extends Message<RequestHead> {
   }
   set path(path: string) {
     const bytes = textOf("request.path", path);
-    if (!isPath(bytes)) throw refuse("request.path", `request.path must begin with "/" (or be "*") and have no white space or control characters`);
+    if (!isPath(bytes)) throw refuse("request.path", `request.path must begin with "/" (or be "*") and have no white space, control characters or "#"`);
     if (bytes !== this.#state.head.path) this.#state.write("request.path").path = bytes;
   }
 

@@ -11,7 +11,8 @@ const tokenPattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // eslint-free: control characters are the point.
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 const paddedPattern = /^[ \t]|[ \t]$/;
-const targetPattern = /^[\x21-\x7e\x80-\xff]+$/;
+// Without "#": a fragment never goes on the wire (RFC 9112 §3.2).
+const targetPattern = /^[\x21\x22\x24-\x7e\x80-\xff]+$/;
 const hostPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*|[!$&'()*+,;=\-._~%0-9A-Za-z]{1,253})$/;
 
 export const largestFieldName = 256;
@@ -30,7 +31,7 @@ export const isMethod = (text: string): boolean => text.length <= 64 && matches(
 /** Status an addon may give its own response. */
 export const isOwnStatus = (status: unknown): status is number => typeof status === "number" && isInteger(status) && status >= 200 && status <= 599;
 export const isReason = (text: string): boolean => text.length <= largestReason && matches(valuePattern, text);
-/** Origin-form (`/…`) or `*`; no white space, no fragment rules beyond that. */
+/** Origin-form (`/…`) or `*`; no white space, no control characters, no fragment. */
 export const isPath = (text: string): boolean => text.length <= largestTarget && (text === "*" || (text[0] === "/" && matches(targetPattern, text)));
 /** Host name, IPv4, IPv6 with or without brackets; no port, no userinfo. */
 export const isHost = (text: string): boolean => matches(hostPattern, text);

@@ -35,6 +35,7 @@ export const smugglingCases: readonly AttackCase[] = [
   smuggle("method-empty", `flow.request.method = "";`),
   smuggle("path-space", `flow.request.path = "/a HTTP/1.1\\r\\nHost: evil\\r\\n\\r\\nGET /b";`),
   smuggle("path-crlf", `flow.request.path = "/a\\r\\nx: y";`),
+  smuggle("path-fragment", `flow.request.path = "/a#b";`),
   smuggle("path-relative", `flow.request.path = "evil";`),
   smuggle("host-crlf", `flow.request.host = "a\\r\\nb";`),
   smuggle("host-with-path", `flow.request.host = "a/b@c";`),
