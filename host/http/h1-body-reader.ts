@@ -53,6 +53,11 @@ export class BodyReader {
     return this.#trailers.heldBytes;
   }
 
+  /** Lets go of what is held: nobody will read on. */
+  release(): void {
+    this.#trailers.reset();
+  }
+
   /** The next piece, a fault, or null when all input is used up or the body is complete. */
   read(input: Input): DataEvent | TrailersEvent | FaultCode | null {
     while (this.#state !== "complete" && input.hasMore()) {

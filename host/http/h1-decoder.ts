@@ -137,6 +137,7 @@ abstract class MessageDecoder {
   #fail(code: FaultCode): FaultEvent {
     this.state = "broken";
     this.#head.reset();
+    this.#body.release();
     this.#input.takeAll();
     return { kind: "fault", fault: faultOf(code, this.#side) };
   }

@@ -62,6 +62,19 @@ test("nothing is held beyond one head, and nothing at all after a fault", (t) =>
   }), { numRuns: 200 });
 });
 
+test("trailers that are too large are let go with their fault", (t) => {
+  const decoder = new RequestDecoder();
+  decoder.push(latin1(`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n`));
+  while (decoder.next() !== null);
+  let event = null;
+  for (let sent = 0; event === null && sent < 2 * h1Limits.trailerBytes; sent += 1_000) {
+    decoder.push(latin1("x".repeat(1_000)));
+    event = decoder.next();
+  }
+  t.is(event?.kind, "fault");
+  t.is(decoder.bufferedBytes, 0);
+});
+
 test("well-formed messages are never refused", (t) => {
   fc.assert(fc.property(seeds, (seed) => {
     const random = seededRandom(seed);
