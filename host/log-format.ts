@@ -27,7 +27,7 @@ export function prettyLine(record: LogRecord, useColour: boolean): string {
 /** Control characters (C0, DEL, C1 and the bidirectional overrides) as \x escapes; cut at `longestLine`. */
 export function printable(text: string): string {
   const cut = text.length > longestLine ? `${text.slice(0, longestLine)}… (${text.length} chars)` : text;
-  // eslint-free: the control characters are what is looked for.
+  // The control characters are what is looked for.
   return cut.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (char) =>
     char === "\n" ? "\n               " : `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
