@@ -8,8 +8,10 @@ import type { CellPool } from "../cells/cell.ts";
 import type { CellsOption } from "../cells/placement.ts";
 import type { Gate } from "../flows/gate.ts";
 import { plainView } from "../flows/view.ts";
+import { invariant } from "../invariant.ts";
 import type { Log, LogRecord } from "../log.ts";
-import type { Addon } from "./addon.ts";
+import type { Addon, AddonNews } from "./addon.ts";
+import type { BundleResult } from "./bundle.ts";
 import type { AddonServices } from "./service-desk.ts";
 import { AddonFetch, type FetchNetwork } from "../services/fetch.ts";
 import { AddonReplays } from "../services/replay.ts";
@@ -17,15 +19,16 @@ import { AddonStorage } from "../services/storage.ts";
 import type { StorageFile } from "../services/storage-file.ts";
 import { freeName } from "./addon-names.ts";
 import type { GrantRules } from "./grant-rules.ts";
-import type { AddonLock } from "./lock.ts";
+import type { LockJudge } from "./lock.ts";
 import type { Instance } from "./instance.ts";
-import { Lifecycle, type LoadProblem } from "./lifecycle.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import type { LoadProblem, Prepared } from "./loading.ts";
 import { Options } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
 import { AddonWatcher } from "./reload.ts";
 import { refusalToReplay, type SendAgain } from "./replays.ts";
 
-export type { LoadProblem } from "./lifecycle.ts";
+export type { LoadProblem, Prepared } from "./loading.ts";
 
 export interface AddonHostSettings {
   /** The operator's log. Its sink should hand each record to `tellLog`. */
@@ -44,7 +47,9 @@ export interface AddonHostSettings {
   /** `--grant`, by the addon's name. */
   readonly grants?: GrantRules;
   /** What addons with a manifest were approved for; absent: nothing is recorded, and nobody is held. */
-  readonly lock?: AddonLock;
+  readonly lock?: LockJudge;
+  /** Hears what other proxy processes that run the same addons have to `heed`. */
+  readonly tellPeers?: (addon: string, news: AddonNews) => void;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -84,8 +89,20 @@ export interface AddonHost {
   loadAll(paths: readonly string[]): Promise<readonly LoadProblem[]>;
   /** Compiles and loads an addon again, as the watcher does. Null: it is in service. */
   reload(name: string): Promise<LoadProblem | null>;
-  /** Changes an option. Gives the reason when an addon refuses it; then nothing has changed. */
-  setOption(name: string, value: string): Promise<string | null>;
+  /** The steps of `loadAll` and `reload` apart, for a host that is one of several: addons that load nothing yet, at these paths; gives their names. */
+  add(paths: readonly string[]): readonly string[];
+  /** Loads a new version beside the one that serves. It waits until `commit` (or `abandon`). */
+  prepare(name: string, result: BundleResult): Promise<Prepared>;
+  commit(name: string): void;
+  abandon(name: string): Promise<void>;
+  /** What happened to an addon in another process counts here too. */
+  heed(name: string, news: AddonNews): void;
+  /** CPU time, in µs, that each addon has used since this was last asked, but for its loading. */
+  takeSpent(): ReadonlyMap<string, number>;
+  /** CPU time, in µs, that an addon has used in other processes. */
+  spendElsewhere(name: string, cpuMicros: number): void;
+  /** Changes (undefined: resets) an option. Gives the reason when an addon refuses it; then nothing has changed. */
+  setOption(name: string, value: string | undefined): Promise<string | null>;
   /** Hands an event-log entry to `log` handlers; drops entries that a `log` handler caused. */
   tellLog(record: LogRecord): void;
   addons(): readonly AddonState[];
@@ -117,7 +134,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
   const lifecycle: Lifecycle = new Lifecycle({
     log, pool, limits, failure, cells, options, now, grants: settings.grants ?? new Map(), lock: settings.lock ?? null,
     servicesFor: (name) => servicesOf(settings.services, name, now),
-    resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), replay, onChange: () => pipeline.refresh(),
+    resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), replay, onChange: () => pipeline.refresh(), tellPeers: settings.tellPeers,
   });
   const pipeline: Pipeline = new Pipeline(lifecycle, { log, limits, now });
   const find = (name: string): Addon | undefined => lifecycle.addons.find((addon) => addon.name === name);
@@ -131,10 +148,12 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
   ticker.unref();
   const restChecker = setInterval(() => lifecycle.checkRest(), restCheckMs);
   restChecker.unref();
+  const add = (paths: readonly string[]): readonly Addon[] => paths.map((path) => lifecycle.add(freeName(path, (name) => find(name) !== undefined), resolve(path)));
   return {
-    gate: pipeline,
+    gate: pipeline, ...stepsOf(lifecycle, find, now),
+    add: (paths) => add(paths).map(({ name }) => name),
     async loadAll(paths) {
-      const added = paths.map((path) => lifecycle.add(freeName(path, (name) => find(name) !== undefined), resolve(path)));
+      const added = add(paths);
       const problems: LoadProblem[] = [];
       for (const addon of added) {
         const problem = await lifecycle.reload(addon);
@@ -165,6 +184,25 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
       pipeline.close();
       await lifecycle.close();
     },
+  };
+}
+
+type Steps = Pick<AddonHost, "prepare" | "commit" | "abandon" | "heed" | "takeSpent" | "spendElsewhere">;
+
+/** What a host that is one of several is asked for by the one that leads them; names it does not know are our mistake. */
+function stepsOf(lifecycle: Lifecycle, find: (name: string) => Addon | undefined, now: () => number): Steps {
+  const known = (name: string): Addon => {
+    const addon = find(name);
+    invariant(addon !== undefined, `there is no addon "${name}"`);
+    return addon;
+  };
+  return {
+    prepare: (name, result) => lifecycle.loading.prepare(known(name), result),
+    commit: (name) => lifecycle.loading.commit(known(name)),
+    abandon: (name) => lifecycle.loading.abandon(known(name)),
+    heed: (name, news) => lifecycle.heed(known(name), news),
+    takeSpent: () => new Map(lifecycle.addons.map(({ name, budget }) => [name, budget.takeUntold()] as const).filter(([, micros]) => micros > 0)),
+    spendElsewhere: (name, cpuMicros) => known(name).budget.spendAlone(cpuMicros, now()),
   };
 }
 

@@ -7,7 +7,7 @@ import { isLimitName, type LimitName } from "../../sandbox-api/schema/limits.ts"
 import type { Manifest } from "../../sandbox-api/schema/manifest.ts";
 import type { GuestLog } from "../services/log.ts";
 import type { Bundle } from "./bundle.ts";
-import { Breaker, type CpuBudget } from "./failure.ts";
+import { Breaker, type BreakerNews, type CpuBudget } from "./failure.ts";
 import type { Grants } from "./grants.ts";
 import type { Instance } from "./instance.ts";
 import type { AddonServices } from "./service-desk.ts";
@@ -32,7 +32,12 @@ export interface AddonParts {
   readonly services: AddonServices;
   /** Milliseconds. */
   readonly now: () => number;
+  /** Hears what other proxy processes that run this addon have to know. */
+  readonly tell?: ((news: AddonNews) => void) | undefined;
 }
+
+/** What happened to an addon in one proxy process and counts in all. */
+export type AddonNews = BreakerNews | { readonly kind: "isolated" };
 
 export class Addon {
   readonly name: string;
@@ -41,7 +46,7 @@ export class Addon {
   /** Addons of one trust group share a cell until one is guilty. */
   readonly group = "operator";
   readonly guestLog: GuestLog;
-  readonly breaker = new Breaker();
+  readonly breaker: Breaker;
   readonly budget: CpuBudget;
   readonly services: AddonServices;
   readonly now: () => number;
@@ -68,7 +73,8 @@ export class Addon {
   readonly saidAt = new Map<string, number>();
   #handlers: ReadonlySet<EventName> = new Set();
 
-  constructor({ name, path, order, guestLog, budget, services, now }: AddonParts) {
+  constructor({ name, path, order, guestLog, budget, services, now, tell }: AddonParts) {
+    this.breaker = new Breaker(tell);
     this.order = order;
     this.name = name;
     this.path = path;

@@ -10,13 +10,14 @@ import { isWornOut, type CellsOption } from "../cells/placement.ts";
 import { plainView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import { GuestLog } from "../services/log.ts";
-import { Addon, type AddonVersion } from "./addon.ts";
+import { Addon, type AddonNews, type AddonVersion } from "./addon.ts";
 import { bundleAddon } from "./bundle.ts";
 import { CpuBudget, strikesToOpen } from "./failure.ts";
-import { reasonOf, reportFault, type FaultReport } from "./fault-report.ts";
+import { reasonOf, reportFault } from "./fault-report.ts";
 import { Homes, type Residence } from "./homes.ts";
 import type { Instance, InstanceEvents } from "./instance.ts";
-import type { AddonLock } from "./lock.ts";
+import { Loading, type LoadProblem } from "./loading.ts";
+import type { LockJudge } from "./lock.ts";
 import type { Options } from "./options.ts";
 import type { AddonServices } from "./service-desk.ts";
 import { callOne, configureView, Starter, type StartResult } from "./start.ts";
@@ -32,21 +33,15 @@ export interface LifecycleSettings {
   readonly servicesFor: (name: string) => AddonServices;
   readonly grants: GrantRules;
   /** Null: nothing is recorded, and nobody is held. */
-  readonly lock: AddonLock | null;
+  readonly lock: LockJudge | null;
   /** Milliseconds. */
   readonly now: () => number;
   readonly resumeFlow: (instance: Instance, key: number) => void;
   readonly replay: InstanceEvents["replay"];
   /** Handlers of some addon came or went. */
   readonly onChange: () => void;
-}
-
-/** Why an addon is not in service. */
-export interface LoadProblem {
-  readonly addon: string;
-  readonly path: string;
-  /** Several lines: a sentence, then places in the source. */
-  readonly message: string;
+  /** Hears what other processes that run the same addons have to know. */
+  readonly tellPeers?: ((addon: string, news: AddonNews) => void) | undefined;
 }
 
 /** LIMIT: how long flows in flight keep an old version alive after a reload. */
@@ -58,6 +53,7 @@ export class Lifecycle {
   readonly #settings: LifecycleSettings;
   readonly #homes: Homes<Instance>;
   readonly #starter: Starter;
+  readonly loading: Loading;
   #isClosed = false;
 
   constructor(settings: LifecycleSettings) {
@@ -66,13 +62,19 @@ export class Lifecycle {
     const { cells, options, log, lock, limits, failure, resumeFlow, replay } = settings;
     const events = { resumeFlow, replay, fault: (instance: Instance, fault: Fault): void => this.#faultOutside(instance, fault) };
     this.#starter = new Starter({ homes: this.#homes, cells, options, log, lock, events, policyFor: ({ name }) => ({ limits, failure, permissions: everythingOnTheFlow, rules: settings.grants.get(name) ?? [] }) });
+    this.loading = new Loading({
+      log, lock, start: (addon, bundle) => this.#startPatiently(addon, bundle), serve: (addon, instance) => this.#serve(addon, instance),
+      restart: (addon) => this.restart(addon), end: (instance) => this.#end(instance),
+    });
   }
 
   /** Adds the addon at `path` as the last one. A problem leaves it in the list, waiting for a reload. */
   add(name: string, path: string): Addon {
-    const { limits, log, now, servicesFor } = this.#settings;
+    const { limits, log, now, servicesFor, tellPeers } = this.#settings;
     const guestLog = new GuestLog(log, { addon: name, linesPerSecond: limits.logLinesPerSecond, lineBytes: limits.logLineBytes });
-    const addon = new Addon({ name, path, order: this.addons.length, guestLog, now, services: servicesFor(name), budget: new CpuBudget(limits.cpuBudgetShare, limits.cpuBudgetBurstMs, now()) });
+    const tell = tellPeers === undefined ? undefined : (news: AddonNews): void => tellPeers(name, news);
+    const budget = new CpuBudget(limits.cpuBudgetShare, limits.cpuBudgetBurstMs, now());
+    const addon = new Addon({ name, path, order: this.addons.length, guestLog, now, services: servicesFor(name), budget, tell });
     this.addons.push(addon);
     return addon;
   }
@@ -82,38 +84,10 @@ export class Lifecycle {
    * its flows. On a problem (logged) the old version, if any, stays. Sources that compile to the same are left alone.
    */
   async reload(addon: Addon): Promise<LoadProblem | null> {
-    const result = await bundleAddon(addon.path, this.#settings.limits.bundleBytes);
-    addon.held = null;
-    addon.inputs = result.kind === "error" ? [...new Set([...addon.inputs, ...result.inputs])] : result.inputs;
-    if (result.kind === "error") return this.#problem(addon, result.message, {});
-    for (const warning of result.bundle.warnings) this.#settings.log.warn(`addon "${addon.name}": ${warning}`, { addon: addon.name });
-    await addon.restarting;
-    if (addon.current !== null && addon.version?.bundle.hash === result.bundle.hash) return null;
-    const started = await this.#startPatiently(addon, result.bundle);
-    if (started.kind === "fault") {
-      const report = reportFault(started.fault, { addon: addon.name, event: "load", subject: null, version: started.version });
-      return this.#problem(addon, withCode(report), report.fields);
-    }
-    if (started.kind === "held") return this.#hold(addon, started.news);
-    if (started.kind === "lost") return this.#problem(addon, `addon "${addon.name}" could not be loaded: its process went away ${mostAttempts} times`, {});
-    addon.breaker.reset();
-    if (addon.version !== null) {
-      addon.counters.reloads++;
-      this.#settings.log.info(`addon "${addon.name}" was reloaded`, { addon: addon.name, event: "reload" });
-    }
-    this.#serve(addon, started.instance);
+    const prepared = await this.loading.prepare(addon, await bundleAddon(addon.path, this.#settings.limits.bundleBytes));
+    if (prepared.kind === "problem") return prepared.problem;
+    this.loading.commit(addon);
     return null;
-  }
-
-  /** The operator has the word: the file that says so is looked at like a source. */
-  #hold(addon: Addon, news: readonly string[]): LoadProblem {
-    const { lock, log } = this.#settings;
-    addon.held = news;
-    if (lock !== null) addon.inputs = [...addon.inputs, lock.file];
-    const stays = addon.current === null ? "it does not run" : "the version before stays in service";
-    const message = `it asks for more than was approved:\n${news.map((each) => `    ${each}`).join("\n")}\n  If you agree: flowcell approve ${addon.path}`;
-    log.warn(`addon "${addon.name}" is held, ${stays}: ${message}`, { addon: addon.name, path: addon.path, event: "held", asks: news });
-    return { addon: addon.name, path: addon.path, message };
   }
 
   /** Brings an addon back after its isolate or cell has gone: fresh state. Never rejects; a failure suspends the addon. */
@@ -141,7 +115,16 @@ export class Lifecycle {
   #isolate(addon: Addon): void {
     if (addon.isIsolated) return;
     addon.isIsolated = true;
+    this.#settings.tellPeers?.(addon.name, { kind: "isolated" });
     this.#settings.log.warn(`addon "${addon.name}" is moved to a process of its own`, { addon: addon.name, event: "moved" });
+  }
+
+  /** What happened to the addon in another process counts here too. */
+  heed(addon: Addon, news: AddonNews): void {
+    if (news.kind !== "isolated") return addon.breaker.heed(news, this.#settings.now());
+    if (addon.isIsolated) return;
+    addon.isIsolated = true;
+    if (addon.current !== null) void this.#move(addon.current);
   }
 
   /** The isolate broke over something that did not stand (a change of another addon that was refused): started anew, without blame. */
@@ -158,8 +141,8 @@ export class Lifecycle {
     if (addon.current === null && addon.version !== null) void this.restart(addon);
   }
 
-  /** Tells every addon of a changed option; when one refuses, the change is undone everywhere and the reason given. */
-  async configure(name: string, text: string): Promise<string | null> {
+  /** Tells every addon of a changed (undefined: reset) option; when one refuses, the change is undone everywhere and the reason given. */
+  async configure(name: string, text: string | undefined): Promise<string | null> {
     const { options } = this.#settings;
     const before = options.given(name);
     const refused = options.set(name, text);
@@ -235,15 +218,18 @@ export class Lifecycle {
   /** Every addon of a worn-out cell moves to a new one, one after the other; flows in flight finish where they began. */
   async #recycle(residence: Residence<Instance>): Promise<void> {
     await this.#homes.retire(residence.home);
-    for (const old of [...residence.residents.values()]) {
-      const { addon } = old;
-      if (old.state !== "serving" || this.#isClosed) continue;
-      const started = await this.#startPatiently(addon, old.version);
-      if (started.kind !== "ready") continue; // Stays where it is: worn out is better than gone.
-      if (addon.current === old) this.#serve(addon, started.instance);
-      else await this.#end(started.instance);
-    }
+    for (const old of [...residence.residents.values()]) await this.#move(old);
     this.#settings.log.debug(`cell ${residence.cell.pid} was replaced after ${residence.cell.loads} loads`, { event: "recycle" });
+  }
+
+  /** A new instance where the addon belongs now takes this one's place. */
+  async #move(old: Instance): Promise<void> {
+    const { addon } = old;
+    if (old.state !== "serving" || this.#isClosed) return;
+    const started = await this.#startPatiently(addon, old.version);
+    if (started.kind !== "ready") return; // Stays where it is: worn out is better than gone.
+    if (addon.current === old) this.#serve(addon, started.instance);
+    else await this.#end(started.instance);
   }
 
   async #retire(instance: Instance): Promise<void> {
@@ -322,12 +308,6 @@ export class Lifecycle {
     addon.refreshHandlers();
     this.#settings.onChange();
   }
-
-  #problem(addon: Addon, message: string, fields: FaultReport["fields"]): LoadProblem {
-    const stays = addon.current === null ? "" : "; the version before stays in service";
-    this.#settings.log.error(`addon "${addon.name}" was not loaded${stays}:\n${message}`, { ...fields, addon: addon.name, path: addon.path, event: "load" });
-    return { addon: addon.name, path: addon.path, message };
-  }
 }
 
 /** The addon that the cell names, or the only one that lived in a cell that lied. */
@@ -340,5 +320,3 @@ function guiltyOf({ guilty, fault }: CellEnd, residents: readonly Instance[]): A
 }
 
 const isCellDeath = ({ code }: Fault): boolean => code === "cell-died" || code === "cell-lied" || code === "cell-memory" || code === "unresponsive";
-
-const withCode = ({ msg, fields }: FaultReport): string => (typeof fields["codeLine"] === "string" ? `${msg}\n    ${fields["codeLine"]}` : msg);

@@ -49,6 +49,9 @@ export function beyond(approved: Asks, asks: Asks): readonly string[] {
   return news;
 }
 
+/** Who says what may run: the lock file, or the process that owns it. */
+export type LockJudge = Pick<AddonLock, "file" | "judge">;
+
 /** One lock file. Verbs run one after the other; each reads the file anew, so that `flowcell approve` counts while a proxy runs. */
 export class AddonLock {
   readonly file: string;

@@ -13,7 +13,7 @@ import { originWarnings } from "../services/fetch-origins.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import { shownPath, type Bundle } from "./bundle.ts";
 import { isToldOf, resolveGrants, serviceGrants, type OperatorPolicy } from "./grants.ts";
-import type { AddonLock } from "./lock.ts";
+import type { LockJudge } from "./lock.ts";
 import type { Homes } from "./homes.ts";
 import { Instance, type InstanceEvents } from "./instance.ts";
 import type { Options, OptionSnapshot } from "./options.ts";
@@ -24,7 +24,7 @@ export interface StarterSettings {
   readonly cells: CellsOption;
   readonly policyFor: (addon: Addon) => OperatorPolicy;
   /** Null: nothing is recorded, and nobody is held. */
-  readonly lock: AddonLock | null;
+  readonly lock: LockJudge | null;
   readonly options: Options;
   readonly log: Log;
   readonly events: InstanceEvents;
@@ -58,7 +58,9 @@ export async function callOne(instance: Instance, view: EventView, startup: bool
   instance.addon.counters.calls++;
   const outcome = (await instance.residence.cell.call(call))[0] ?? { kind: "lost" };
   if ("cpuMicros" in outcome) {
-    instance.addon.budget.spend(outcome.cpuMicros, instance.addon.now());
+    const { budget, now } = instance.addon;
+    if (startup) budget.spendAlone(outcome.cpuMicros, now());
+    else budget.spend(outcome.cpuMicros, now());
     instance.addon.counters.cpuMicros += outcome.cpuMicros;
   }
   const refusal = instance.endCall(call, outcome.kind === "unchanged" || (outcome.kind === "changed" && isGood(outcome)));
@@ -135,7 +137,7 @@ export class Starter {
     const services = serviceGrants(grants);
     const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits, permissions, ...(services && { services }) });
     if (outcome.kind === "loaded") {
-      instance.addon.budget.spend(outcome.cpuMicros, instance.addon.now());
+      instance.addon.budget.spendAlone(outcome.cpuMicros, instance.addon.now());
       instance.handlers = this.#heard(instance, outcome.loaded.handlers);
       return { kind: "done", loaded: outcome.loaded };
     }

@@ -11,6 +11,9 @@ export interface GuestLogSettings {
   readonly lineBytes: number;
 }
 
+/** `event` of a record that holds an addon's own words. */
+export const guestLine = "addon-log";
+
 const windowMs = 1_000;
 // C0 but for tab and line feed, DEL, C1, and the characters that turn the writing direction.
 const controls = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -47,7 +50,7 @@ export class GuestLog {
       if (this.#lines === linesPerSecond + 1) this.#log.warn(`addon "${addon}" logs more than ${linesPerSecond} lines a second; the rest is dropped`, { ...extra, addon, limit: "logLinesPerSecond" });
       return;
     }
-    this.#log[level](cut(msg, lineBytes).replace(controls, "\ufffd"), { ...extra, addon });
+    this.#log[level](cut(msg, lineBytes).replace(controls, "\ufffd"), { ...extra, addon, event: guestLine });
   }
 }
 

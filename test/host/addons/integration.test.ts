@@ -109,7 +109,7 @@ test.serial("start, its replacement, configure with options, ctx, log, done", as
   t.regex((await host.setOption("count", "many")) ?? "", /is not a number/);
   t.is(await greet(), "hello2");
   await host.close();
-  const said = records.filter(({ fields }) => fields["addon"] === "life" && fields["event"] === undefined).map(({ level, msg }) => `${level} ${msg}`);
+  const said = records.filter(({ fields }) => fields["addon"] === "life" && fields["event"] === "addon-log").map(({ level, msg }) => `${level} ${msg}`);
   // The refused change is told twice: there it throws before it logs, and back.
   t.deepEqual(said, ["warn started", "info greeting,count", "info greeting", "info count", "info bye"]);
 });
