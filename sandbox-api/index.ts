@@ -22,6 +22,7 @@ export type { Pairs } from "./guest/pairs.ts";
 export type { StreamFunction, StreamResult } from "./guest/message-state.ts";
 export type { ClientConnection, Layer, RootLayer, ServerConnection } from "./guest/connection.ts";
 export type { TCPFlow, TCPMessage } from "./guest/tcp-flow.ts";
+export type { WebSocketData, WebSocketMessage } from "./guest/websocket.ts";
 export type { Address, Via } from "./schema/changes.ts";
 export type { ClientHelloView as ClientHello, LogEntryView as LogEntry, LogLevel } from "./schema/view.ts";
 export type { EventName } from "./schema/events.ts";

@@ -70,7 +70,7 @@ export function serviceGrants({ limits, fetch }: Grants): ServiceGrants | undefi
 
 /** What a change tells those who see it. A new body ends a chain, so it is told to nobody unasked. */
 const revealed: readonly { readonly change: PermissionName; readonly shows: readonly PermissionName[] }[] = [
-  { change: "write:request", shows: ["read:request"] }, { change: "write:response", shows: ["read:response"] }, { change: "write:tcp", shows: ["read:tcp"] },
+  { change: "write:request", shows: ["read:request"] }, { change: "write:response", shows: ["read:response"] }, { change: "write:websocket", shows: ["read:websocket"] }, { change: "write:tcp", shows: ["read:tcp"] },
   { change: "act:respond", shows: ["read:response", "read:response.body"] }, { change: "act:redirect", shows: ["read:request", "read:connection"] },
 ];
 

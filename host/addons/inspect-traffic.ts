@@ -119,7 +119,7 @@ function flowOf(entry: Plain | null): HttpFlow | null {
   const here = { host: "127.0.0.1", port: 1 };
   return {
     kind: "http", key: objectKey(1), id: "recorded", request, response: responseOf(plain(entry?.["response"])), error: null, live: false, killedBy: null, intercepted: false, marked: "", comment: text(entry?.["comment"]),
-    timestampCreated: 0, refusal: null, history: [], version: 0, isWebSocket: false, replayDepth: 0,
+    timestampCreated: 0, refusal: null, history: [], version: 0, isWebSocket: false, webSocket: null, replayDepth: 0,
     client: { kind: "client", key: objectKey(1), id: "recorded", address: here, sockname: here, mode: "regular", timestampStart: 0, timestampEnd: null, version: 0, ...noTls },
     server: {
       kind: "server", key: objectKey(1), id: "recorded", address: { host: request.host, port: request.port }, via: null, peername: null, sockname: null, timestampStart: null, timestampTcpSetup: null, timestampEnd: null,

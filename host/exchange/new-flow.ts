@@ -24,7 +24,7 @@ export function newHttpFlow(scope: ClientScope, head: RequestHead, place: Reques
   return {
     kind: "http", key, id: scope.context.keys.idOf(key), client: scope.client, server, request, response: null,
     error: null, live: true, killedBy: null, intercepted: false, marked: "", comment: "", timestampCreated: now, refusal: null,
-    history: [], version: 0, isWebSocket: false, replayDepth,
+    history: [], version: 0, isWebSocket: false, webSocket: null, replayDepth,
   };
 }
 

@@ -81,9 +81,11 @@ class Projection implements FilterSubject {
   #bodies(side: "request" | "response"): Texts {
     const subject = this.#subject;
     if (subject.kind === "tcp") return subject.message !== null && this.#may("read:tcp") && subject.message.fromClient === (side === "request") ? [subject.message.content] : none;
+    const sent = subject.kind === "http" && this.#may("read:websocket") ? subject.webSocket?.message ?? null : null;
     const message = subject.kind === "http" && this.#may(`read:${side}.body`) ? subject[side] : null;
     const bytes = message?.body.content ?? message?.body.raw ?? null;
-    return bytes === null ? none : [bytes];
+    const isSent = sent !== null && sent.fromClient === (side === "request");
+    return bytes === null ? (isSent ? [sent.content] : none) : isSent ? [bytes, sent.content] : [bytes];
   }
 
   #hosts(): Texts {

@@ -72,11 +72,43 @@ interface FlowParts {
   version: number;
 }
 
+export interface WebSocketMessage {
+  /** Its place among all messages, from 0; -1 for one that is still to be sent. */
+  index: number;
+  readonly fromClient: boolean;
+  readonly type: "text" | "binary";
+  /** Whole and decompressed. */
+  content: Buffer;
+  readonly timestamp: number;
+  /** An addon put it in. */
+  readonly injected: boolean;
+  /** An addon does not let it pass. */
+  dropped: boolean;
+  /** Grows with each change. */
+  version: number;
+}
+
+/** What followed a successful handshake, where addons look at messages. */
+export interface WebSocketState {
+  /** Newest message while its event runs; earlier ones are remembered by the guests that saw them. */
+  message: WebSocketMessage | null;
+  /** Messages of addons that are still to be sent, in order. */
+  readonly injections: WebSocketMessage[];
+  /** Of the first close frame; 1005: it had none, 1006: there was no close frame; null: still open. */
+  closeCode: number | null;
+  closeReason: string | null;
+  closedByClient: boolean | null;
+  timestampEnd: number | null;
+  version: number;
+}
+
 export interface HttpFlow extends FlowParts {
   readonly kind: "http";
   readonly request: HttpRequest;
   response: HttpResponse | null;
+  /** The request is the valid opening of a WebSocket. */
   isWebSocket: boolean;
+  webSocket: WebSocketState | null;
   /** 0: a client's own request; n: sent again by an addon, from a flow with n - 1. */
   readonly replayDepth: number;
 }

@@ -6,7 +6,7 @@ import { hostOwnedFields } from "../../sandbox-api/schema/http.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
 import { HeaderFields } from "../http/header-fields.ts";
 import { invariant } from "../invariant.ts";
-import type { HttpFlow, HttpRequest, HttpResponse, StreamFunction } from "./flow.ts";
+import type { HttpFlow, HttpRequest, HttpResponse, StreamFunction, WebSocketState } from "./flow.ts";
 import type { GateSubject } from "./gate.ts";
 import { historyValue, type HistoryEntry } from "./history.ts";
 import { MessageBody } from "./message-body.ts";
@@ -107,7 +107,28 @@ class Merge {
       case "response.body": case "response.content": case "response.stream":
         invariant(flow.response !== null, "a change to a response that is not there was passed");
         return this.#applyResponse(flow.response, change);
+      case "websocket.content": case "websocket.drop": case "websocket.inject":
+        invariant(flow.webSocket !== null, "a change to a WebSocket that is not there was passed");
+        return this.#applyWebSocket(flow.webSocket, change);
       default: return this.#applyFlow(flow, change);
+    }
+  }
+
+  #applyWebSocket(state: WebSocketState, change: Change): Rendered {
+    if (change[0] === "websocket.inject") {
+      for (const { toClient, type, content } of change[1]) {
+        state.injections.push({ index: -1, fromClient: !toClient, type, content: this.#bytes(content), timestamp: this.#context.now, injected: true, dropped: false, version: 0 });
+      }
+      return ["", `${change[1].length} messages`];
+    }
+    const { message } = state;
+    invariant(message !== null, "a change to a message that is not there was passed");
+    const before = bytesText(message.content);
+    message.version++;
+    switch (change[0]) {
+      case "websocket.content": message.content = this.#bytes(change[1]); return [before, bytesText(message.content)];
+      case "websocket.drop": message.dropped = true; return [before, "dropped"];
+      default: return unreachable(change);
     }
   }
 

@@ -1,9 +1,10 @@
 // WALL 5, one value at a time: the value of each change address as a hostile cell may have sent it, checked for type, size and
 // protocol legality and built anew from checked pieces. Parsed objects are only read, never assigned, so a "__proto__" key is
 // one unknown key more. Whether the addon may change that part at all is decided in validate.ts.
-import { layerKinds, type AttachmentIndex, type ChangeAddress, type ChangeValues, type FieldReference, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
+import { layerKinds, type AttachmentIndex, type ChangeAddress, type ChangeValues, type FieldReference, type InjectedMessage, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
 import type { FaultCode } from "../../sandbox-api/schema/faults.ts";
 import { hostOwnedFields, isFieldName, isFieldValue, isHost, isMethod, isOwnStatus, isPath, isPort, isReason, mostFields } from "../../sandbox-api/schema/http.ts";
+import { mostInjections } from "../../sandbox-api/schema/websocket.ts";
 
 /** Why a value is refused: the rest of a sentence that begins with the field. */
 export class Refused {
@@ -192,6 +193,22 @@ const chunks: Check<readonly AttachmentIndex[]> = (value, context) => {
   return list;
 };
 
+const injections: Check<readonly InjectedMessage[]> = (value, context) => {
+  if (!Array.isArray(value) || value.length > mostInjections) return new Refused(`must be a list of at most ${mostInjections} messages`);
+  const list: InjectedMessage[] = [];
+  for (const item of value as readonly unknown[]) {
+    const shape = record(item, ["toClient", "type", "content"]);
+    if (shape instanceof Refused) return shape;
+    const { toClient, type } = shape;
+    const content = attachment(shape["content"], context);
+    if (content instanceof Refused) return content;
+    if (typeof toClient !== "boolean") return new Refused(`toClient must be true or false, not ${typeName(toClient)}`);
+    if (type !== "text" && type !== "binary") return new Refused(`type must be "text" or "binary", not ${shown(type)}`);
+    list.push({ toClient, type, content });
+  }
+  return list;
+};
+
 /** The check of each change's value; gives the value built anew or why it is refused. */
 export const valueChecks: { readonly [A in ChangeAddress]: Check<ChangeValues[A]> } = {
   "request.method": text((value) => isMethod(value) && value !== "CONNECT", "must be a method (a token of RFC 9110 §5.6.2, at most 64 bytes) other than CONNECT"),
@@ -202,6 +219,7 @@ export const valueChecks: { readonly [A in ChangeAddress]: Check<ChangeValues[A]
   "response.make": made, "response.statusCode": status, "response.reason": reason,
   "response.headers": fieldList(false, false), "response.trailers": fieldList(true, false),
   "response.body": attachment, "response.content": attachment, "response.stream": streaming,
+  "websocket.content": attachment, "websocket.drop": isTrue, "websocket.inject": injections,
   "flow.kill": isTrue, "flow.intercept": isTrue, "flow.resume": isTrue, "flow.marked": note, "flow.comment": note,
   "message.content": attachment,
   "server.address": address, "server.via": via, "server.kill": isTrue, "client.kill": isTrue,

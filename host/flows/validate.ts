@@ -1,6 +1,7 @@
 // WALL 5: judges what came back from a cell for one call: the text of a change list and the bodies beside it. Either every change
 // is legal, granted and allowed in this event, or the call has failed with a fault that names the field. Pure: reads the flow,
 // changes nothing (merge.ts does), and believes nothing but sizes that were counted here.
+import { isUtf8 } from "node:buffer";
 import { changePrefix, changeTable, isChangeAddress, type Change, type ChangeAddress, type ChangeValues, type FieldReference } from "../../sandbox-api/schema/changes.ts";
 import { eventTable } from "../../sandbox-api/schema/events.ts";
 import type { Fault, FaultCode } from "../../sandbox-api/schema/faults.ts";
@@ -74,7 +75,20 @@ function checkChange(item: unknown, request: ChangeRequest, draft: DraftState): 
   const checked = checkValue(address, value, {
     attachments: request.attachments.length, fields: draft.fields(address), withheld: withheldFields(request.permissions),
   });
-  return checked instanceof Refused ? refuse(checked.code, checked.reason) : { change: checked };
+  if (checked instanceof Refused) return refuse(checked.code, checked.reason);
+  const garbled = textFault(checked, request);
+  return garbled === null ? { change: checked } : refuse("illegal-change", garbled);
+}
+
+/** RFC 6455 §8.1: a text message is UTF-8; a peer would close the connection over any other. */
+function textFault(change: Change, { subject, attachments }: ChangeRequest): string | null {
+  const isText = (index: number): boolean => isUtf8(attachments[index] ?? Buffer.alloc(0));
+  if (change[0] === "websocket.content") {
+    const message = subject.kind === "http" ? subject.webSocket?.message ?? null : null;
+    return message?.type === "text" && !isText(change[1]) ? "a text message must be UTF-8" : null;
+  }
+  if (change[0] !== "websocket.inject") return null;
+  return change[1].every(({ type, content }) => type === "binary" || isText(content)) ? null : "a text message must be UTF-8";
 }
 
 /** A stream function is shown the body. */
@@ -149,8 +163,9 @@ class DraftState {
   /** Why this part can no longer, or not yet, be changed. */
   refusal(event: CallName, address: ChangeAddress): string | null {
     const flow = this.#flow;
-    if (flow === null) return address.startsWith("request.") || address.startsWith("response.") ? "there is no such message" : this.#plainRefusal(address);
+    if (flow === null) return /^(?:request|response|websocket)\./.test(address) ? "there is no such message" : this.#plainRefusal(address);
     if (address.startsWith("request.")) return requestRefusal(flow, event, address);
+    if (address.startsWith("websocket.")) return webSocketRefusal(flow, address);
     if (!address.startsWith("response.")) return null;
     if (address === "response.make") return flow.response?.body.state === "streamed" ? "the response has already been sent on" : null;
     if (this.#madeFields !== null) return null;
@@ -181,6 +196,13 @@ function requestRefusal(flow: HttpFlow, event: CallName, address: ChangeAddress)
   if (state === "streamed") return "the request has already been sent on";
   if ((address === "request.body" || address === "request.content") && state === "unread") return "the body has not been read yet; change it in request";
   return null;
+}
+
+function webSocketRefusal({ webSocket }: HttpFlow, address: ChangeAddress): string | null {
+  if (webSocket === null) return "there is no WebSocket";
+  if (address !== "websocket.inject") return webSocket.message === null ? "there is no message" : null;
+  // Otherwise two addons, or one, could answer each other without end.
+  return webSocket.message?.injected === true ? "nothing can be put in after a message that an addon has put in; look at message.injected first" : null;
 }
 
 function responseRefusal(flow: HttpFlow, event: CallName, address: ChangeAddress): string | null {

@@ -7,11 +7,11 @@ import type { PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import {
   asciiJson, partSeparator,
   type BodyView, type ClientView, type Envelope, type FlowView, type LayerView, type MessageView, type PartName, type RequestView,
-  type ResponseView, type RootView, type ServerView, type TrailersView,
+  type ResponseView, type RootView, type ServerView, type TrailersView, type WebSocketMessageView, type WebSocketView,
 } from "../../sandbox-api/schema/view.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import { invariant } from "../invariant.ts";
-import type { ClientConnection, Flow, HttpFlow, HttpRequest, HttpResponse, LayerProposal, RootLayer, ServerConnection, TcpFlow } from "./flow.ts";
+import type { ClientConnection, Flow, HttpFlow, HttpRequest, HttpResponse, LayerProposal, RootLayer, ServerConnection, TcpFlow, WebSocketMessage, WebSocketState } from "./flow.ts";
 import type { GateSubject } from "./gate.ts";
 import type { MessageBody } from "./message-body.ts";
 
@@ -162,6 +162,10 @@ function visitHttp(event: EventName, flow: HttpFlow, visit: Visit): void {
   const { request, response } = flow;
   const bodies: readonly ("request" | "response")[] = eventTable[event].bodies;
   for (const part of connectedFlow) visit(part, flow);
+  if (flow.webSocket !== null) {
+    visit(webSocketPart, flow.webSocket);
+    if (event === "websocket_message" && flow.webSocket.message !== null) visit(webSocketMessagePart, flow.webSocket.message);
+  }
   visit(requestPart, request);
   visit(requestTrailers, request);
   if (bodies.includes("request") && request.body.state !== "unread") visit(requestBody, request.body);
@@ -269,6 +273,18 @@ const responseBody = bodyPart("response.body", "read:response.body");
 const messagePart: Part<NonNullable<TcpFlow["message"]>> = {
   name: "message", needs: "read:tcp", owner: ({ content }) => content, version: () => 0,
   write: ({ fromClient, timestamp, content }, { attachments }) => asciiJson({ fromClient, timestamp, content: attachments.push(content) - 1 } satisfies MessageView),
+};
+
+const webSocketPart: Part<WebSocketState> = {
+  name: "websocket", needs: "read:websocket", owner: (state) => state, version: (state) => state.version,
+  write: ({ closeCode, closeReason, closedByClient, timestampEnd }) => asciiJson({ closeCode, closeReason, closedByClient, timestampEnd } satisfies WebSocketView),
+};
+
+const webSocketMessagePart: Part<WebSocketMessage> = {
+  name: "message", needs: "read:websocket", owner: (message) => message, version: (message) => message.version,
+  write: ({ index, fromClient, type, timestamp, injected, dropped, content }, { attachments, bodyBytes }) => asciiJson({
+    index, fromClient, type, timestamp, injected, dropped, content: content.length > bodyBytes ? null : attachments.push(content) - 1,
+  } satisfies WebSocketMessageView),
 };
 
 const rootPart: Part<RootLayer> = {

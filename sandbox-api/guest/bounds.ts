@@ -16,9 +16,9 @@ export const dataValues = 100_000;
 export const inspectEntries = 50;
 /** Characters of an exported manifest. */
 export const manifestChars = 262_144;
-/** At most this many messages of a TCP flow stay readable, or this many bytes; half of them go when they are too many, all when too large. */
-export const tcpHistoryMessages = 256;
-export const tcpHistoryBytes = 1_048_576;
+/** At most this many messages of a TCP flow or a WebSocket stay readable, or this many bytes; half of them go when they are too many, all when too large. */
+export const historyMessages = 256;
+export const historyBytes = 1_048_576;
 /** Chunks that a stream function may return at once. */
 export const streamChunks = 1_000;
 /** Warnings that one load reports. */

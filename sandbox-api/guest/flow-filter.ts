@@ -12,6 +12,7 @@ import { readMember } from "./iterate.ts";
 import { parseAuthority, targetText } from "./target.ts";
 import { TCPFlow, tcpFlowState, type TcpFlowState } from "./tcp-flow.ts";
 import { refuse } from "./thrown.ts";
+import type { WebSocketState } from "./websocket.ts";
 import type { AddressView, ClientView } from "../schema/view.ts";
 import type { Head, MessageState } from "./message-state.ts";
 
@@ -101,8 +102,8 @@ class HttpTexts extends FlowTexts {
       case "response.headers": return list(fieldLines(response?.knownHead?.fields));
       case "request.type": return contentTypes(head?.fields);
       case "response.type": return contentTypes(response?.knownHead?.fields);
-      case "request.body": return bodyOf(request);
-      case "response.body": return bodyOf(response);
+      case "request.body": return withMessages(bodyOf(request), this.#state.webSocket, true);
+      case "response.body": return withMessages(bodyOf(response), this.#state.webSocket, false);
       case "method": return list(head?.method ?? null);
       case "host": {
         if (head === null) return noTexts;
@@ -115,6 +116,18 @@ class HttpTexts extends FlowTexts {
       default: return noTexts;
     }
   }
+}
+
+function withMessages(body: Texts, webSocket: WebSocketState | null, fromClient: boolean): Texts {
+  if (webSocket === null) return body;
+  const texts = bareArray<string | Uint8Array>();
+  for (let index = 0; index < body.length; index++) texts[index] = body[index]!;
+  const { messages } = webSocket;
+  for (let index = 0; index < messages.length; index++) {
+    const message = messages[index]!;
+    if (message.fromClient === fromClient && !message.isTooLarge) texts[texts.length] = message.content;
+  }
+  return texts;
 }
 
 function bodyOf<H extends Head<H>>(message: MessageState<H> | null): Texts {

@@ -7,9 +7,10 @@ import { beginWrite, Owner, type Call, type Changes, type Draftable } from "./dr
 import { FlowState, type FlowError } from "./flow-state.ts";
 import { RequestState, Request } from "./request.ts";
 import { Response, responseState, ResponseState } from "./response.ts";
-import { expose, freeze, isObject } from "./intrinsics.ts";
+import { expose, isObject } from "./intrinsics.ts";
 import { refuse } from "./thrown.ts";
 import type { ClientView } from "../schema/view.ts";
+import { WebSocketState, type WebSocketData } from "./websocket.ts";
 
 export class HttpFlowState implements Draftable {
   writer: Call | null = null;
@@ -18,6 +19,7 @@ export class HttpFlowState implements Draftable {
   readonly server: ServerState;
   readonly client = new ViewState<ClientView>();
   readonly request: RequestState;
+  #webSocket: WebSocketState | null = null;
   #response: ResponseState | null = null;
   #face: HTTPFlow | null = null;
   #responseFace: Response | null = null;
@@ -41,6 +43,8 @@ export class HttpFlowState implements Draftable {
       case "response": return this.#ownResponse().acceptHead(text);
       case "response.trailers": return this.#response?.acceptTrailers(text);
       case "response.body": return this.#ownResponse().acceptBody(text, attachments);
+      case "websocket": return (this.#webSocket ??= new WebSocketState(this.owner)).accept(text);
+      case "message": return this.#webSocket?.acceptMessage(text, attachments);
       default: return;
     }
   }
@@ -51,6 +55,9 @@ export class HttpFlowState implements Draftable {
 
   get face(): HTTPFlow {
     return (this.#face ??= new HTTPFlow(this));
+  }
+  get webSocket(): WebSocketState | null {
+    return this.#webSocket;
   }
   get response(): ResponseState | null {
     return this.#response;
@@ -115,8 +122,6 @@ const door: { stateOf: (value: unknown) => HttpFlowState | null } = { stateOf: (
 /** The state behind an HTTPFlow; `null` for whatever is none. */
 export const httpFlowState = (value: unknown): HttpFlowState | null => door.stateOf(value);
 
-const websocketPlaceholder = freeze({ messages: freeze<readonly never[]>([]) });
-
 /** One HTTP exchange. The same object in all its events; whatever an addon keeps in `metadata` stays until the flow ends. */
 export class HTTPFlow {
   readonly #state: HttpFlowState;
@@ -172,9 +177,9 @@ export class HTTPFlow {
   get isReplay(): "request" | "response" | null { return this.#state.flow.view.isReplay; }
   /** Seconds since the epoch. */
   get timestampCreated(): number { return this.#state.flow.view.timestampCreated; }
-  /** Not `null` on WebSocket flows; messages come with the WebSocket events. */
-  get websocket(): { readonly messages: readonly never[] } | null {
-    return this.#state.flow.view.websocket ? websocketPlaceholder : null;
+  /** Messages of the WebSocket that the flow has become; `null` until there is one, and in copies. */
+  get websocket(): WebSocketData | null {
+    return this.#state.webSocket?.face ?? null;
   }
 
   /** Ends the flow without another byte. */

@@ -110,6 +110,11 @@ function applyOne({ http, flow, server, assumeContent, assumeKilled }: Patchable
     case "server":
       if (server !== null) applyServer(server, what, value);
       return;
+    case "websocket":
+      if (what === "content") http?.webSocket?.assumeContent(attachedBytes(attachments, value) ?? new RealUint8Array(0));
+      else if (what === "drop") http?.webSocket?.assumeDropped();
+      // What was put in comes as a message of its own.
+      return;
     case "message":
       if (assumeContent !== null) assumeContent(attachedBytes(attachments, value) ?? new RealUint8Array(0));
       return;

@@ -3,11 +3,11 @@
 import type { ClientView, MessageView, PartName } from "../schema/view.ts";
 import { attachedBytes, bytesFrom, type Attachments } from "./body.ts";
 import { encodeUtf8, decodeUtf8 } from "./byte-string.ts";
-import { tcpHistoryBytes, tcpHistoryMessages } from "./bounds.ts";
 import { ClientConnection, ServerConnection, ServerState, ViewState } from "./connection.ts";
 import { beginWrite, checkSize, type Call, type Changes, type Draftable, type Owner } from "./draft.ts";
 import { FlowState, type FlowError } from "./flow-state.ts";
-import { RealUint8Array, bareArray, byteLengthOf, define, expose, isObject, jsonParse, ordinaryArray } from "./intrinsics.ts";
+import { RealUint8Array, byteLengthOf, expose, isObject, jsonParse } from "./intrinsics.ts";
+import { MessageHistory } from "./message-history.ts";
 import { refuse } from "./thrown.ts";
 
 export class TcpMessageState implements Draftable {
@@ -74,8 +74,7 @@ export class TcpFlowState {
   readonly server: ServerState;
   readonly client = new ViewState<ClientView>();
   #newest: TcpMessageState | null = null;
-  #bytes = 0;
-  #messages: TCPMessage[] = [];
+  readonly #history = new MessageHistory<TCPMessage>();
   #face: TCPFlow | null = null;
 
   constructor(owner: Owner) {
@@ -98,20 +97,7 @@ export class TcpFlowState {
     if (this.#newest !== null) this.#newest.isNewest = false;
     const state = new TcpMessageState(this.owner, view, attachedBytes(attachments, view.content) ?? new RealUint8Array(0));
     this.#newest = state;
-    this.#bytes += byteLengthOf(state.content);
-    // PERF: half of the history goes at a time, so that a message costs the same however long the history is.
-    if (this.#messages.length >= tcpHistoryMessages) this.#keepLast(tcpHistoryMessages / 2);
-    if (this.#bytes > tcpHistoryBytes) this.#keepLast(0);
-    define(this.#messages, this.#messages.length, new TCPMessage(state));
-  }
-
-  /** A new list, so that one the addon holds stays what it is. */
-  #keepLast(count: number): void {
-    const messages = bareArray<TCPMessage>();
-    const first = this.#messages.length - count;
-    for (let index = 0; index < count; index++) messages[index] = this.#messages[first + index]!;
-    this.#messages = ordinaryArray(messages);
-    this.#bytes = 0;
+    this.#history.add(new TCPMessage(state), byteLengthOf(state.content));
   }
 
   /** The newest message as an addon before this one left it. */
@@ -120,7 +106,7 @@ export class TcpFlowState {
   }
 
   get messages(): readonly TCPMessage[] {
-    return this.#messages;
+    return this.#history.messages;
   }
   get face(): TCPFlow {
     return (this.#face ??= new TCPFlow(this));

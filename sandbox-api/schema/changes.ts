@@ -23,6 +23,13 @@ export interface MadeResponse {
   readonly encode: boolean;
 }
 
+/** A message of an addon's own, on its way into a WebSocket. */
+export interface InjectedMessage {
+  readonly toClient: boolean;
+  readonly type: "text" | "binary";
+  readonly content: AttachmentIndex;
+}
+
 /** Value of each change address. The compiler makes guest, checks and merge cover every row. */
 export interface ChangeValues {
   "request.method": string;
@@ -46,6 +53,12 @@ export interface ChangeValues {
   "response.body": AttachmentIndex;
   "response.content": AttachmentIndex;
   "response.stream": boolean | "function";
+  /** Of the newest message; what was text must stay UTF-8. */
+  "websocket.content": AttachmentIndex;
+  /** The newest message is not sent on. */
+  "websocket.drop": true;
+  /** Sent after the newest message, in order. */
+  "websocket.inject": readonly InjectedMessage[];
   "flow.kill": true;
   "flow.intercept": true;
   "flow.resume": true;
@@ -84,6 +97,9 @@ export const changeTable = {
   "response.body": { needs: "write:response.body" },
   "response.content": { needs: "write:response.body" },
   "response.stream": { needs: "write:response.body" },
+  "websocket.content": { needs: "write:websocket" },
+  "websocket.drop": { needs: "write:websocket" },
+  "websocket.inject": { needs: "act:inject" },
   "flow.kill": { needs: "act:kill" },
   "flow.intercept": { needs: "act:intercept" },
   "flow.resume": { needs: "act:intercept" },
@@ -106,7 +122,7 @@ export function isChangeAddress(text: unknown): text is ChangeAddress {
 export function changePrefix(address: ChangeAddress): ChangePrefix {
   const word = address.slice(0, address.indexOf("."));
   switch (word) {
-    case "request": case "response": case "flow": case "server": case "client": case "layer": case "message": case "stream": return word;
+    case "request": case "response": case "websocket": case "flow": case "server": case "client": case "layer": case "message": case "stream": return word;
     default: throw new Error(`change address without a known prefix: ${address}`);
   }
 }

@@ -9,7 +9,7 @@ export type EventObject = "none" | "options" | "log-entry" | "root-layer" | "lay
 export type EventKind = "held" | "told";
 
 /** Where an event belongs; lifecycle events concern the addon itself and no traffic. */
-export type EventSubject = "lifecycle" | "connection" | "http" | "tcp";
+export type EventSubject = "lifecycle" | "connection" | "http" | "websocket" | "tcp";
 
 export interface EventRow {
   /** Other mitmproxy versions' names of the same handler (events.md §7). */
@@ -28,7 +28,7 @@ export interface EventRow {
 export type ReadPermission = "request" | "request.body" | "response" | "response.body" | "websocket" | "tcp" | "connection";
 
 /** First word of a change address; see `schema/changes.ts`. */
-export type ChangePrefix = "request" | "response" | "flow" | "server" | "client" | "layer" | "message" | "stream";
+export type ChangePrefix = "request" | "response" | "websocket" | "flow" | "server" | "client" | "layer" | "message" | "stream";
 
 const row = <const R extends EventRow>(value: R): R => value;
 
@@ -53,6 +53,10 @@ export const eventTable = {
   response: row({ aliases: [], object: "http-flow", kind: "held", subject: "http", about: ["response", "response.body"], bodies: ["request", "response"], mayChange: ["response", "flow"] }),
   error: row({ aliases: [], object: "http-flow", kind: "held", subject: "http", about: ["request", "response"], bodies: ["request"], mayChange: ["response", "flow"] }),
 
+  websocket_start: row({ aliases: [], object: "http-flow", kind: "held", subject: "websocket", about: ["websocket"], bodies: [], mayChange: ["websocket", "flow"] }),
+  websocket_message: row({ aliases: [], object: "http-flow", kind: "held", subject: "websocket", about: ["websocket"], bodies: [], mayChange: ["websocket", "flow"] }),
+  websocket_end: row({ aliases: [], object: "http-flow", kind: "told", subject: "websocket", about: ["websocket"], bodies: [], mayChange: [] }),
+
   tcp_start: row({ aliases: [], object: "tcp-flow", kind: "held", subject: "tcp", about: ["tcp"], bodies: [], mayChange: ["flow"] }),
   tcp_message: row({ aliases: [], object: "tcp-flow", kind: "held", subject: "tcp", about: ["tcp"], bodies: [], mayChange: ["message", "flow"] }),
   tcp_error: row({ aliases: [], object: "tcp-flow", kind: "told", subject: "tcp", about: ["tcp"], bodies: [], mayChange: [] }),
@@ -63,9 +67,12 @@ export type EventName = keyof typeof eventTable;
 export type HeldEvent = { [E in EventName]: (typeof eventTable)[E]["kind"] extends "held" ? E : never }[EventName];
 export type ToldEvent = Exclude<EventName, HeldEvent>;
 export type EventsWith<O extends EventObject> = { [E in EventName]: (typeof eventTable)[E]["object"] extends O ? E : never }[EventName];
-export type HttpEventName = EventsWith<"http-flow">;
-export type TcpEventName = EventsWith<"tcp-flow">;
-export type LifecycleEvent = { [E in EventName]: (typeof eventTable)[E]["subject"] extends "lifecycle" ? E : never }[EventName];
+type EventsAbout<S extends EventSubject> = { [E in EventName]: (typeof eventTable)[E]["subject"] extends S ? E : never }[EventName];
+/** Events of an exchange; those of the WebSocket that may follow it are apart. */
+export type HttpEventName = EventsAbout<"http">;
+export type WebSocketEventName = EventsAbout<"websocket">;
+export type TcpEventName = EventsAbout<"tcp">;
+export type LifecycleEvent = EventsAbout<"lifecycle">;
 export type TrafficEvent = Exclude<EventName, LifecycleEvent>;
 
 export const eventNames: readonly EventName[] = Object.keys(eventTable).filter(isEventName);

@@ -12,7 +12,7 @@ import type { EventName } from "./events.ts";
 
 export const partNames = [
   "flow", "client", "server", "request", "request.trailers", "request.body", "response", "response.trailers", "response.body",
-  "root", "layer", "options", "entry", "message", "patch", "chunk",
+  "root", "layer", "options", "entry", "websocket", "message", "patch", "chunk",
 ] as const;
 export type PartName = (typeof partNames)[number];
 
@@ -74,6 +74,7 @@ export interface FlowView {
   readonly comment: string;
   readonly isReplay: "request" | "response" | null;
   readonly timestampCreated: Timestamp;
+  /** The request is the valid opening of a WebSocket. */
   readonly websocket: boolean;
 }
 
@@ -141,6 +142,29 @@ export interface LogEntryView { readonly msg: string; readonly level: LogLevel }
 
 /** Part "message": the newest message of a TCP flow. */
 export interface MessageView { readonly fromClient: boolean; readonly timestamp: Timestamp; readonly content: AttachmentIndex }
+
+/** Part "websocket": there once the handshake has succeeded. All `null` while it is open. */
+export interface WebSocketView {
+  /** As in the first close frame; 1005: it had none, 1006: there was no close frame. */
+  readonly closeCode: number | null;
+  readonly closeReason: string | null;
+  readonly closedByClient: boolean | null;
+  readonly timestampEnd: Timestamp | null;
+}
+
+/** Part "message" of an HTTP flow: the newest message of its WebSocket. */
+export interface WebSocketMessageView {
+  /** Its place among all messages, from 0. The same again: shown anew. */
+  readonly index: number;
+  readonly fromClient: boolean;
+  readonly type: "text" | "binary";
+  readonly timestamp: Timestamp;
+  /** An addon put it in. */
+  readonly injected: boolean;
+  readonly dropped: boolean;
+  /** `null`: larger than the limit `bodyBytes`, so not given. */
+  readonly content: AttachmentIndex | null;
+}
 
 /** Part "chunk" of the pseudo event "stream". */
 export interface ChunkView { readonly of: "request" | "response"; readonly content: AttachmentIndex | null }

@@ -46,7 +46,7 @@ export const makeResponse = (fields: Pairs = [["Content-Type", "text/plain"], ["
 
 export const makeHttpFlow = (request: HttpRequest = makeRequest(), response: HttpResponse | null = null): HttpFlow => ({
   kind: "http", key: key(), id: "flow-1", client: makeClient(), server: makeServer(), error: null, live: true, killedBy: null, intercepted: false, marked: "",
-  comment: "", timestampCreated: 1, refusal: null, history: [], version: 0, request, response, isWebSocket: false, replayDepth: 0,
+  comment: "", timestampCreated: 1, refusal: null, history: [], version: 0, request, response, isWebSocket: false, webSocket: null, replayDepth: 0,
 });
 
 export const makeTcpFlow = (content: string | null = "data"): TcpFlow => ({
