@@ -1,7 +1,6 @@
 // `flowcell inspect` and `flowcell approve`: load an addon into a throw-away isolate and say what it asks for and what could leave
 // through it, for recorded traffic if there is some; or record that the operator agrees. Neither runs a handler.
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Writable } from "node:stream";
 import { isEventName } from "../sandbox-api/schema/events.ts";
@@ -15,6 +14,7 @@ import { AddonLock, asksOf, beyond } from "./addons/lock.ts";
 import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import { makeCellPool } from "./cells/pool.ts";
 import type { Config } from "./config.ts";
+import { readFlows } from "./flows/saved/read-flows.ts";
 import { printable } from "./log-format.ts";
 import { makeLog } from "./log.ts";
 import { OperatorError } from "./operator-error.ts";
@@ -63,14 +63,10 @@ async function readOne(addon: string, config: Config): ReturnType<typeof readAdd
   }
 }
 
-async function inspectFile(har: string, { manifest }: ReadAddon, { limits }: Config): Promise<TrafficReport> {
-  let text: string;
-  try {
-    text = await readFile(har, "utf8");
-  } catch (error) {
-    throw new OperatorError("ERR_HAR", `${har} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-  return inspectTraffic(text, resolveGrants(manifest, { permissions: everythingOnTheFlow, limits, failure: "open" }));
+async function inspectFile(file: string, { manifest }: ReadAddon, { limits }: Config): Promise<TrafficReport> {
+  let skipped = 0;
+  const flows = readFlows(file, () => { skipped++; });
+  return inspectTraffic(flows, resolveGrants(manifest, { permissions: everythingOnTheFlow, limits, failure: "open" }), () => skipped);
 }
 
 function asJson(addon: string, { bundle, loaded, manifest }: ReadAddon, inspection: Inspection, traffic: TrafficReport | null): object {

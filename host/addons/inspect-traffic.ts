@@ -1,12 +1,15 @@
-// What an addon would have seen of traffic that was recorded (a HAR file, version 1.2): flows are made of its entries and judged by the
-// same hosts, filter and permissions as in the proxy. Counts by host; no value of anybody's traffic is in the result.
-import { isFieldName, isFieldValue, isHost, isPath, sensitiveFields } from "../../sandbox-api/schema/http.ts";
+// What an addon would have seen of traffic that was recorded: saved flows are judged by the same hosts, filter and permissions as in
+// the proxy. Counts by host; no value of anybody's traffic is in the result. Files are read by flows/saved.
+import { sensitiveFields } from "../../sandbox-api/schema/http.ts";
 import { objectKey } from "../../sandbox-api/schema/ids.ts";
 import { matchesFilter } from "../../sandbox-api/schema/filter.ts";
 import { filterSubject } from "../flows/filter-subject.ts";
 import type { HttpFlow, HttpRequest, HttpResponse } from "../flows/flow.ts";
-import { MessageBody } from "../flows/message-body.ts";
-import { HeaderFields } from "../http/header-fields.ts";
+import type { SavedFlow } from "../flows/saved/saved-flow.ts";
+import { httpFlowOf } from "../flows/saved/to-flow.ts";
+import type { HeaderFields } from "../http/header-fields.ts";
+import { OperatorError } from "../operator-error.ts";
+import { decodeAllBodies } from "./bodies.ts";
 import type { Grants } from "./grants.ts";
 import { looksSecret } from "./inspect.ts";
 
@@ -31,35 +34,26 @@ export type TrafficReport =
   | { readonly kind: "seen"; readonly hosts: readonly SeenOfHost[]; readonly skipped: number }
   | { readonly kind: "problem"; readonly message: string };
 
-/** LIMIT: entries of a HAR file that are looked at. */
-export const mostEntries = 100_000;
 const filterSteps = 10_000_000;
 
-type Plain = { readonly [key: string]: unknown };
-const plain = (value: unknown): Plain | null => (typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : null);
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
-
-/** Judges the entries of a HAR file's text. Entries that are no HTTP exchange are counted as skipped. */
-export function inspectTraffic(har: string, grants: Grants): TrafficReport {
-  let value: unknown;
-  try {
-    value = JSON.parse(har);
-  } catch (error) {
-    return { kind: "problem", message: `it is not JSON: ${error instanceof Error ? error.message : String(error)}` };
-  }
-  const log = plain(plain(value)?.["log"]);
-  if (log === null || !Array.isArray(log["entries"])) return { kind: "problem", message: 'it has no "log" with "entries", so it is no HAR file' };
+/** Judges saved flows. What is no HTTP exchange, and what could not be read (`skipped` so far), is counted as skipped. */
+export async function inspectTraffic(flows: AsyncIterable<SavedFlow>, grants: Grants, skippedBefore: () => number = () => 0): Promise<TrafficReport> {
   const hosts = new Map<string, Tally>();
-  let skipped = Math.max(0, log["entries"].length - mostEntries);
-  for (const entry of log["entries"].slice(0, mostEntries) as readonly unknown[]) {
-    const flow = flowOf(plain(entry));
-    if (flow === null) { skipped++; continue; }
-    const tally = hosts.get(flow.request.host) ?? new Tally(flow.request.host);
-    hosts.set(flow.request.host, tally);
-    tally.add(flow, grants);
+  let skipped = 0;
+  try {
+    for await (const saved of flows) {
+      if (saved.kind !== "http") { skipped++; continue; }
+      const flow = httpFlowOf(saved, () => objectKey(1));
+      if (grants.filter !== null) await decodeAllBodies(flow, grants.limits.bodyBytes);
+      const tally = hosts.get(flow.request.host) ?? new Tally(flow.request.host);
+      hosts.set(flow.request.host, tally);
+      tally.add(flow, grants);
+    }
+  } catch (error) {
+    if (error instanceof OperatorError) return { kind: "problem", message: error.message };
+    throw error;
   }
-  return { kind: "seen", skipped, hosts: [...hosts.values()].map((tally) => tally.seen).sort((a, b) => b.flows - a.flows || (a.host < b.host ? -1 : 1)) };
+  return { kind: "seen", skipped: skipped + skippedBefore(), hosts: [...hosts.values()].map((tally) => tally.seen).sort((a, b) => b.flows - a.flows || (a.host < b.host ? -1 : 1)) };
 }
 
 class Tally {
@@ -90,13 +84,13 @@ class Tally {
       if (request.path.includes("?")) this.#counts.queries++;
       this.#addHeaders(request.headers, grants);
     }
-    if (may.has("read:request.body") && (request.body.raw?.length ?? 0) > 0) this.#counts.requestBodies++;
+    if (may.has("read:request.body") && hasBody(request)) this.#counts.requestBodies++;
     if (!takesResponse) return;
     if (may.has("read:response")) {
       this.#counts.responses++;
       this.#addHeaders(response.headers, grants);
     }
-    if (may.has("read:response.body") && (response.body.raw?.length ?? 0) > 0) this.#counts.responseBodies++;
+    if (may.has("read:response.body") && hasBody(response)) this.#counts.responseBodies++;
   }
 
   #addHeaders(fields: HeaderFields, { permissions }: Grants): void {
@@ -112,63 +106,4 @@ class Tally {
 
 const takes = (flow: HttpFlow, { filter, permissions }: Grants): boolean => filter === null || matchesFilter(filter.tree, filterSubject(flow, permissions), { steps: filterSteps });
 
-function flowOf(entry: Plain | null): HttpFlow | null {
-  const request = requestOf(plain(entry?.["request"]));
-  if (request === null) return null;
-  const noTls = { tls: request.scheme === "https", sni: null, alpn: null, tlsVersion: null, cipher: null, timestampTlsSetup: null };
-  const here = { host: "127.0.0.1", port: 1 };
-  return {
-    kind: "http", key: objectKey(1), id: "recorded", request, response: responseOf(plain(entry?.["response"])), error: null, live: false, killedBy: null, intercepted: false, marked: "", comment: text(entry?.["comment"]),
-    timestampCreated: 0, refusal: null, history: [], version: 0, isWebSocket: false, webSocket: null, replayDepth: 0,
-    client: { kind: "client", key: objectKey(1), id: "recorded", address: here, sockname: here, mode: "regular", timestampStart: 0, timestampEnd: null, version: 0, ...noTls },
-    server: {
-      kind: "server", key: objectKey(1), id: "recorded", address: { host: request.host, port: request.port }, via: null, peername: null, sockname: null, timestampStart: null, timestampTcpSetup: null, timestampEnd: null,
-      error: null, killed: false, version: 0, ...noTls,
-    },
-  };
-}
-
-function requestOf(request: Plain | null): HttpRequest | null {
-  const url = URL.parse(text(request?.["url"]));
-  if (request === null || url === null || (url.protocol !== "http:" && url.protocol !== "https:")) return null;
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const path = `${url.pathname}${url.search}`;
-  if (!isHost(host) || !isPath(path)) return null;
-  const isSecure = url.protocol === "https:";
-  return {
-    method: text(request["method"]), scheme: isSecure ? "https" : "http", host, port: url.port === "" ? (isSecure ? 443 : 80) : Number(url.port), path, authority: "", httpVersion: "HTTP/1.1",
-    headers: fieldsOf(request["headers"]), body: bodyOf(plain(request["postData"])), ...rest,
-  };
-}
-
-function responseOf(response: Plain | null): HttpResponse | null {
-  const statusCode = response?.["status"];
-  // Browsers write 0 for an exchange without an answer.
-  if (response === null || typeof statusCode !== "number" || statusCode < 100 || statusCode > 599) return null;
-  return { statusCode, reason: text(response["statusText"]), httpVersion: "HTTP/1.1", made: false, headers: fieldsOf(response["headers"]), body: bodyOf(plain(response["content"])), ...rest };
-}
-
-const rest = { trailers: null, stream: false, timestampStart: 0, timestampEnd: null, version: 0, trailersVersion: 0 };
-
-/** Fields that are ones; HAR files of HTTP/2 have pseudo fields besides. */
-function fieldsOf(value: unknown): HeaderFields {
-  const pairs: [string, string][] = [];
-  for (const item of list(value)) {
-    const field = plain(item);
-    const name = text(field?.["name"]);
-    const content = Buffer.from(text(field?.["value"])).toString("latin1").trim();
-    if (isFieldName(name) && isFieldValue(content)) pairs.push([name, content]);
-  }
-  return HeaderFields.from(pairs);
-}
-
-/** HAR keeps bodies decoded. */
-function bodyOf(content: Plain | null): MessageBody {
-  const body = new MessageBody();
-  const isBase64 = content?.["encoding"] === "base64";
-  const bytes = Buffer.from(text(content?.["text"]), isBase64 ? "base64" : "utf8");
-  const size = content?.["size"];
-  // A body that was not kept has a size all the same.
-  body.complete(bytes.length === 0 && typeof size === "number" && size > 0 ? Buffer.alloc(1) : bytes);
-  return body;
-}
+const hasBody = ({ body }: HttpRequest | HttpResponse): boolean => (body.raw?.length ?? 0) > 0 || body.state === "truncated" || body.state === "streamed";

@@ -1,6 +1,8 @@
 // The body of one message as far as events care: not read, whole, too large to show, or streamed; raw as on the wire and decoded
 // by Content-Encoding. It never reads sockets and never compresses; http/content-encoding does that for whoever asks.
 
+import type { PassedBytes } from "./passed-bytes.ts";
+
 export type BodyState = "unread" | "whole" | "truncated" | "streamed";
 
 /** One writer at a time: the exchange while it reads, the merge while the gate holds the flow. */
@@ -13,6 +15,8 @@ export class MessageBody {
   /** Why `content` could not be made. */
   contentError: string | null = null;
   version = 0;
+  /** What went by unseen; null: nothing did, or nobody saves flows. */
+  passed: PassedBytes | null = null;
 
   /** The whole body is here, as it came. */
   complete(raw: Buffer): void {

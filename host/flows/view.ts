@@ -183,22 +183,28 @@ const flowPart: Part<Flow> = {
   } satisfies FlowView),
 };
 
+/** What a view shows of a client's connection: everything that is known of it. */
+export const clientView = (client: ClientConnection): ClientView => ({
+  id: client.id, address: client.address, sockname: client.sockname, mode: client.mode, tls: client.tls, sni: client.sni, alpn: client.alpn,
+  tlsVersion: client.tlsVersion, cipher: client.cipher, timestampStart: client.timestampStart, timestampTlsSetup: client.timestampTlsSetup,
+  timestampEnd: client.timestampEnd,
+});
+
+/** What a view shows of a server's connection. */
+export const serverView = (server: ServerConnection): ServerView => ({
+  id: server.id, address: server.address, via: server.via, peername: server.peername, sockname: server.sockname, tls: server.tls, sni: server.sni,
+  alpn: server.alpn, tlsVersion: server.tlsVersion, cipher: server.cipher, timestampStart: server.timestampStart,
+  timestampTcpSetup: server.timestampTcpSetup, timestampTlsSetup: server.timestampTlsSetup, timestampEnd: server.timestampEnd, error: server.error,
+});
+
 const clientPart: Part<{ readonly client: ClientConnection }> = {
   name: "client", needs: "read:connection", owner: ({ client }) => client, version: ({ client }) => client.version,
-  write: ({ client }, paper) => paper.cached(client, client.version, (): ClientView => ({
-    id: client.id, address: client.address, sockname: client.sockname, mode: client.mode, tls: client.tls, sni: client.sni, alpn: client.alpn,
-    tlsVersion: client.tlsVersion, cipher: client.cipher, timestampStart: client.timestampStart, timestampTlsSetup: client.timestampTlsSetup,
-    timestampEnd: client.timestampEnd,
-  })),
+  write: ({ client }, paper) => paper.cached(client, client.version, () => clientView(client)),
 };
 
 const serverItself: Part<ServerConnection> = {
   name: "server", needs: "read:connection", owner: (server) => server, version: (server) => server.version,
-  write: (server, paper) => paper.cached(server, server.version, (): ServerView => ({
-    id: server.id, address: server.address, via: server.via, peername: server.peername, sockname: server.sockname, tls: server.tls, sni: server.sni,
-    alpn: server.alpn, tlsVersion: server.tlsVersion, cipher: server.cipher, timestampStart: server.timestampStart,
-    timestampTcpSetup: server.timestampTcpSetup, timestampTlsSetup: server.timestampTlsSetup, timestampEnd: server.timestampEnd, error: server.error,
-  })),
+  write: (server, paper) => paper.cached(server, server.version, () => serverView(server)),
 };
 
 const serverPart: Part<{ readonly server: ServerConnection }> = {

@@ -3,7 +3,9 @@ import test from "ava";
 import fc from "fast-check";
 import { resolveGrants, type Grants } from "../../../host/addons/grants.ts";
 import { inspectAsks, looksSecret } from "../../../host/addons/inspect.ts";
-import { inspectTraffic } from "../../../host/addons/inspect-traffic.ts";
+import { readHar } from "../../../host/flows/saved/har-read.ts";
+import { OperatorError } from "../../../host/operator-error.ts";
+import { inspectTraffic, type TrafficReport } from "../../../host/addons/inspect-traffic.ts";
 import { defaultLimits } from "../../../sandbox-api/schema/limits.ts";
 import { checkManifest, type Manifest } from "../../../sandbox-api/schema/manifest.ts";
 import { everythingOnTheFlow } from "../../../sandbox-api/schema/permissions.ts";
@@ -47,9 +49,15 @@ const login = entry("https://www.bank.example/login?next=1", {
   answer: [{ name: "Set-Cookie", value: "sid=hunter7" }, { name: "content-type", value: "text/html" }],
 });
 
-test("counts by host what the grants show, names what is withheld, and holds no value", (t) => {
+/** Judges the text of a HAR file. */
+function inspectHar(text: string, grants: Grants): Promise<TrafficReport> {
+  let skipped = 0;
+  return inspectTraffic(readHar(text, () => { skipped++; }, (sentence) => new OperatorError("ERR_SAVED_FLOWS", sentence)), grants, () => skipped);
+}
+
+test("counts by host what the grants show, names what is withheld, and holds no value", async (t) => {
   const grants = grantsOf(manifestOf({ hosts: ["*.bank.example"], permissions: { read: ["request", "request.body", "response"], headers: ["cookie"] } }));
-  const report = inspectTraffic(har(login, login, entry("https://news.example/"), entry("data:x"), null, { request: 1 }), grants);
+  const report = await inspectHar(har(login, login, entry("https://news.example/"), entry("data:x"), null, { request: 1 }), grants);
   if (report.kind === "problem") return t.fail(report.message);
   t.is(report.skipped, 3);
   t.deepEqual(report.hosts[0], {
@@ -60,26 +68,26 @@ test("counts by host what the grants show, names what is withheld, and holds no 
   t.false(JSON.stringify(report).includes("hunter"));
 });
 
-test("a filter counts as in the proxy: on what the addon may see, when it knows it", (t) => {
-  const seen = (filter: string, read: readonly string[]): unknown => {
-    const report = inspectTraffic(har(login, entry("https://www.bank.example/style.css", { answer: [{ name: "Content-Type", value: "text/css" }] })), grantsOf(manifestOf({ filter, permissions: { read } })));
+test("a filter counts as in the proxy: on what the addon may see, when it knows it", async (t) => {
+  const seen = async (filter: string, read: readonly string[]): Promise<unknown> => {
+    const report = await inspectHar(har(login, entry("https://www.bank.example/style.css", { answer: [{ name: "Content-Type", value: "text/css" }] })), grantsOf(manifestOf({ filter, permissions: { read } })));
     return report.kind === "seen" ? [report.hosts[0]?.flows, report.hosts[0]?.requests, report.hosts[0]?.responses] : report.message;
   };
-  t.deepEqual(seen("~ts text/html", ["request", "response"]), [1, 1, 1]);
-  t.deepEqual(seen("~bs hunter3", ["request", "response"]), [0, 0, 0]);
-  t.deepEqual(seen("~bs hunter3", ["response", "response.body"]), [1, 0, 1]);
-  t.deepEqual(seen("~q & ~m post", ["request", "response"]), [1, 1, 0]);
-  t.deepEqual(seen("~hq hunter4", ["request"]), [0, 0, 0]);
+  t.deepEqual(await seen("~ts text/html", ["request", "response"]), [1, 1, 1]);
+  t.deepEqual(await seen("~bs hunter3", ["request", "response"]), [0, 0, 0]);
+  t.deepEqual(await seen("~bs hunter3", ["response", "response.body"]), [1, 0, 1]);
+  t.deepEqual(await seen("~q & ~m post", ["request", "response"]), [1, 1, 0]);
+  t.deepEqual(await seen("~hq hunter4", ["request"]), [0, 0, 0]);
 });
 
 for (const [text, message] of [["{", /not JSON/], ["[]", /no HAR file/], ['{"log":{}}', /no HAR file/], ['{"log":{"entries":{}}}', /no HAR file/]] as const) {
-  test(`no HAR: ${text}`, (t) => { const report = inspectTraffic(text, grantsOf(null)); t.regex(report.kind === "problem" ? report.message : "", message); });
+  test(`no HAR: ${text}`, async (t) => { const report = await inspectHar(text, grantsOf(null)); t.regex(report.kind === "problem" ? report.message : "", message); });
 }
 
-test("whatever a HAR holds is counted or skipped", (t) => {
+test("whatever a HAR holds is counted or skipped", async (t) => {
   const field = fc.record({ name: fc.oneof(fc.string(), fc.constantFrom("cookie", "__proto__", "host")), value: fc.oneof(fc.string({ unit: "binary" }), fc.integer()) });
   const entries = fc.array(fc.oneof(fc.json(), fc.record({ request: fc.record({ url: fc.oneof(fc.webUrl(), fc.string()), method: fc.string(), headers: fc.array(field) }), response: fc.record({ status: fc.integer(), headers: fc.array(field), content: fc.oneof(fc.string(), fc.record({ size: fc.integer(), text: fc.string(), encoding: fc.constantFrom("base64", "x") })) }) })));
-  fc.assert(fc.property(entries, (list) => inspectTraffic(har(...list), grantsOf(null)).kind === "seen"), { numRuns: 200 });
+  await fc.assert(fc.asyncProperty(entries, async (list) => (await inspectHar(har(...list), grantsOf(null))).kind === "seen"), { numRuns: 200 });
   t.pass();
 });
 
