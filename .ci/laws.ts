@@ -60,6 +60,7 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/ca-command.ts", may: [...host, "host/tls/", "host/cli.ts", "host/config.ts"] },
   { from: "host/check-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
   { from: "host/inspect-command.ts", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/config.ts"] },
+  { from: "host/options-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
   { from: "addons/hostile/", may: "anything" },
   { from: "test/", may: "anything" },
   { from: "bench/", may: "anything" },

@@ -57,6 +57,7 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     })
     .example("flowcell run my-addon.ts", "proxy on 127.0.0.1:8080 with one addon")
     .example("flowcell run -p 9090 one.ts two/ --set block_hosts=ads.example", "two addons and an option")
+    .example("flowcell run --options one.ts two/", "which options they have, and their values")
     .example("flowcell check my-addon.ts", "does it compile and load?")
     .example("flowcell inspect found-on-the-net/ my-traffic.har", "what could it do, what would it have seen?")
     .example("flowcell run tool/ --grant tool:-read:response.body", "with less than its manifest asks for")
@@ -72,7 +73,8 @@ function sandboxOptions<T>(parser: Argv<T>) {
     .option("limit", { type: "string", array: true, nargs: 1, describe: "any limit of docs/limits.md, NAME=VALUE (repeatable)" })
     .option("jail", { choices: ["auto", "require", "off"] as const, default: "auto" as const, describe: "operating-system jail around addon processes" })
     .option("cells-jitless", { type: "boolean", default: false, describe: "run addons without the JIT compiler: slower, smaller attack surface" })
-    .option("set", { type: "string", array: true, nargs: 1, describe: "an option for addons, NAME=VALUE (repeatable)" })
+    .option("set", { type: "string", array: true, nargs: 1, describe: "an option of an addon, NAME=VALUE or ADDON.NAME=VALUE (repeatable)" })
+    .option("config", { type: "string", describe: "file with options, JSON (default: config.json in --confdir)" })
     .option("log-format", { choices: ["pretty", "json"] as const, default: "pretty" as const, describe: "readable lines, or one JSON object per line" });
 }
 
@@ -91,7 +93,7 @@ function runOptions(parser: Argv) {
     .option("http2", { type: "boolean", default: true, describe: "speak HTTP/2 where client and server do (--no-http2: HTTP/1 only)" })
     .option("ssl-insecure", { type: "boolean", default: false, describe: "do not verify servers' certificates" })
     .option("upstream-ca", { type: "string", describe: "PEM file of further authorities to trust for servers" })
-    .option("options", { type: "boolean", default: false, describe: "list the options that are set and exit" })
+    .option("options", { type: "boolean", default: false, describe: "list the options of these addons with their values, and exit" })
     .option("quiet", { alias: "q", type: "boolean", default: false, describe: "warnings and errors only" })
     .option("verbose", { alias: "v", type: "boolean", default: false, describe: "connections and debug lines too" });
 }
@@ -126,7 +128,7 @@ function runInput(args: RunArguments): ConfigInput {
     limits: { cpuMs: args["cpuMs"], wallMs: args["wallMs"], memoryMiB: args["memoryMib"] },
     upstreamCa: args["upstreamCa"],
     ...defined({
-      host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, grant: args.grant, limit: args.limit, onFailure: args["onFailure"],
+      host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["onFailure"],
       jail: args.jail, cells: args.cells, jitless: args["cellsJitless"], ignoreHosts: args["ignoreHosts"], allowHosts: args["allowHosts"],
       tcpHosts: args["tcpHosts"], http2: args.http2, sslInsecure: args["sslInsecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["logFormat"],
     }),

@@ -17,8 +17,12 @@ export interface Config {
   readonly addons: readonly string[];
   readonly listeners: readonly ListenerConfig[];
   readonly confdir: string;
-  /** `--set NAME=VALUE`, later ones win. */
+  /** `--set NAME=VALUE` or `ADDON.NAME=VALUE`, later ones win. */
   readonly options: ReadonlyMap<string, string>;
+  /** `FLOWCELL_SET_NAME`, by the whole name of the variable. */
+  readonly environmentOptions: { readonly [variable: string]: string };
+  /** JSON with options; need not exist unless it was named. */
+  readonly optionsFile: { readonly path: string; readonly isRequired: boolean };
   readonly limits: Limits;
   /** `--grant ADDON:RULE`, as given; read where addons have names (host.ts). */
   readonly grants: readonly string[];
@@ -44,6 +48,10 @@ export interface ConfigInput {
   readonly mode?: readonly string[];
   readonly confdir?: string;
   readonly set?: readonly string[];
+  /** `--config FILE`. */
+  readonly configFile?: string;
+  /** Of the process; only what begins with FLOWCELL_SET_ counts. */
+  readonly environment?: { readonly [variable: string]: string | undefined };
   readonly grant?: readonly string[];
   /** `--limit NAME=VALUE`; counts over `limits`. */
   readonly limit?: readonly string[];
@@ -72,10 +80,13 @@ export function makeConfig(input: ConfigInput): Config {
   const ignoreHosts = patterns("--ignore-hosts", input.ignoreHosts);
   const allowHosts = patterns("--allow-hosts", input.allowHosts);
   if (ignoreHosts.length > 0 && allowHosts.length > 0) throw usage("--ignore-hosts and --allow-hosts exclude each other; give one of them");
+  const confdir = path.resolve(expandHome(input.confdir ?? defaultConfdir));
   return Object.freeze({
     addons: Object.freeze([...(input.addons ?? [])]),
     listeners: listeners(input),
-    confdir: path.resolve(expandHome(input.confdir ?? defaultConfdir)),
+    confdir,
+    optionsFile: input.configFile === undefined ? { path: path.join(confdir, "config.json"), isRequired: false } : { path: path.resolve(expandHome(input.configFile)), isRequired: true },
+    environmentOptions: variables(input.environment ?? {}),
     options: settings(input.set ?? []),
     limits: limits({ ...input.limits, ...namedLimits(input.limit ?? []) }),
     grants: Object.freeze([...(input.grant ?? [])]),
@@ -128,6 +139,12 @@ function settings(pairs: readonly string[]): ReadonlyMap<string, string> {
     options.set(pair.slice(0, equals), pair.slice(equals + 1));
   }
   return options;
+}
+
+function variables(environment: NonNullable<ConfigInput["environment"]>): { readonly [variable: string]: string } {
+  const given: { [variable: string]: string } = {};
+  for (const [name, value] of Object.entries(environment)) if (name.startsWith("FLOWCELL_SET_") && value !== undefined) given[name] = value;
+  return Object.freeze(given);
 }
 
 function namedLimits(pairs: readonly string[]): { readonly [L in LimitName]?: number } {

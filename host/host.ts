@@ -10,6 +10,8 @@ import { createAddonHost, type AddonHost, type AddonState } from "./addons/addon
 import { addonNames } from "./addons/addon-names.ts";
 import { GrantProblem, readGrants, type GrantRules } from "./addons/grant-rules.ts";
 import { AddonLock } from "./addons/lock.ts";
+import { environmentLayer, type GivenLayer } from "./addons/options.ts";
+import { readOptionsFile } from "./addons/options-file.ts";
 import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellEntry } from "./cells/binary.ts";
 import type { CellPool } from "./cells/cell.ts";
@@ -33,6 +35,8 @@ export interface Flowcell {
   readonly listeners: readonly OpenListener[];
   readonly authority: Authority;
   addons(): readonly AddonState[];
+  /** Changes an option of addons while they run, as AddonHost.setOption does. */
+  setOption: AddonHost["setOption"];
   /** Drains connections (at most `drainMs`), runs every addon's `done`, ends all processes. Idempotent. */
   stop(): Promise<void>;
 }
@@ -78,11 +82,14 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
   const lock = new AddonLock(config.confdir);
   await lock.entries(); // A file that cannot be read is for the operator to mend before anything runs.
   const addons = createAddonHost({
-    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, options: config.options, watch: true, grants, lock, services: { storage, network },
+    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, watch: true,
+    options: config.options, environmentOptions: environmentLayer(config.environmentOptions), optionsFile: { ...config.optionsFile, options: await readOptions(config) },
+    grants, lock, services: { storage, network },
   });
   owners.push(() => addons.close());
   listening.addons = addons;
   await loadAddons(addons, config);
+  checkOptions(addons, log);
   const proxy = createProxy({
     gate: addons.gate, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
@@ -90,7 +97,7 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
   owners.push(() => proxy.close(drainMs));
   addons.useReplay((flow, signal) => proxy.replay(flow, signal));
   const listeners = await openListeners(proxy, config);
-  return { listeners, authority, addons: () => addons.addons() };
+  return { listeners, authority, addons: () => addons.addons(), setOption: (name, value) => addons.setOption(name, value) };
 }
 
 function makePool(config: Config, guestBundle: Buffer, entry: CellEntry, log: Log): CellPool {
@@ -119,6 +126,19 @@ async function loadAddons(addons: AddonHost, config: Config): Promise<void> {
   if (first !== undefined && config.onFailure === "closed") {
     throw new OperatorError("ERR_ADDON_NOT_LOADED", `with --on-failure closed every addon must load, and "${first.addon}" did not: see the error above`);
   }
+}
+
+async function readOptions({ optionsFile: { path: file, isRequired } }: Config): Promise<GivenLayer> {
+  const read = await readOptionsFile(file, isRequired);
+  if (read.kind === "problem") throw new OperatorError("ERR_USAGE", read.message);
+  return read.options;
+}
+
+/** An option that nobody has is a slip of the pen, and the proxy would not do what was meant. */
+function checkOptions(addons: AddonHost, log: Log): void {
+  const { problems: [first], warnings } = addons.unknownOptions();
+  if (first !== undefined) throw new OperatorError("ERR_USAGE", first);
+  for (const warning of warnings) log.warn(warning, { event: "options" });
 }
 
 async function openListeners(proxy: Proxy, config: Config): Promise<readonly OpenListener[]> {

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { readCommandLine, type Command } from "./cli.ts";
-import { makeConfig, type Config } from "./config.ts";
+import { makeConfig, type Config, type ConfigInput } from "./config.ts";
 import { jsonLine, prettyLine } from "./log-format.ts";
 import type { LogRecord } from "./log.ts";
 import type { Flowcell } from "./host.ts";
@@ -34,9 +34,13 @@ async function execute(command: Command): Promise<number> {
     case "check": return (await import("./check-command.ts")).runCheck(command.addons, makeConfig(command.input), process.stdout);
     case "inspect": return (await import("./inspect-command.ts")).runInspect(command.addon, command.har, makeConfig(command.input), process.stdout);
     case "approve": return (await import("./inspect-command.ts")).runApprove(command.addon, makeConfig(command.input), process.stdout);
-    case "options": return printOptions(makeConfig(command.input));
-    case "run": return run(makeConfig(command.input));
+    case "options": return (await import("./options-command.ts")).runOptions(withEnvironment(command.input), process.stdout);
+    case "run": return run(withEnvironment(command.input));
   }
+}
+
+function withEnvironment(input: ConfigInput): Config {
+  return makeConfig({ ...input, environment: process.env });
 }
 
 async function run(config: Config): Promise<number> {
@@ -92,12 +96,6 @@ function firstSteps(flowcell: Flowcell): string {
     "", "  Send a request through it:", `    curl -i -x ${proxy} --cacert ${flowcell.authority.files.certPem} ${target}`,
     `  Make browsers and tools trust it: ${ownCommand} ca install-help`, "  Stop it: Ctrl-C", "", "",
   ].join("\n");
-}
-
-function printOptions(config: Config): number {
-  for (const [name, value] of config.options) process.stdout.write(`${name}=${value}\n`);
-  if (config.options.size === 0) process.stdout.write("no options are set; give some with --set NAME=VALUE\n");
-  return 0;
 }
 
 /** From package.json, which stands above `host/` in the sources and above `dist/host/` when published. */

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { EventName } from "../../sandbox-api/schema/events.ts";
 import type { ObjectKey } from "../../sandbox-api/schema/ids.ts";
 import type { LimitName, Limits } from "../../sandbox-api/schema/limits.ts";
+import type { OptionValue } from "../../sandbox-api/schema/options.ts";
 import type { CellPool } from "../cells/cell.ts";
 import type { CellsOption } from "../cells/placement.ts";
 import type { Gate } from "../flows/gate.ts";
@@ -23,7 +24,9 @@ import type { LockJudge } from "./lock.ts";
 import type { Instance } from "./instance.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { LoadProblem, Prepared } from "./loading.ts";
-import { Options } from "./options.ts";
+import { commandLineLayer, GivenOptions, type GivenLayer, type OptionSource, type UnknownOptions } from "./options.ts";
+import { readOptionsFile } from "./options-file.ts";
+import { listOptions, type ListedOption } from "./options-list.ts";
 import { Pipeline } from "./pipeline.ts";
 import { AddonWatcher } from "./reload.ts";
 import { refusalToReplay, type SendAgain } from "./replays.ts";
@@ -38,8 +41,12 @@ export interface AddonHostSettings {
   /** `closed`: every addon's failure refuses its flow; `open`: only where a manifest says so. */
   readonly failure: "open" | "closed";
   readonly cells: CellsOption;
-  /** `--set NAME=VALUE`, as text. */
+  /** `--set NAME=VALUE` or `ADDON.NAME=VALUE`, as text. */
   readonly options: ReadonlyMap<string, string>;
+  /** The variables `FLOWCELL_SET_…`. */
+  readonly environmentOptions?: GivenLayer;
+  /** What the configuration file gives; edits are looked at with `watch`. */
+  readonly optionsFile?: { readonly path: string; readonly isRequired: boolean; readonly options: GivenLayer };
   /** Edited addons are reloaded. */
   readonly watch: boolean;
   /** Absent: addons get no storage and no fetch, whatever they are granted. */
@@ -101,8 +108,17 @@ export interface AddonHost {
   takeSpent(): ReadonlyMap<string, number>;
   /** CPU time, in µs, that an addon has used in other processes. */
   spendElsewhere(name: string, cpuMicros: number): void;
-  /** Changes (undefined: resets) an option. Gives the reason when an addon refuses it; then nothing has changed. */
-  setOption(name: string, value: string | undefined): Promise<string | null>;
+  /**
+   * Changes an option (`NAME`, or `ADDON.NAME`) over whatever was given elsewhere; a text is read by the declared type, null takes the
+   * call before back. Gives the reason when it is wrong or an addon refuses it; then nothing has changed.
+   */
+  setOption(name: string, value: Exclude<OptionValue, null> | null): Promise<string | null>;
+  /** All values that were given in one place are these from now on; likewise. */
+  changeOptions(source: OptionSource, layer: GivenLayer): Promise<string | null>;
+  /** The options of every addon that was loaded, with their present values. */
+  options(): readonly ListedOption[];
+  /** Values given that no addon takes. */
+  unknownOptions(): UnknownOptions;
   /** Hands an event-log entry to `log` handlers; drops entries that a `log` handler caused. */
   tellLog(record: LogRecord): void;
   addons(): readonly AddonState[];
@@ -123,7 +139,7 @@ const restCheckMs = 5_000;
 /** Makes an addon host without addons. Starts no process before `loadAll`. */
 export function createAddonHost(settings: AddonHostSettings): AddonHost {
   const { log, pool, limits, failure, cells, now = Date.now } = settings;
-  const options = new Options(settings.options);
+  const given = givenIn(settings);
   // The two need each other: faults and resumes from isolates concern flows, which the pipeline knows.
   let sendAgain: SendAgain | null = null;
   const replay = (instance: Instance, key: number, signal: AbortSignal): Promise<void> | string => {
@@ -132,7 +148,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
     return refusalToReplay(flow, instance.version.grants.limits) ?? sendAgain?.(flow, signal) ?? "this proxy sends no requests again now";
   };
   const lifecycle: Lifecycle = new Lifecycle({
-    log, pool, limits, failure, cells, options, now, grants: settings.grants ?? new Map(), lock: settings.lock ?? null,
+    log, pool, limits, failure, cells, given, now, grants: settings.grants ?? new Map(), lock: settings.lock ?? null,
     servicesFor: (name) => servicesOf(settings.services, name, now),
     resumeFlow: (instance, key) => pipeline.resumeFrom(instance, key), replay, onChange: () => pipeline.refresh(), tellPeers: settings.tellPeers,
   });
@@ -143,6 +159,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
     return addon === undefined ? { addon: name, path: "", message: `there is no addon "${name}"` } : lifecycle.reload(addon);
   };
   const watcher = settings.watch ? new AddonWatcher({ log, changed: async (name) => { await reload(name); return find(name)?.inputs ?? []; } }) : null;
+  const fileWatcher = settings.watch && settings.optionsFile !== undefined ? watchOptions(settings.optionsFile, lifecycle, log) : null;
   // A tick is due when the last one has been answered, and nothing else waits for this addon.
   const ticker = setInterval(() => pipeline.notify("tick", plainView("tick", 0, []), ({ told }) => told.length === 0), tickMs);
   ticker.unref();
@@ -163,7 +180,10 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
       return problems;
     },
     reload,
-    setOption: (name, value) => lifecycle.configure(name, value),
+    setOption: (name, value) => lifecycle.options.change("run time", (layer) => edited(layer, name, value)),
+    changeOptions: (source, layer) => lifecycle.options.change(source, () => layer),
+    options: () => lifecycle.addons.flatMap((addon) => (addon.version === null ? [] : listOptions(addon.name, addon.version.manifest?.options ?? null, lifecycle.options.read(addon, addon.version)))),
+    unknownOptions: () => lifecycle.options.unknown(),
     tellLog(record) {
       if (record.fields["causedByLog"] !== true) pipeline.notify("log", plainView("log", 0, [["entry", { msg: record.msg, level: record.level }]]), () => true);
     },
@@ -181,6 +201,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
       clearInterval(ticker);
       clearInterval(restChecker);
       watcher?.close();
+      fileWatcher?.close();
       pipeline.close();
       await lifecycle.close();
     },
@@ -204,6 +225,30 @@ function stepsOf(lifecycle: Lifecycle, find: (name: string) => Addon | undefined
     takeSpent: () => new Map(lifecycle.addons.map(({ name, budget }) => [name, budget.takeUntold()] as const).filter(([, micros]) => micros > 0)),
     spendElsewhere: (name, cpuMicros) => known(name).budget.spendAlone(cpuMicros, now()),
   };
+}
+
+function givenIn({ options, environmentOptions, optionsFile }: AddonHostSettings): GivenOptions {
+  return new GivenOptions(new Map([["command line", commandLineLayer(options)], ["environment", environmentOptions ?? new Map()], ["file", optionsFile?.options ?? new Map()]]));
+}
+
+function edited(layer: GivenLayer, name: string, value: OptionValue): GivenLayer {
+  const changed = new Map(layer);
+  changed.delete(name);
+  return value === null ? changed : changed.set(name, { value, isText: typeof value === "string", by: name });
+}
+
+/** An edit counts for every addon or for none; whoever made it reads why in the log. */
+function watchOptions({ path, isRequired }: { readonly path: string; readonly isRequired: boolean }, { options }: Lifecycle, log: Log): AddonWatcher {
+  const changed = async (): Promise<readonly string[]> => {
+    const read = await readOptionsFile(path, isRequired);
+    const refusal = read.kind === "problem" ? read.message : await options.change("file", () => read.options);
+    if (refusal === null) log.info(`options of ${path} are in force`, { event: "options", path });
+    else log.error(`options of ${path} stay as they were: ${refusal}`, { event: "options", path });
+    return [path];
+  };
+  const watcher = new AddonWatcher({ log, changed });
+  void watcher.watch(path, [path]);
+  return watcher;
 }
 
 /** The name is the operator's (that of the file or folder), never what an addon says of itself. */

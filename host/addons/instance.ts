@@ -10,6 +10,7 @@ import { SeenParts } from "../flows/view.ts";
 import { GuestTimers } from "../services/timers.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import type { Residence, Resident } from "./homes.ts";
+import type { OptionSnapshot } from "./options.ts";
 import { isServiceCall, ServiceDesk } from "./service-desk.ts";
 
 export interface InstanceEvents {
@@ -33,6 +34,8 @@ export class Instance implements Resident {
   readonly residence: Residence<Instance>;
   handlers: ReadonlySet<EventName> = new Set();
   state: InstanceState = "loading";
+  /** What `configure` told it last. */
+  options: OptionSnapshot = {};
   /** `log` handlers that have not answered: what the addon logs meanwhile is not told to `log` handlers (events.md §2). */
   logEventsRunning = 0;
   readonly #events: InstanceEvents;

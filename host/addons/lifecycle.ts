@@ -12,15 +12,17 @@ import type { Log } from "../log.ts";
 import { GuestLog } from "../services/log.ts";
 import { Addon, type AddonNews, type AddonVersion } from "./addon.ts";
 import { bundleAddon } from "./bundle.ts";
+import { callOne } from "./call-one.ts";
 import { CpuBudget, strikesToOpen } from "./failure.ts";
 import { reasonOf, reportFault } from "./fault-report.ts";
 import { Homes, type Residence } from "./homes.ts";
 import type { Instance, InstanceEvents } from "./instance.ts";
 import { Loading, type LoadProblem } from "./loading.ts";
 import type { LockJudge } from "./lock.ts";
-import type { Options } from "./options.ts";
+import type { GivenOptions } from "./options.ts";
+import { OptionDesk } from "./reconfigure.ts";
 import type { AddonServices } from "./service-desk.ts";
-import { callOne, configureView, Starter, type StartResult } from "./start.ts";
+import { Starter, type StartResult } from "./start.ts";
 
 export interface LifecycleSettings {
   readonly log: Log;
@@ -28,7 +30,7 @@ export interface LifecycleSettings {
   readonly limits: Limits;
   readonly failure: "open" | "closed";
   readonly cells: CellsOption;
-  readonly options: Options;
+  readonly given: GivenOptions;
   /** What addons of that name share with their instances. */
   readonly servicesFor: (name: string) => AddonServices;
   readonly grants: GrantRules;
@@ -50,6 +52,7 @@ const mostAttempts = 3;
 
 export class Lifecycle {
   readonly addons: Addon[] = [];
+  readonly options: OptionDesk;
   readonly #settings: LifecycleSettings;
   readonly #homes: Homes<Instance>;
   readonly #starter: Starter;
@@ -59,7 +62,9 @@ export class Lifecycle {
   constructor(settings: LifecycleSettings) {
     this.#settings = settings;
     this.#homes = new Homes(settings.pool, (residence, end, residents) => this.#cellEnded(residence, end, residents));
-    const { cells, options, log, lock, limits, failure, resumeFlow, replay } = settings;
+    this.options = new OptionDesk({ given: settings.given, addons: this.addons, failed: (instance, fault) => this.failed(instance, fault) });
+    const { options } = this;
+    const { cells, log, lock, limits, failure, resumeFlow, replay } = settings;
     const events = { resumeFlow, replay, fault: (instance: Instance, fault: Fault): void => this.#faultOutside(instance, fault) };
     this.#starter = new Starter({ homes: this.#homes, cells, options, log, lock, events, policyFor: ({ name }) => ({ limits, failure, permissions: everythingOnTheFlow, rules: settings.grants.get(name) ?? [] }) });
     this.loading = new Loading({
@@ -141,27 +146,6 @@ export class Lifecycle {
     if (addon.current === null && addon.version !== null) void this.restart(addon);
   }
 
-  /** Tells every addon of a changed (undefined: reset) option; when one refuses, the change is undone everywhere and the reason given. */
-  async configure(name: string, text: string | undefined): Promise<string | null> {
-    const { options } = this.#settings;
-    const before = options.given(name);
-    const refused = options.set(name, text);
-    if (refused !== null) return refused;
-    const told: Instance[] = [];
-    for (const { current } of this.addons) {
-      if (current === null) continue;
-      // The one that refuses is told of the way back as well: it may have believed the new value before it threw.
-      told.push(current);
-      const outcome = await callOne(current, configureView(options.snapshot(), [name]), false);
-      if (outcome.kind !== "failed") continue;
-      this.failed(current, outcome.fault);
-      options.set(name, before);
-      for (const instance of told) if (instance.isAlive) await callOne(instance, configureView(options.snapshot(), [name]), false);
-      return `addon "${current.addon.name}" refused option ${name}: ${reasonOf(outcome.fault)}`;
-    }
-    return null;
-  }
-
   /** `done` of every instance, then the end of all cells. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -200,6 +184,7 @@ export class Lifecycle {
     addon.version = instance.version;
     addon.current = instance;
     if (old !== null) void this.#retire(old);
+    void this.options.catchUp(instance);
     this.#changed(addon);
     this.#checkWear(instance.residence, null);
   }

@@ -1,58 +1,201 @@
-// The options of addons: values as the operator gave them (`--set NAME=VALUE`), read by the type that a manifest declares, handed to
-// every addon as a frozen snapshot. Pure state; who is told of changes, and rollback, are lifecycle's business.
-import type { OptionDeclaration, OptionType, OptionValue } from "../../sandbox-api/schema/manifest.ts";
+// The options of addons: values that the operator gave in several places, read by what manifests declare, cut to what each addon may
+// see: its own. Pure; who is told of changes, and rollback, are reconfigure.ts's business, files that of options-file.ts.
+import { nearest } from "../../sandbox-api/schema/near-miss.ts";
+import { beyondChoices, isOptionValue, optionTypes, type OptionDeclaration, type OptionValue } from "../../sandbox-api/schema/options.ts";
 
 export type OptionSnapshot = { readonly [name: string]: OptionValue };
+/** Where a value was given, the strongest first. `run time`: by a call into the running proxy. */
+export const optionSources = ["run time", "command line", "environment", "file"] as const;
+export type OptionSource = (typeof optionSources)[number];
 
-export class Options {
-  /** As text; declarations may come later. */
-  readonly #given: Map<string, string>;
-  readonly #declared = new Map<string, OptionDeclaration>();
+/** A value as it was given: a text that is to be read by the declared type, or one that has a type of its own. */
+export interface GivenOption {
+  readonly value: Exclude<OptionValue, null>;
+  readonly isText: boolean;
+  /** How messages call the place: `--set count`. */
+  readonly by: string;
+}
 
-  constructor(given: ReadonlyMap<string, string>) {
-    this.#given = new Map(given);
+/** By `NAME` or `ADDON.NAME`; of the environment by what stands after `FLOWCELL_SET_`. */
+export type GivenLayer = ReadonlyMap<string, GivenOption>;
+
+/** What an addon declares: `unknown`: no version of it could be loaded; `anything`: a script without a manifest. */
+export type Declares = ReadonlyMap<string, OptionDeclaration> | "unknown" | "anything";
+export interface OptionOwner { readonly name: string; readonly declares: Declares }
+
+export interface ReadOptions {
+  /** Without a prototype, so that a name can be anything. Where there are problems, defaults stand in. */
+  readonly values: OptionSnapshot;
+  /** Who gave what is not the default. */
+  readonly sources: ReadonlyMap<string, OptionSource>;
+  /** Sentences. */
+  readonly problems: readonly string[];
+}
+
+export const environmentPrefix = "FLOWCELL_SET_";
+const upper = (text: string): string => text.toUpperCase().replace(/[^A-Z0-9]/g, "_");
+
+interface Found { readonly given: GivenOption; readonly source: OptionSource; readonly isQualified: boolean }
+
+/** All values that were given. Never changed: `with` makes another. */
+export class GivenOptions {
+  readonly #layers: ReadonlyMap<OptionSource, GivenLayer>;
+
+  constructor(layers: ReadonlyMap<OptionSource, GivenLayer>) {
+    this.#layers = layers;
   }
 
-  /** An addon's manifest names these. A later declaration of the same name wins. Gives what is wrong with values given so far. */
-  declare(options: ReadonlyMap<string, OptionDeclaration>): readonly string[] {
-    const problems: string[] = [];
-    for (const [name, declaration] of options) {
-      this.#declared.set(name, declaration);
-      const given = this.#given.get(name);
-      if (given !== undefined && readOption(given, declaration.type) === null) problems.push(`option ${name}=${given} is not a ${declaration.type}`);
+  /** Likewise, but with these values of one source. */
+  with(source: OptionSource, layer: GivenLayer): GivenOptions {
+    return new GivenOptions(new Map([...this.#layers, [source, layer]]));
+  }
+
+  layer(source: OptionSource): GivenLayer {
+    return this.#layers.get(source) ?? noLayer;
+  }
+
+  /** The value that counts for this option of this addon: of the strongest source; there, the one that names the addon. */
+  find(addon: string, name: string): Found | null {
+    for (const source of optionSources) {
+      const layer = this.layer(source);
+      const isEnvironment = source === "environment";
+      const qualified = layer.get(isEnvironment ? `${upper(addon)}__${upper(name)}` : `${addon}.${name}`);
+      const given = qualified ?? layer.get(isEnvironment ? upper(name) : name);
+      if (given !== undefined) return { given, source, isQualified: qualified !== undefined };
     }
-    return problems;
-  }
-
-  /** The text given for a name; undefined: the default applies. */
-  given(name: string): string | undefined {
-    return this.#given.get(name);
-  }
-
-  /** Sets or (undefined) resets an option. Gives a sentence when the value does not fit its declared type; nothing is changed then. */
-  set(name: string, text: string | undefined): string | null {
-    const declaration = this.#declared.get(name);
-    if (text !== undefined && declaration !== undefined && readOption(text, declaration.type) === null) return `option ${name}=${text} is not a ${declaration.type}`;
-    if (text === undefined) this.#given.delete(name);
-    else this.#given.set(name, text);
     return null;
-  }
-
-  /** Every option with its value. The object has no prototype, so a name can be anything. */
-  snapshot(): OptionSnapshot {
-    const values: { [name: string]: OptionValue } = Object.create(null);
-    for (const [name, { default: initial }] of this.#declared) values[name] = initial;
-    for (const [name, text] of this.#given) values[name] = readOption(text, this.#declared.get(name)?.type ?? "string") ?? values[name] ?? null;
-    return Object.freeze(values);
   }
 }
 
-/** A value given as text; null when it is none of that type. Lists are separated by commas. */
-export function readOption(text: string, type: OptionType): OptionValue {
+const noLayer: GivenLayer = new Map();
+
+/** `--set` values as a layer. */
+export const commandLineLayer = (pairs: ReadonlyMap<string, string>): GivenLayer => new Map([...pairs].map(([name, value]) => [name, { value, isText: true, by: `--set ${name}` }]));
+
+/** The variables `FLOWCELL_SET_…` of an environment as a layer, by what follows, in upper case. */
+export function environmentLayer(environment: { readonly [name: string]: string | undefined }): GivenLayer {
+  const layer = new Map<string, GivenOption>();
+  for (const [name, value] of Object.entries(environment)) {
+    if (name.length > environmentPrefix.length && name.startsWith(environmentPrefix) && value !== undefined) layer.set(upper(name.slice(environmentPrefix.length)), { value, isText: true, by: name });
+  }
+  return layer;
+}
+
+/** The options of `owner` as given. `others`: names that other addons declare; a value that names no addon is for nobody of several. */
+export function readOptions(given: GivenOptions, { name: addon, declares }: OptionOwner, others: ReadonlySet<string>): ReadOptions {
+  if (declares === "unknown") return { values: Object.freeze(Object.create(null)), sources: new Map(), problems: [] };
+  if (declares === "anything") return readFreely(given, addon, others);
+  const values: { [name: string]: OptionValue } = Object.create(null);
+  const sources = new Map<string, OptionSource>();
+  const problems: string[] = [];
+  for (const [name, declaration] of declares) {
+    values[name] = declaration.default;
+    const found = given.find(addon, name);
+    if (found === null) continue;
+    const { given: { by }, source, isQualified } = found;
+    if (!isQualified && others.has(name)) {
+      problems.push(`${by} is an option of addon "${addon}" and of another; say whose you mean: ${source === "environment" ? `${environmentPrefix}${upper(addon)}__${upper(name)}` : `"${addon}.${name}"`}`);
+      continue;
+    }
+    const reading = readGiven(found.given, declaration);
+    if (reading.kind === "problem") problems.push(`${by} ${reading.problem} (option "${name}" of addon "${addon}")`);
+    else {
+      values[name] = reading.value;
+      sources.set(name, source);
+    }
+  }
+  return { values: Object.freeze(values), sources, problems };
+}
+
+/** A script without a manifest declares nothing: it sees what names it, and what names no addon and is not declared by another. */
+function readFreely(given: GivenOptions, addon: string, others: ReadonlySet<string>): ReadOptions {
+  const values: { [name: string]: OptionValue } = Object.create(null);
+  const sources = new Map<string, OptionSource>();
+  const taken = new Set([...others].map(upper));
+  for (const source of [...optionSources].reverse()) {
+    const isEnvironment = source === "environment";
+    const prefix = isEnvironment ? `${upper(addon)}__` : `${addon}.`;
+    const own: [string, GivenOption][] = [];
+    for (const [key, option] of given.layer(source)) {
+      if (key.startsWith(prefix)) own.push([key.slice(prefix.length), option]);
+      else if (isEnvironment ? !taken.has(key) : !key.includes(".") && !others.has(key)) own.unshift([key, option]);
+    }
+    for (const [key, option] of own) {
+      const name = isEnvironment ? key.toLowerCase() : key;
+      values[name] = option.value;
+      sources.set(name, source);
+    }
+  }
+  return { values: Object.freeze(values), sources, problems: [] };
+}
+
+type Reading = { readonly kind: "value"; readonly value: OptionValue } | { readonly kind: "problem"; readonly problem: string };
+
+function readGiven({ value, isText }: GivenOption, { type, choices }: OptionDeclaration): Reading {
+  const read = isText && typeof value === "string" ? readText(value, type) : isOptionValue(value, type) ? value : null;
+  if (read === null) return { kind: "problem", problem: `must be ${optionTypes[type]}, not ${JSON.stringify(value).slice(0, 80)}` };
+  const beyond = beyondChoices(read, choices);
+  return beyond === null ? { kind: "value", value: read } : { kind: "problem", problem: beyond };
+}
+
+/** A value given as text; null when it is none of that type. A list is separated by commas, or written as JSON. */
+export function readText(text: string, type: OptionDeclaration["type"]): OptionValue {
   switch (type) {
     case "string": return text;
     case "number": return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : null;
     case "boolean": return text === "true" || text === "yes" || text === "1" ? true : text === "false" || text === "no" || text === "0" ? false : null;
-    case "strings": return text === "" ? [] : text.split(",");
+    case "string[]": return text.startsWith("[") ? readList(text) : text === "" ? [] : text.split(",");
   }
+}
+
+function readList(text: string): OptionValue {
+  try {
+    const list: unknown = JSON.parse(text);
+    return isOptionValue(list, "string[]") ? list : null;
+  } catch {
+    return null; // Not JSON: the caller says what is wanted.
+  }
+}
+
+export interface UnknownOptions {
+  /** Nobody has such an option. */
+  readonly problems: readonly string[];
+  /** Likewise, of the environment, which may be meant for another run. */
+  readonly warnings: readonly string[];
+}
+
+/** Values that no addon takes, with the likely name. What an addon that could not be loaded may have declared is not judged. */
+export function unknownOptions(given: GivenOptions, owners: readonly OptionOwner[]): UnknownOptions {
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  for (const source of optionSources) {
+    for (const [key, { by }] of given.layer(source)) {
+      const why = source === "environment" ? unknownVariable(key, owners) : unknownName(key, source, owners);
+      if (why !== null) (source === "environment" ? warnings : problems).push(`${by}: ${why}`);
+    }
+  }
+  return { problems, warnings };
+}
+
+const namesOf = (declares: Declares): readonly string[] => (typeof declares === "string" ? [] : [...declares.keys()]);
+const mayTake = (declares: Declares, name: string): boolean => typeof declares === "string" || declares.has(name);
+
+function unknownName(key: string, source: OptionSource, owners: readonly OptionOwner[]): string | null {
+  if (owners.some(({ declares }) => mayTake(declares, key) && !(key.includes(".") && declares === "anything"))) return null;
+  const dot = key.lastIndexOf(".");
+  if (dot < 0) {
+    const known = owners.flatMap(({ declares }) => namesOf(declares));
+    return `no addon has an option "${key.slice(0, 100)}"${nearest(key, known)}; flowcell run --options ADDONS lists them`;
+  }
+  const [addon, name] = [key.slice(0, dot), key.slice(dot + 1)];
+  const owner = owners.find((each) => each.name === addon);
+  // A file serves many runs, each with addons of its own.
+  if (owner === undefined) return source === "file" ? null : `there is no addon "${addon.slice(0, 100)}"${nearest(addon, owners.map((each) => each.name))}`;
+  return mayTake(owner.declares, name) ? null : `addon "${addon}" has no option "${name.slice(0, 100)}"${nearest(name, namesOf(owner.declares))}`;
+}
+
+function unknownVariable(key: string, owners: readonly OptionOwner[]): string | null {
+  const known = owners.flatMap(({ name, declares }) => namesOf(declares).flatMap((option) => [upper(option), `${upper(name)}__${upper(option)}`]));
+  if (known.includes(key) || owners.some(({ declares }) => typeof declares === "string")) return null;
+  return `no addon has this option${nearest(key, known)}`;
 }

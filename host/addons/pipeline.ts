@@ -12,12 +12,12 @@ import type { Log } from "../log.ts";
 import type { Addon } from "./addon.ts";
 import { admit, awaitsDecoding, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
+import { callOne } from "./call-one.ts";
 import { reportFault, subjectUrl, type FaultScene } from "./fault-report.ts";
 import { Frame, type FrameServices, type Seat } from "./frame.ts";
 import type { Instance } from "./instance.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { refuseSubject } from "./refusal.ts";
-import { callOne } from "./start.ts";
 import { makeStreamFunction } from "./stream-function.ts";
 
 export interface PipelineSettings {

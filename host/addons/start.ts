@@ -5,18 +5,19 @@ import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import { instanceId, type InstanceId } from "../../sandbox-api/schema/ids.ts";
 import { checkManifest } from "../../sandbox-api/schema/manifest.ts";
 import type { LoadedText } from "../../sandbox-api/wire/messages.ts";
-import type { CellCall, Outcome } from "../cells/cell.ts";
+import type { Outcome } from "../cells/cell.ts";
 import { placeAddon, type CellsOption } from "../cells/placement.ts";
-import { plainView, type EventView } from "../flows/view.ts";
+import { plainView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import { originWarnings } from "../services/fetch-origins.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import { shownPath, type Bundle } from "./bundle.ts";
+import { callOne } from "./call-one.ts";
 import { isToldOf, resolveGrants, serviceGrants, type OperatorPolicy } from "./grants.ts";
 import type { LockJudge } from "./lock.ts";
 import type { Homes } from "./homes.ts";
 import { Instance, type InstanceEvents } from "./instance.ts";
-import type { Options, OptionSnapshot } from "./options.ts";
+import { configureView, type OptionDesk } from "./reconfigure.ts";
 import { BundleSourceMap } from "./source-map.ts";
 
 export interface StarterSettings {
@@ -25,7 +26,7 @@ export interface StarterSettings {
   readonly policyFor: (addon: Addon) => OperatorPolicy;
   /** Null: nothing is recorded, and nobody is held. */
   readonly lock: LockJudge | null;
-  readonly options: Options;
+  readonly options: OptionDesk;
   readonly log: Log;
   readonly events: InstanceEvents;
 }
@@ -40,32 +41,6 @@ export type StartResult =
   | { readonly kind: "lost" };
 
 type Step = { readonly kind: "done"; readonly loaded: LoadedText | null } | Exclude<StartResult, { readonly kind: "ready" }>;
-
-type Changed = Extract<Outcome, { readonly kind: "changed" }>;
-
-/** One `configure` view: all options, and which of them are new. */
-export const configureView = (options: OptionSnapshot, updated: readonly string[]): EventView =>
-  plainView("configure", 0, [["options", { options, updated }]]);
-
-/**
- * One call to one instance. What it wrote to its storage is kept if it succeeded and `isGood` finds nothing wrong with its changes; if
- * that is not possible, the call has failed.
- */
-export async function callOne(instance: Instance, view: EventView, startup: boolean, isGood: (outcome: Changed) => boolean = () => true): Promise<Outcome> {
-  const { startupMs } = instance.version.grants.limits;
-  const entry = startup ? { ...instance.chainEntry, cpuMs: startupMs } : instance.chainEntry;
-  const call: CellCall = { text: view.text, attachments: view.attachments, chain: [entry], startup };
-  instance.addon.counters.calls++;
-  const outcome = (await instance.residence.cell.call(call))[0] ?? { kind: "lost" };
-  if ("cpuMicros" in outcome) {
-    const { budget, now } = instance.addon;
-    if (startup) budget.spendAlone(outcome.cpuMicros, now());
-    else budget.spend(outcome.cpuMicros, now());
-    instance.addon.counters.cpuMicros += outcome.cpuMicros;
-  }
-  const refusal = instance.endCall(call, outcome.kind === "unchanged" || (outcome.kind === "changed" && isGood(outcome)));
-  return refusal === null || !("cpuMicros" in outcome) ? outcome : { kind: "failed", cpuMicros: outcome.cpuMicros, fault: { code: "storage", message: refusal } };
-}
 
 export class Starter {
   readonly #settings: StarterSettings;
@@ -151,9 +126,9 @@ export class Starter {
     if (loaded === null || loaded.manifest === null || loaded.manifest === undefined) return null;
     const result = checkManifest(loaded.manifest);
     if (result.kind === "problems") return { code: "load-failed", message: result.problems.join("; ") };
-    const problems = this.#settings.options.declare(result.manifest.options);
-    if (problems.length > 0) return { code: "load-failed", message: problems.join("; ") };
-    return { ...unread, manifest: result.manifest, grants: resolveGrants(result.manifest, this.#settings.policyFor(addon)) };
+    const version = { ...unread, manifest: result.manifest, grants: resolveGrants(result.manifest, this.#settings.policyFor(addon)) };
+    const { problems } = this.#settings.options.read(addon, version);
+    return problems.length > 0 ? { code: "load-failed", message: problems.join("; ") } : version;
   }
 
   /** Null: it may run. */
@@ -184,8 +159,9 @@ export class Starter {
       if (step.loaded !== null) instance.handlers = this.#heard(instance, step.loaded.handlers);
     }
     // Sent to every instance, with the handler or without: it also fills `ctx.options`.
-    const snapshot = this.#settings.options.snapshot();
-    const step = this.#judge(instance, await callOne(instance, configureView(snapshot, Object.keys(snapshot)), true));
+    const { values } = this.#settings.options.read(instance.addon, instance.version);
+    instance.options = values;
+    const step = this.#judge(instance, await callOne(instance, configureView(values, Object.keys(values)), true));
     if (step.kind !== "done") return step;
     if (instance.state === "dead") return { kind: "lost" };
     return { kind: "ready", instance };

@@ -8,7 +8,7 @@ import type { GateSubject } from "../flows/gate.ts";
 import { validateChanges } from "../flows/validate.ts";
 import { plainView } from "../flows/view.ts";
 import type { Instance } from "./instance.ts";
-import { callOne } from "./start.ts";
+import { callOne } from "./call-one.ts";
 
 /** Thrown to whoever reads the stream: the body cannot go on. */
 export class StreamCutError extends Error {

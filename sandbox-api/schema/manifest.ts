@@ -2,11 +2,8 @@
 // it. Unknown keys are errors with the likely word; nothing is granted here (host/addons/grants.ts).
 import { parseFilter } from "./filter-parse.ts";
 import { nearest } from "./near-miss.ts";
+import { readDeclarations, type OptionDeclaration } from "./options.ts";
 import { isPermissionName, permissionNames, type PermissionName } from "./permissions.ts";
-
-export type OptionType = "string" | "number" | "boolean" | "strings";
-export type OptionValue = string | number | boolean | readonly string[] | null;
-export interface OptionDeclaration { readonly type: OptionType; readonly default: OptionValue; readonly help: string }
 
 /** Limits that an addon may tighten for itself. */
 export const tightenable = ["cpuMs", "wallMs", "startupMs", "memoryMiB", "hostCalls", "bodyBytes", "mutationBytes"] as const;
@@ -63,7 +60,7 @@ class ManifestReader {
       filter: this.#filter(top["filter"]),
       permissions: this.#permissions(asked),
       fetch: asked["fetch"] === undefined ? [] : this.#texts(asked["fetch"], "manifest.permissions.fetch", originSyntax, 'an origin such as "https://api.example.com"'),
-      storageBytes: this.#storage(asked["storage"]), limits: this.#limits(top["limits"]), failure: this.#failure(top["failure"]), options: this.#options(top["options"]),
+      storageBytes: this.#storage(asked["storage"]), limits: this.#limits(top["limits"]), failure: this.#failure(top["failure"]), options: readDeclarations(top["options"], (where, what) => this.#say(where, what)),
     };
   }
 
@@ -71,13 +68,13 @@ class ManifestReader {
     if (this.problems.length < 20) this.problems.push(`${where} ${what}`);
   }
 
-  #object(value: unknown, where: string, known: readonly string[] | null): Plain | null {
+  #object(value: unknown, where: string, known: readonly string[]): Plain | null {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       this.#say(where, "must be an object");
       return null;
     }
     const plain: Plain = Object.assign(Object.create(null), Object.fromEntries(Object.entries(value)));
-    for (const key of known === null ? [] : Object.keys(plain)) if (known !== null && !known.includes(key)) this.#say(where, `has no key ${JSON.stringify(key.slice(0, 60))}${nearest(key, known)}`);
+    for (const key of Object.keys(plain)) if (!known.includes(key)) this.#say(where, `has no key ${JSON.stringify(key.slice(0, 60))}${nearest(key, known)}`);
     return plain;
   }
 
@@ -152,26 +149,4 @@ class ManifestReader {
     this.#say("manifest.failure", 'must be "open" or "closed"');
     return null;
   }
-
-  #options(value: unknown): ReadonlyMap<string, OptionDeclaration> {
-    const options = new Map<string, OptionDeclaration>();
-    const plain = value === undefined ? {} : this.#object(value, "manifest.options", null) ?? {};
-    for (const [name, item] of Object.entries(plain).slice(0, mostItems)) {
-      const where = `manifest.options.${name.slice(0, 60)}`;
-      if (!/^[A-Za-z][\w.-]{0,99}$/.test(name)) this.#say(where, "is not an option name (a letter, then letters, digits, and . _ -)");
-      const option = this.#object(item, where, ["type", "default", "help"]);
-      if (option === null) continue;
-      const type = option["type"];
-      if (type !== "string" && type !== "number" && type !== "boolean" && type !== "strings") { this.#say(`${where}.type`, 'must be "string", "number", "boolean" or "strings"'); continue; }
-      const initial = option["default"] === undefined ? null : option["default"];
-      if (initial !== null && !isOptionValue(initial, type)) { this.#say(`${where}.default`, `is not a ${type}`); continue; }
-      options.set(name, { type, default: initial, help: this.#text(option["help"], `${where}.help`) ?? "" });
-    }
-    return options;
-  }
-}
-
-/** Whether `value` is one of an option of this type. */
-export function isOptionValue(value: unknown, type: OptionType): value is Exclude<OptionValue, null> {
-  return type === "strings" ? Array.isArray(value) && value.every((item) => typeof item === "string") : typeof value === type && (type !== "number" || Number.isFinite(value));
 }
