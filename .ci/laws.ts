@@ -33,7 +33,7 @@ const contract = ["sandbox-api/schema/", "sandbox-api/wire/"];
 const ground = ["host/log.ts", "host/invariant.ts", "host/operator-error.ts", "host/log-format.ts"];
 const host = [...contract, ...ground, "node:", "npm"];
 const traffic = ["host/exchange/", "host/flows/", "host/http/", "host/tls/", "host/net/"];
-const rooms = [...traffic, "host/layers/", "host/addons/", "host/cells/", "host/services/"];
+const rooms = [...traffic, "host/access/", "host/layers/", "host/addons/", "host/cells/", "host/services/"];
 
 /** Who may import whom. Inside `host` arrows go down: layers → exchange → flows → http; docs/architecture.md has the same table. */
 const IMPORTS: readonly ImportRule[] = [
@@ -46,7 +46,8 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/http/", may: [...host, "host/http/"] },
   { from: "host/flows/", may: [...host, "host/flows/", "host/http/"] },
   { from: "host/exchange/", may: [...host, ...traffic] },
-  { from: "host/layers/", may: [...host, ...traffic, "host/layers/"] },
+  { from: "host/access/", may: [...host, "host/access/"] },
+  { from: "host/layers/", may: [...host, ...traffic, "host/access/", "host/layers/"] },
   { from: "host/cells/", may: [...host, "host/cells/"] },
   { from: "host/services/", may: [...host, "host/services/"] },
   { from: "host/addons/", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
@@ -55,7 +56,7 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/launch.ts", may: ["host/main.ts", "node:"] },
   { from: "host/main.ts", may: [...host, "host/"] },
   { from: "host/cli.ts", may: [...host, "host/config.ts"] },
-  { from: "host/config.ts", may: host },
+  { from: "host/config.ts", may: [...host, "host/access/", "host/layers/mode.ts"] },
   { from: "host/host.ts", may: [...host, ...rooms, "host/config.ts"] },
   { from: "host/ca-command.ts", may: [...host, "host/tls/", "host/cli.ts", "host/config.ts"] },
   { from: "host/check-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
@@ -73,6 +74,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "isolated-vm": ["runtime/isolate/"],
   "node-forge": ["host/tls/"],
   esbuild: ["host/addons/", ".ci/build"],
+  bcryptjs: ["host/access/"],
   yargs: ["host/cli"],
   "whatwg-url": ["sandbox-api/guest/"],
   "@exodus/bytes": ["sandbox-api/guest/"],

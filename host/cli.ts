@@ -83,7 +83,9 @@ function runOptions(parser: Argv) {
     .positional("addons", { type: "string", array: true, describe: "addon files (.ts, .js) or folders" })
     .option("port", { alias: "p", type: "number", default: defaultPort, describe: "port to listen on (0: any free one)" })
     .option("host", { type: "string", default: defaultHost, describe: "address to listen on" })
-    .option("mode", { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, or regular@[HOST:]PORT (repeatable)" })
+    .option("mode", { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, reverse:URL, upstream:URL, socks5, tcp:HOST:PORT or transparent; NAME+tls takes TLS only; may end in @[HOST:]PORT (repeatable; docs/modes.md)" })
+    .option("keep-host-header", { type: "boolean", default: false, describe: "reverse: send the client's Host on, not the server's own name" })
+    .option("proxy-auth", { type: "string", nargs: 1, describe: "who may use the proxy: USER:PASSWORD, @FILE (htpasswd with bcrypt) or any (any name at all)" })
     .option("on-failure", { choices: ["open", "closed"] as const, default: "open" as const, describe: "when an addon fails: let the flow pass, or refuse it" })
     .option("grant", { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN (repeatable)" })
     .option("cells", { choices: ["shared", "per-addon"] as const, default: "shared" as const, describe: "addons share a process until one misbehaves, or never do" })
@@ -127,10 +129,11 @@ function runInput(args: RunArguments): ConfigInput {
     addons: texts(args.addons),
     limits: { cpuMs: args["cpuMs"], wallMs: args["wallMs"], memoryMiB: args["memoryMib"] },
     upstreamCa: args["upstreamCa"],
+    proxyAuth: args["proxyAuth"],
     ...defined({
       host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["onFailure"],
       jail: args.jail, cells: args.cells, jitless: args["cellsJitless"], ignoreHosts: args["ignoreHosts"], allowHosts: args["allowHosts"],
-      tcpHosts: args["tcpHosts"], http2: args.http2, sslInsecure: args["sslInsecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["logFormat"],
+      tcpHosts: args["tcpHosts"], http2: args.http2, keepHostHeader: args["keepHostHeader"], sslInsecure: args["sslInsecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["logFormat"],
     }),
   };
 }

@@ -4,6 +4,8 @@ import { homedir } from "node:os";
 import path from "node:path";
 import { defaultLimits, isLimitName, limitTable, type LimitName, type Limits } from "../sandbox-api/schema/limits.ts";
 import { nearest } from "../sandbox-api/schema/near-miss.ts";
+import type { ProxyAuthChoice } from "./access/proxy-auth.ts";
+import { readMode } from "./layers/mode.ts";
 import { OperatorError } from "./operator-error.ts";
 
 export type LogFormat = "pretty" | "json";
@@ -11,7 +13,8 @@ export type Jail = "auto" | "require" | "off";
 export type FailurePolicy = "open" | "closed";
 export type CellPlacement = "shared" | "per-addon";
 
-export interface ListenerConfig { readonly mode: "regular"; readonly host: string; readonly port: number }
+/** `mode`: the operator's words without "@[HOST:]PORT", known to be a mode. Plain data. */
+export interface ListenerConfig { readonly mode: string; readonly host: string; readonly port: number }
 
 export interface Config {
   readonly addons: readonly string[];
@@ -34,6 +37,8 @@ export interface Config {
   readonly allowHosts: readonly RegExp[];
   readonly tcpHosts: readonly RegExp[];
   readonly http2: boolean;
+  readonly proxyAuth: ProxyAuthChoice | null;
+  readonly keepHostHeader: boolean;
   readonly sslInsecure: boolean;
   readonly upstreamCa: string | null;
   readonly verbosity: "quiet" | "normal" | "verbose";
@@ -64,6 +69,9 @@ export interface ConfigInput {
   readonly allowHosts?: readonly string[];
   readonly tcpHosts?: readonly string[];
   readonly http2?: boolean;
+  /** user:pass, @FILE or any. */
+  readonly proxyAuth?: string | undefined;
+  readonly keepHostHeader?: boolean;
   readonly sslInsecure?: boolean;
   readonly upstreamCa?: string | undefined;
   readonly quiet?: boolean;
@@ -81,9 +89,11 @@ export function makeConfig(input: ConfigInput): Config {
   const allowHosts = patterns("--allow-hosts", input.allowHosts);
   if (ignoreHosts.length > 0 && allowHosts.length > 0) throw usage("--ignore-hosts and --allow-hosts exclude each other; give one of them");
   const confdir = path.resolve(expandHome(input.confdir ?? defaultConfdir));
+  const modes = listeners(input);
+  const proxyAuth = readProxyAuth(input.proxyAuth, modes);
   return Object.freeze({
     addons: Object.freeze([...(input.addons ?? [])]),
-    listeners: listeners(input),
+    listeners: modes,
     confdir,
     optionsFile: input.configFile === undefined ? { path: path.join(confdir, "config.json"), isRequired: false } : { path: path.resolve(expandHome(input.configFile)), isRequired: true },
     environmentOptions: variables(input.environment ?? {}),
@@ -97,6 +107,8 @@ export function makeConfig(input: ConfigInput): Config {
     ignoreHosts, allowHosts,
     tcpHosts: patterns("--tcp-hosts", input.tcpHosts),
     http2: input.http2 ?? true,
+    proxyAuth,
+    keepHostHeader: input.keepHostHeader ?? false,
     sslInsecure: input.sslInsecure ?? false,
     upstreamCa: input.upstreamCa === undefined ? null : path.resolve(expandHome(input.upstreamCa)),
     verbosity: input.quiet === true ? "quiet" : input.verbose === true ? "verbose" : "normal",
@@ -110,21 +122,35 @@ function listeners(input: ConfigInput): readonly ListenerConfig[] {
   const host = input.host ?? defaultHost;
   const port = portNumber("--port", input.port ?? defaultPort);
   const modes = input.mode === undefined || input.mode.length === 0 ? ["regular"] : input.mode;
-  return Object.freeze(modes.map((mode) => listener(mode, host, port)));
+  const places = new Map<string, string>();
+  return Object.freeze(modes.map((mode) => {
+    const one = listener(mode, host, port);
+    const former = places.get(`${one.host}:${one.port}`);
+    if (former !== undefined && one.port !== 0) throw usage(`--mode ${mode}: "${former}" listens on ${one.host}:${one.port} already; end one of them with @[HOST:]PORT`);
+    places.set(`${one.host}:${one.port}`, mode);
+    return one;
+  }));
 }
 
-/** `regular`, optionally followed by `@[HOST:]PORT`. */
-function listener(mode: string, host: string, port: number): ListenerConfig {
-  const at = mode.lastIndexOf("@");
-  const name = at === -1 ? mode : mode.slice(0, at);
-  if (name !== "regular") throw usage(`--mode ${mode}: this version knows the mode "regular" only`);
-  if (at === -1) return Object.freeze({ mode: "regular", host, port });
-  const where = mode.slice(at + 1);
-  const colon = where.lastIndexOf(":");
-  const ownHost = colon === -1 ? host : where.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  if (ownHost === "") throw usage(`--mode ${mode}: write @PORT or @HOST:PORT`);
-  return Object.freeze({ mode: "regular", host: ownHost, port: portNumber(`--mode ${mode}`, Number(where.slice(colon + 1))) });
+function listener(words: string, host: string, port: number): ListenerConfig {
+  const read = readMode(words);
+  if ("message" in read) throw usage(read.message);
+  return Object.freeze({ mode: read.listener.text, host: read.host ?? host, port: portNumber(`--mode ${words}`, read.port ?? port) });
 }
+
+/** A listener that cannot ask for credentials would let everybody in who was meant to stay out. */
+function readProxyAuth(words: string | undefined, listeners: readonly ListenerConfig[]): ProxyAuthChoice | null {
+  if (words === undefined) return null;
+  const open = listeners.find(({ mode }) => !/^(regular|upstream|socks5)\b/i.test(mode));
+  if (open !== undefined) throw usage(`--proxy-auth: clients of "${open.mode}" know of no proxy and cannot be asked for a password; run it as a proxy of its own`);
+  if (words === "any") return { kind: "any" };
+  if (words.startsWith("@")) return words === "@" ? fail("--proxy-auth @FILE: the name of the file is missing") : { kind: "file", file: path.resolve(expandHome(words.slice(1))) };
+  const colon = words.indexOf(":");
+  if (colon < 1) throw usage('--proxy-auth: write user:password, @FILE (made by "htpasswd -B") or any');
+  return { kind: "pair", pair: { user: words.slice(0, colon), password: words.slice(colon + 1) } };
+}
+
+const fail = (sentence: string): never => { throw usage(sentence); };
 
 function portNumber(option: string, port: number): number {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`${option}: a port is a whole number from 0 to 65535 (0 takes any free one)`);

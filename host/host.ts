@@ -6,6 +6,7 @@ import type { LogRecord } from "./log.ts";
 import { makeLog, type Log } from "./log.ts";
 import type { Config } from "./config.ts";
 import { OperatorError } from "./operator-error.ts";
+import { openProxyAuth } from "./access/proxy-auth.ts";
 import { createAddonHost, type AddonHost, type AddonState } from "./addons/addon-host.ts";
 import { addonNames } from "./addons/addon-names.ts";
 import { GrantProblem, readGrants, type GrantRules } from "./addons/grant-rules.ts";
@@ -72,6 +73,8 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
     openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }) }),
   ]);
   for (const warning of authority.warnings) log.warn(warning, { event: "ca" });
+  const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
+  if (proxyAuth !== null) owners.push(() => proxyAuth.close());
   const own = new OwnAddresses();
   const storage = new StorageFile({ path: path.join(config.confdir, "storage.sqlite"), log });
   owners.push(() => Promise.resolve(storage.close()));
@@ -91,6 +94,7 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
   await loadAddons(addons, config);
   checkOptions(addons, log);
   const proxy = createProxy({
+    proxyAuth, keepHostHeader: config.keepHostHeader,
     gate: addons.gate, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });

@@ -14,11 +14,16 @@ export interface PageOptions {
   readonly mayPersist: boolean;
 }
 
+/** RFC 7617 §2. */
+const challenge: [string, string] = ["Proxy-Authenticate", 'Basic realm="flowcell", charset="UTF-8"'];
+
 /** Writes the whole page (not flushed); true when the connection lives on after it. */
 export function sendErrorPage(client: ClientSide, fault: ExchangeFault, { head, url, mayPersist }: PageOptions): boolean {
   const page = errorPage(fault, head?.headers.getAll("accept").join(","), url);
   const requestMethod = head?.method ?? "GET";
-  const response = outgoingResponse(HeaderFields.from([["Content-Type", page.contentType], ["Cache-Control", "no-store"], ["Content-Length", String(page.body.length)]]), {
+  const fields: [string, string][] = [["Content-Type", page.contentType], ["Cache-Control", "no-store"], ["Content-Length", String(page.body.length)]];
+  if (page.status === 407) fields.unshift(challenge);
+  const response = outgoingResponse(HeaderFields.from(fields), {
     status: page.status, requestMethod, requestVersion: head?.version ?? "1.1", framing: { kind: "length", length: page.body.length },
     plan: { kind: "same" }, hasTrailers: false, isChanged: false, mayPersist,
   });

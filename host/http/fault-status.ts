@@ -12,6 +12,9 @@ interface CauseRow {
 export const causeTable = {
   "not-a-proxy-request": { status: 400, reason: "Bad Request", advice: "This address is a proxy: set it as the proxy of your client instead of opening it as a page." },
   "bad-target": { status: 400, reason: "Bad Request", advice: "The address in the request cannot be understood." },
+  "wrong-protocol": { status: 400, reason: "Bad Request", advice: "Look at how the proxy's address is written in the settings of your client." },
+  "proxy-auth-required": { status: 407, reason: "Proxy Authentication Required", advice: "Give your client a user and a password for the proxy." },
+  overloaded: { status: 503, reason: "Service Unavailable", advice: "Try again in a moment." },
   "own-address": { status: 400, reason: "Bad Request", advice: "The request points at the proxy itself and would go round for ever: check the address, or the name that resolves to it." },
   "invalid-request": { status: 400, reason: "Bad Request", advice: "The client sent something that HTTP does not allow; a proxy that passed it on could be tricked." },
   "request-timeout": { status: 408, reason: "Request Timeout", advice: "The client stopped in the middle of its request." },

@@ -11,9 +11,12 @@ import { Alarm, type TimeoutWheel } from "../net/timeouts.ts";
 import { Waker } from "../net/waker.ts";
 import { http1Layer } from "./http1.ts";
 import { http2Layer } from "./http2.ts";
+import { refuseOpening } from "./opening.ts";
 import { end, type LayerContext, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { passthroughLayer } from "./passthrough.ts";
+import { fixedTarget, type ListenerMode } from "./mode.ts";
 import { select, type Choice } from "./select.ts";
+import { socksLayer } from "./socks.ts";
 import { tcpLayer } from "./tcp.ts";
 import { tlsLayer } from "./tls.ts";
 
@@ -30,9 +33,9 @@ export interface ServedConnection {
 }
 
 /** Serves a socket that was accepted paused. */
-export function serveConnection(context: LayerContext, wheel: TimeoutWheel, socket: Socket, mode: string): ServedConnection {
+export function serveConnection(context: LayerContext, wheel: TimeoutWheel, socket: Socket, listener: ListenerMode): ServedConnection {
   const waker = new Waker();
-  const connection = new Connection(context, wheel, socket, mode, waker);
+  const connection = new Connection(context, wheel, socket, listener, waker);
   return { done: connection.serve(), reconsider: waker.wake, cut: () => void socket.destroy() };
 }
 
@@ -42,14 +45,14 @@ class Connection {
   readonly #scope: LayerScope;
   readonly #alarm: Alarm;
 
-  constructor(context: LayerContext, wheel: TimeoutWheel, socket: Socket, mode: string, waker: Waker) {
+  constructor(context: LayerContext, wheel: TimeoutWheel, socket: Socket, listener: ListenerMode, waker: Waker) {
     this.#context = context;
     this.#socket = socket;
     this.#alarm = new Alarm(wheel, waker.wake);
     const upstreams = new Upstreams(context);
-    const client = newClient(context, socket, mode);
-    const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.newRecord(null), killed: false };
-    this.#scope = { context, client, waker, alarm: this.#alarm, upstreams, root, wheel } satisfies LayerScope & ClientScope;
+    const client = newClient(context, socket, listener.text);
+    const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.newRecord(fixedTarget(listener.mode)), killed: false };
+    this.#scope = { context, client, waker, alarm: this.#alarm, upstreams, root, listener, wheel } satisfies LayerScope & ClientScope;
   }
 
   async serve(): Promise<void> {
@@ -76,12 +79,15 @@ class Connection {
   }
 
   async #serveLayers(): Promise<void> {
-    const { waker, root, upstreams } = this.#scope;
+    const { waker, root, upstreams, listener } = this.#scope;
     const duplex = new PlainDuplex(this.#socket);
     duplex.onNews = waker.wake;
     const { address } = root.server;
     if (address !== null) upstreams.plan(address, root.server);
-    let link: Link = { duplex, destination: address, isSecure: false, alpn: null, depth: 0 };
+    // What comes first on a TLS listener for raw bytes is not for their server.
+    const isForProxy = listener.needsTls && listener.mode.kind === "tcp";
+    const isSecure = listener.mode.kind === "reverse" && listener.mode.scheme === "https";
+    let link: Link = { duplex, destination: isForProxy ? null : address, isSecure, stage: "listener", alpn: null, depth: 0 };
     while (link.depth < mostNested) {
       const next = await this.#runLayer(await select(this.#scope, link), link);
       if (next.kind === "end") return this.#finish(link.duplex);
@@ -95,8 +101,10 @@ class Connection {
       case "tls": return tlsLayer(this.#scope, link, choice.hello);
       case "http1": return http1Layer(this.#scope, link);
       case "http2": return http2Layer(this.#scope, link);
-      case "tcp": return tcpLayer(this.#scope, link);
-      case "passthrough": return passthroughLayer(this.#scope, link);
+      case "socks": return socksLayer(this.#scope, link);
+      case "tcp": return tcpLayer(this.#scope, asItCame(link, choice));
+      case "passthrough": return passthroughLayer(this.#scope, asItCame(link, choice));
+      case "refuse": return refuseOpening(this.#scope, link, choice);
       case "close": return end;
     }
   }
@@ -121,6 +129,9 @@ class Connection {
     duplex.destroy();
   }
 }
+
+/** Where the client's own TLS goes on to the server, there is no second one around it. */
+const asItCame = (link: Link, { keepsTls }: { readonly keepsTls?: true }): Link => (keepsTls === true ? { ...link, isSecure: false } : link);
 
 function newClient(context: LayerContext, socket: Socket, mode: string): ClientConnection {
   return {

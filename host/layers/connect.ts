@@ -22,7 +22,7 @@ export async function connectLayer(scope: LayerScope, link: Link, head: RequestH
   const { context } = scope;
   const address = parseAuthority(head.target, null);
   if (address === null) return refuse(client, head, exchangeFault("bad-target", "CONNECT needs a host and a port, such as example.com:443."));
-  if (link.destination !== null) return refuse(client, head, exchangeFault("not-supported", "CONNECT inside a tunnel is not supported."));
+  if (link.destination !== null) return refuse(client, head, exchangeFault("not-supported", scope.listener.mode.kind === "reverse" ? "This is a reverse proxy: it takes no CONNECT." : "CONNECT inside a tunnel is not supported."));
   const { server } = scope.root;
   // A second CONNECT comes only after a refused one; the record is then still unused.
   server.address = address;
@@ -44,7 +44,7 @@ export async function connectLayer(scope: LayerScope, link: Link, head: RequestH
   client.sendHead({ status: 200, reason: "Connection established", headers: HeaderFields.from([]), framing: { kind: "none" } });
   client.flush();
   const duplex = client.release();
-  return { kind: "open", link: { duplex, destination, isSecure: false, alpn: null, depth: link.depth + 1 } };
+  return { kind: "open", link: { duplex, destination, isSecure: false, stage: "inside", alpn: null, depth: link.depth + 1 } };
 }
 
 function refuse(client: H1ClientSide, head: RequestHead, fault: ReturnType<typeof exchangeFault>): ConnectEnd {

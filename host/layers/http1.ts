@@ -10,8 +10,10 @@ import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-st
 import type { RequestHead } from "../http/http-event.ts";
 import { parseAuthority, parseRequestTarget } from "../http/request-target.ts";
 import { relay, relayTimes } from "../net/relay.ts";
+import { admit, isAddressed } from "./admission.ts";
 import { connectLayer } from "./connect.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+import { isRenamed, nameAsServer } from "./reverse.ts";
 
 /** Serves requests until the connection ends or becomes a tunnel. The client's last response is sent, but may still be on its way. */
 export async function http1Layer(scope: LayerScope, link: Link): Promise<Next> {
@@ -20,7 +22,11 @@ export async function http1Layer(scope: LayerScope, link: Link): Promise<Next> {
     const head = await nextHead(scope, client);
     if (head === null) return end;
     if (head.kind === "fault") return refuse(scope, client, head.fault, null);
-    if (head.method === "CONNECT") {
+    const refused = isAddressed(scope, link) ? admit(scope.context, head) : null;
+    const fault = refused instanceof Promise ? await refused : refused;
+    if (fault !== null) {
+      if (!(await refuseAdmission(scope, client, head, fault))) return end;
+    } else if (head.method === "CONNECT") {
       client.next(); // its "end"
       const opened = await connectLayer(scope, link, head, client);
       if (opened.kind === "open") return { kind: "inside", link: opened.link };
@@ -60,7 +66,7 @@ async function nextHead(scope: LayerScope, client: H1ClientSide): Promise<Reques
 }
 
 async function serveRequest(scope: LayerScope, link: Link, client: H1ClientSide, head: RequestHead): Promise<ExchangeEnd> {
-  const place = placeOf(link, head);
+  const place = placeOf(scope, link, head);
   if ("cause" in place) {
     refuse(scope, client, place, head);
     return { kind: "close" };
@@ -70,13 +76,14 @@ async function serveRequest(scope: LayerScope, link: Link, client: H1ClientSide,
 }
 
 /** Where a request goes: where its tunnel leads, or where its target says. */
-function placeOf(link: Link, head: RequestHead): RequestPlace | ExchangeFault {
+function placeOf(scope: LayerScope, link: Link, head: RequestHead): RequestPlace | ExchangeFault {
   const target = parseRequestTarget(head.target, head.method);
   if (target.kind === "fault") return exchangeFault("bad-target", target.message);
   const path = target.kind === "asterisk" ? "*" : target.path;
   if (link.destination !== null) {
-    const authority = target.kind === "absolute" ? target.authority : "";
-    return { scheme: link.isSecure ? "https" : "http", host: link.destination.host, port: link.destination.port, path, authority };
+    const place = { scheme: link.isSecure ? "https" as const : "http" as const, host: link.destination.host, port: link.destination.port };
+    if (isRenamed(scope, link)) return { ...place, path, authority: nameAsServer(head.headers, place) };
+    return { ...place, path, authority: target.kind === "absolute" ? target.authority : "" };
   }
   if (target.kind === "absolute") return target;
   return exchangeFault("not-a-proxy-request", `The request names no server${hostHint(head)}: a proxy needs a whole address in the request line.`);
@@ -87,8 +94,32 @@ function hostHint(head: RequestHead): string {
   return host === undefined ? "" : ` but only ${host} in its Host field`;
 }
 
+/** LIMIT: body of a refused request that is read and dropped to keep the connection, in bytes. */
+const mostRefusedBytes = 65_536;
+
+/** Answers, and reads the rest of the request; true when another may follow. */
+async function refuseAdmission(scope: LayerScope, client: H1ClientSide, head: RequestHead, fault: ExchangeFault): Promise<boolean> {
+  const { alarm, waker, context } = scope;
+  logRefusal(scope, fault);
+  const isShort = head.endStream || (!head.expectContinue && head.framing.kind === "length" && head.framing.length <= mostRefusedBytes);
+  const persists = sendErrorPage(client, fault, { head, url: head.method === "CONNECT" ? "" : head.target, mayPersist: isShort && head.keepAlive && !context.isDraining() });
+  client.flush();
+  alarm.set(context.timeouts.headMs);
+  while (persists) {
+    const event = client.next();
+    if (event?.kind === "end") return true;
+    if (event?.kind === "fault" || client.isGone || alarm.hasPassed) return false;
+    if (event === null) await waker.wait();
+  }
+  return false;
+}
+
+function logRefusal({ context, client }: LayerScope, fault: ExchangeFault): void {
+  context.log.info(fault.message, { event: "refused", cause: fault.cause, status: fault.status, client: `${client.address.host}:${client.address.port}` });
+}
+
 function refuse(scope: LayerScope, client: H1ClientSide, fault: ExchangeFault, head: RequestHead | null): Next {
-  scope.context.log.info(fault.message, { event: "refused", cause: fault.cause, status: fault.status, client: `${scope.client.address.host}:${scope.client.address.port}` });
+  logRefusal(scope, fault);
   sendErrorPage(client, fault, { head, url: head?.target ?? "", mayPersist: false });
   client.flush();
   return end;

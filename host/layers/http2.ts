@@ -14,7 +14,9 @@ import { defaultPort, parseAuthority } from "../http/request-target.ts";
 import { Alarm } from "../net/timeouts.ts";
 import { Waker } from "../net/waker.ts";
 import { floodGuard } from "./flood-guard.ts";
+import { admit, isAddressed } from "./admission.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+import { isRenamed, nameAsServer } from "./reverse.ts";
 
 const flagEndStream = 0x1;
 
@@ -46,7 +48,7 @@ class Http2Connection {
     const { waker, upstreams } = scope;
     upstreams.preferHttp2();
     // Prior knowledge of the client is about the server at the tunnel's end; the proxy shares it.
-    if (link.destination !== null && !link.isSecure) upstreams.offer({ scheme: "http", ...link.destination }, { sni: null, alpnProtocols: ["h2"] });
+    if (link.destination !== null && !link.isSecure && link.alpn === null) upstreams.offer({ scheme: "http", ...link.destination }, { sni: null, alpnProtocols: ["h2"] });
     const socket = link.duplex.detach();
     const session = this.#session = sayWhy(performServerHandshake(socket, sessionOptions));
     session.setLocalWindowSize(limits.connectionWindowBytes.value);
@@ -102,6 +104,9 @@ class Http2Connection {
     if (request.kind === "fault") return this.#refuse(side, syntaxFault(request.fault, "client"), null);
     const { head } = request;
     side.begin(head);
+    const refused = isAddressed(this.#scope, this.#link) ? admit(scope.context, head) : null;
+    const fault = refused instanceof Promise ? await refused : refused;
+    if (fault !== null) return this.#refuse(side, fault, head);
     const place = this.#placeOf(request);
     if ("cause" in place) return this.#refuse(side, place, head);
     const ended = await exchange(scope, newHttpFlow(scope, head, place, scope.upstreams.recordFor(place)), head, side);
@@ -113,7 +118,10 @@ class Http2Connection {
   #placeOf({ head, scheme, authority }: H2Request): RequestPlace | ExchangeFault {
     if (head.method === "CONNECT") return exchangeFault("not-supported", "CONNECT over HTTP/2 is not supported.");
     const { destination, isSecure } = this.#link;
-    if (destination !== null) return { scheme: isSecure ? "https" : "http", host: destination.host, port: destination.port, path: head.target, authority };
+    if (destination !== null) {
+      const place = { scheme: isSecure ? "https" as const : "http" as const, host: destination.host, port: destination.port };
+      return { ...place, path: head.target, authority: isRenamed(this.#scope, this.#link) ? nameAsServer(head.headers, place) : authority };
+    }
     if (scheme === null) return exchangeFault("bad-target", "The scheme of the request is neither http nor https.");
     const named = parseAuthority(authority === "" ? head.headers.get("host") ?? "" : authority, defaultPort(scheme));
     if (named === null) return exchangeFault("bad-target", "The request names no valid server.");

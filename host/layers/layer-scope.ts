@@ -3,7 +3,12 @@ import type { ClientScope, ExchangeContext } from "../exchange/context.ts";
 import type { Address, RootLayer } from "../flows/connection.ts";
 import type { TimeoutWheel } from "../net/timeouts.ts";
 import type { PlainDuplex } from "../net/plain-duplex.ts";
+import type { ProxyAuth } from "../access/proxy-auth.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
+import type { ListenerMode } from "./mode.ts";
+
+/** A pattern on "host:port". */
+export interface PlacePattern { test(place: string): boolean }
 
 /** The leaf cache as layers see it. */
 export interface LeafSource {
@@ -13,16 +18,24 @@ export interface LeafSource {
 export interface LayerContext extends ExchangeContext {
   readonly leaves: LeafSource;
   /** On "host:port": relayed as they are. */
-  readonly ignoreHosts: readonly RegExp[];
+  readonly ignoreHosts: readonly PlacePattern[];
   /** On "host:port": everything else is relayed as it is; null: no such rule. */
-  readonly allowHosts: readonly RegExp[] | null;
+  readonly allowHosts: readonly PlacePattern[] | null;
   /** On "host:port": TCP events in place of HTTP. */
-  readonly tcpHosts: readonly RegExp[];
+  readonly tcpHosts: readonly PlacePattern[];
+  /** Who may use the proxy; null: everybody who reaches it. */
+  readonly proxyAuth: ProxyAuth | null;
+  /** A reverse proxy shows its server the name that the client used. */
+  readonly keepHostHeader: boolean;
+  /** What listeners show to clients that speak TLS to the proxy itself; null: a leaf of our own authority. */
+  readonly listenerCertificate: Pick<LeafContext, "secureContext"> | null;
 }
 
 export interface LayerScope extends ClientScope {
   readonly context: LayerContext;
   readonly root: RootLayer;
+  /** What the client's listener is for. */
+  readonly listener: ListenerMode;
   /** For alarms of what runs beside each other on one connection. */
   readonly wheel: TimeoutWheel;
 }
@@ -32,8 +45,10 @@ export interface Link {
   readonly duplex: PlainDuplex;
   /** Where a tunnel leads; null where each request names its own server. */
   readonly destination: Address | null;
-  /** The client speaks TLS to the destination, and we took it off. */
+  /** These bytes go to the destination under TLS: the client's was taken off, or the operator says so. */
   readonly isSecure: boolean;
+  /** listener: nothing was taken off. mode: the listener's own TLS was. inside: the listener's mode was spoken, too. */
+  readonly stage: "listener" | "mode" | "inside";
   /** Protocol agreed on with the client under TLS; null: none. */
   readonly alpn: string | null;
   /** How many protocols were taken off. */

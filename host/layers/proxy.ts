@@ -10,9 +10,13 @@ import { openListener, type Listener } from "../net/listener.ts";
 import { OwnAddresses } from "../net/own-addresses.ts";
 import { proxyTimeouts, type ProxyTimeouts } from "../net/proxy-timeouts.ts";
 import { TimeoutWheel } from "../net/timeouts.ts";
+import { OperatorError } from "../operator-error.ts";
+import type { LeafContext } from "../tls/leaf-cache.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
+import type { ProxyAuth } from "../access/proxy-auth.ts";
 import { serveConnection, type ServedConnection } from "./client-connection.ts";
-import type { LayerContext, LeafSource } from "./layer-scope.ts";
+import type { LayerContext, LeafSource, PlacePattern } from "./layer-scope.ts";
+import { readMode, type ListenerMode } from "./mode.ts";
 
 export interface ProxyOptions {
   readonly gate: Gate;
@@ -26,13 +30,19 @@ export interface ProxyOptions {
   /** Largest body that passes at all, in bytes (413 or 502 beyond it); null or absent: any. */
   readonly bodySizeLimitBytes?: number | null;
   /** Matched against "host:port": relayed raw, with the original certificate and no events about the content. */
-  readonly ignoreHosts?: readonly RegExp[];
+  readonly ignoreHosts?: readonly PlacePattern[];
   /** When given, everything that matches none of them is treated as ignored. */
-  readonly allowHosts?: readonly RegExp[] | undefined;
+  readonly allowHosts?: readonly PlacePattern[] | undefined;
   /** TCP events in place of HTTP; TLS is still taken off. */
-  readonly tcpHosts?: readonly RegExp[];
+  readonly tcpHosts?: readonly PlacePattern[];
   /** Speak HTTP/2 where both sides can; default true. */
   readonly http2?: boolean;
+  /** Who may use regular, upstream and SOCKS listeners: `openProxyAuth(…)`; closed by whoever opened it. Null or absent: everybody. */
+  readonly proxyAuth?: ProxyAuth | null;
+  /** Reverse listeners show their server the Host that the client sent; default: the server's own. */
+  readonly keepHostHeader?: boolean;
+  /** Shown to clients that speak TLS to the proxy itself; null or absent: leaves from `leafCache`. */
+  readonly listenerCertificate?: Pick<LeafContext, "secureContext"> | null;
   readonly timeouts?: Partial<ProxyTimeouts>;
   /** Shared with whoever else makes flows in this process. */
   readonly keys?: KeySource;
@@ -40,10 +50,11 @@ export interface ProxyOptions {
   readonly own?: OwnAddresses;
 }
 
-export interface ListenAt { readonly host: string; readonly port: number; readonly mode: "regular" }
+/** `mode`: "regular", "reverse:https://…" and the others of docs/modes.md, without "@HOST:PORT". */
+export interface ListenAt { readonly host: string; readonly port: number; readonly mode: string }
 
 export interface Proxy {
-  /** Opens a listener and says where (port 0: any free one). Rejects with a ListenError that tells the operator what to do. */
+  /** Opens a listener and says where (port 0: any free one). Rejects with a ListenError or, for words that are no mode, an OperatorError: both tell the operator what to do. */
   listen(at: ListenAt): Promise<{ readonly host: string; readonly port: number }>;
   /** Stops accepting, closes idle connections at once, lets exchanges end, and cuts what is left after `drainMs`. Idempotent. */
   close(drainMs: number): Promise<void>;
@@ -61,7 +72,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   let closing: Promise<void> | null = null;
   const context = contextOf(options, () => closing !== null);
 
-  const accept = (socket: Socket, mode: string): void => {
+  const accept = (socket: Socket, mode: ListenerMode): void => {
     if (closing !== null) return void socket.destroy();
     const connection = serveConnection(context, wheel, socket, mode);
     connections.add(connection);
@@ -92,7 +103,9 @@ export function createProxy(options: ProxyOptions): Proxy {
 
   return {
     async listen(at) {
-      const listener = await openListener(at, (socket) => accept(socket, at.mode));
+      const words = readMode(at.mode);
+      if ("message" in words) throw new OperatorError("ERR_USAGE", words.message);
+      const listener = await openListener(at, (socket) => accept(socket, words.listener));
       listeners.push(listener);
       context.own.add(listener.address);
       return { host: listener.address.address, port: listener.address.port };
@@ -115,7 +128,7 @@ function contextOf(options: ProxyOptions, isDraining: () => boolean): LayerConte
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
     bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
-    http2: options.http2 ?? true,
+    http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
     isDraining,
   };
 }

@@ -7,6 +7,7 @@ import { nowSeconds } from "../exchange/context.ts";
 import { PlainDuplex } from "../net/plain-duplex.ts";
 import type { ClientHello } from "../tls/client-hello.ts";
 import { acceptClient } from "../tls/handshake.ts";
+import type { LeafContext } from "../tls/leaf-cache.ts";
 import { alpnForClient, alpnForUpstream, type AlpnRules, type UpstreamAlpn } from "../tls/policy.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 
@@ -24,12 +25,12 @@ export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello
   const server = await meetServer(scope, link, hello);
   if (link.duplex.isClosed) return end;
   const host = link.destination?.host;
-  const leaf = await context.leaves.contextFor({ sni: hello?.sni, host, upstreamCertificate: server.certificate ?? undefined });
+  const leaf = await leafFor(scope, link, hello, server);
   const transport = link.duplex.transport;
   const socket = link.duplex.detach();
   const rules = rulesFor(scope, link);
   const alpn = alpnForClient(offered, server.alpn, rules) ?? offered.find((protocol) => isTranslated(protocol, server.alpn));
-  const named = hello?.sni ?? host ?? "the proxy";
+  const named = hello?.sni ?? host ?? "the proxy itself";
   const result = await acceptClient(socket, { leaf, alpn, host: named, signal: AbortSignal.timeout(context.timeouts.handshakeMs) });
   if (result.kind !== "open") {
     const message = result.kind === "fault" ? result.fault.message : `The TLS handshake of the client for ${named} took longer than ${context.timeouts.handshakeMs} ms.`;
@@ -46,7 +47,21 @@ export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello
   client.version++;
   const duplex = new PlainDuplex(result.socket, transport);
   duplex.onNews = scope.waker.wake;
-  return { kind: "inside", link: { duplex, destination: link.destination, isSecure: link.destination !== null, alpn: agreed, depth: link.depth + 1 } };
+  return { kind: "inside", link: inside(scope, link, duplex, agreed) };
+}
+
+/** TLS to the proxy itself leads where the listener's mode does; any other leads on to the destination. */
+function inside({ root, listener: { mode } }: LayerScope, link: Link, duplex: PlainDuplex, alpn: string | null): Link {
+  const isSecure = mode.kind === "reverse" ? mode.scheme === "https" : link.destination !== null;
+  return { duplex, destination: link.destination ?? root.server.address, isSecure, stage: link.stage === "listener" ? "mode" : "inside", alpn, depth: link.depth + 1 };
+}
+
+/** A client that names nobody wants whom it connected to: the listener's address, where it did not ask for a tunnel. */
+function leafFor({ context, client }: LayerScope, link: Link, hello: ClientHello | null, server: ServerView): Promise<Pick<LeafContext, "secureContext">> {
+  const isToListener = link.stage === "listener";
+  if (isToListener && context.listenerCertificate !== null) return Promise.resolve(context.listenerCertificate);
+  const host = isToListener && hello?.sni === undefined ? client.sockname.host : link.destination?.host;
+  return context.leaves.contextFor({ sni: hello?.sni, host, upstreamCertificate: server.certificate ?? undefined });
 }
 
 /** LIMIT: to the proxy itself HTTP/1 only, because CONNECT over HTTP/2 is not spoken yet. */
@@ -67,9 +82,12 @@ function isTranslated(offered: string, server: UpstreamAlpn): boolean {
 /** Contacts the server if the client's handshake depends on it. A failure is kept for the first request, which shows it to the client. */
 async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | null): Promise<ServerView> {
   const { destination } = link;
-  if (destination === null || hello === null) return notContacted;
+  const { mode } = scope.listener;
+  // A reverse proxy's server is known by the name in the operator's address, under the operator's scheme.
+  if (destination === null || hello === null || (mode.kind === "reverse" && mode.scheme === "http")) return notContacted;
   const target: Target = { scheme: "https", ...destination };
-  scope.upstreams.offer(target, { sni: hello.sni ?? null, alpnProtocols: offerToServer(hello.alpnProtocols, rulesFor(scope, link)) });
+  const sni = mode.kind === "reverse" && !scope.context.keepHostHeader ? null : hello.sni ?? null;
+  scope.upstreams.offer(target, { sni, alpnProtocols: offerToServer(hello.alpnProtocols, rulesFor(scope, link)) });
   // Without a name from the client, the server's certificate is the only source of names.
   if (hello.alpnProtocols.length === 0 && hello.sni !== undefined) return notContacted;
   const met = await openWatched(scope, link, target);

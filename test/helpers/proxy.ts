@@ -22,6 +22,8 @@ export interface TestProxy {
 
 export interface TestProxyOptions extends Partial<Omit<ProxyOptions, "gate" | "log" | "leafCache" | "trust">> {
   readonly gate?: Gate;
+  /** Default: regular. */
+  readonly mode?: string;
   /** Believed when servers show it; without it and without `sslInsecure`, only the system's roots are. */
   readonly upstreamCaFile?: string;
   readonly sslInsecure?: boolean;
@@ -31,13 +33,13 @@ interface Owner { teardown(clean: () => Promise<void>): void }
 
 /** Starts it on 127.0.0.1 and a free port; it is closed when the test ends. */
 export async function startProxy(t: Owner, options: TestProxyOptions = {}): Promise<TestProxy> {
-  const { gate = openGate, upstreamCaFile, sslInsecure = false, ...rest } = options;
+  const { gate = openGate, mode = "regular", upstreamCaFile, sslInsecure = false, ...rest } = options;
   const folder = await mkdtemp(join(tmpdir(), "flowcell-proxy-"));
   const authority = await openAuthority(folder);
   const trust = await openUpstreamTrust({ sslInsecure, ...(upstreamCaFile !== undefined && { upstreamCaFile }) });
   const log: LogRecord[] = [];
   const proxy = createProxy({ bodyBytes: 8 * 1024 * 1024, ...rest, gate, log: makeLog((record) => void log.push(record)), leafCache: createLeafCache(authority), trust });
-  const { port } = await proxy.listen({ host: "127.0.0.1", port: 0, mode: "regular" });
+  const { port } = await proxy.listen({ host: "127.0.0.1", port: 0, mode });
   t.teardown(async () => {
     await proxy.close(0);
     await rm(folder, { recursive: true, force: true });
