@@ -1,10 +1,11 @@
 // The command line: which commands and options there are, their help and examples, and how words become a ConfigInput. It runs
 // nothing itself; main.ts gives it what each command does. A usage error is one line that says what to do (exit 2).
-import yargs, { type Argv } from "yargs";
+import type { Argv, InferredOptionTypes, Options } from "yargs";
 import type { ConfigInput } from "./config.ts";
 import { defaultConfdir, defaultHost, defaultPort } from "./config.ts";
 import { limitTable } from "../sandbox-api/schema/limits.ts";
 import { OperatorError } from "./operator-error.ts";
+import { readPlainWords } from "./plain-words.ts";
 
 export type Command =
   | { readonly kind: "run"; readonly input: ConfigInput }
@@ -24,6 +25,14 @@ export type CaFormat = (typeof caFormats)[number];
  * type gives a Command.
  */
 export async function readCommandLine(words: readonly string[], version: string): Promise<Command> {
+  // PERF: loading yargs and asking it takes a fifth of the start (bench/start-up.ts); nearly every start is a plain `run`.
+  const plain = words[0] === "run" ? readPlainWords(words.slice(1), runTable) : null;
+  return plain === null ? readWithYargs(words, version) : runCommand({ ...plain.options, addons: plain.positionals });
+}
+
+/** The same for all words there are. */
+export async function readWithYargs(words: readonly string[], version: string): Promise<Command> {
+  const { default: yargs } = await import("yargs");
   let command: Command | null = null;
   let text = "";
   const parser = commands(yargs().scriptName("flowcell").version(version), (chosen) => { command = chosen; })
@@ -41,7 +50,7 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
   return parser
     .usage("flowcell: an intercepting proxy whose addons cannot hurt it")
     .command("run [addons..]", "start the proxy with these addons (files or folders, in this order)", runOptions, (args) => {
-      choose({ kind: args.options ? "options" : "run", input: runInput(args) });
+      choose(runCommand(args));
     })
     .command("check <addons..>", "compile and load addons without traffic: handlers, warnings, errors", checkOptions, (args) => {
       choose({ kind: "check", addons: texts(args.addons), input: runInput({ ...args, port: 0 }) });
@@ -64,40 +73,48 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .example("flowcell ca install-help", "how to make clients trust the proxy");
 }
 
+/** Options of every command that runs addons. */
+const sandboxTable = {
+  confdir: { type: "string", default: defaultConfdir, describe: "folder of the CA and settings" },
+  "cpu-ms": { type: "number", describe: `CPU time per call (${limitTable.cpuMs.default} ms)` },
+  "wall-ms": { type: "number", describe: `time per call, awaits included (${limitTable.wallMs.default} ms)` },
+  "memory-mib": { type: "number", describe: `heap per addon (${limitTable.memoryMiB.default} MiB)` },
+  limit: { type: "string", array: true, nargs: 1, describe: "any limit of docs/limits.md, NAME=VALUE (repeatable)" },
+  jail: { choices: ["auto", "require", "off"], default: "auto", describe: "operating-system jail around addon processes" },
+  "cells-jitless": { type: "boolean", default: false, describe: "run addons without the JIT compiler: slower, smaller attack surface" },
+  set: { type: "string", array: true, nargs: 1, describe: "an option of an addon, NAME=VALUE or ADDON.NAME=VALUE (repeatable)" },
+  config: { type: "string", describe: "file with options, JSON (default: config.json in --confdir)" },
+  "log-format": { choices: ["pretty", "json"], default: "pretty", describe: "readable lines, or one JSON object per line" },
+} as const satisfies Record<string, Options>;
+
 function sandboxOptions<T>(parser: Argv<T>) {
-  return parser
-    .option("confdir", { type: "string", default: defaultConfdir, describe: "folder of the CA and settings" })
-    .option("cpu-ms", { type: "number", describe: `CPU time per call (${limitTable.cpuMs.default} ms)` })
-    .option("wall-ms", { type: "number", describe: `time per call, awaits included (${limitTable.wallMs.default} ms)` })
-    .option("memory-mib", { type: "number", describe: `heap per addon (${limitTable.memoryMiB.default} MiB)` })
-    .option("limit", { type: "string", array: true, nargs: 1, describe: "any limit of docs/limits.md, NAME=VALUE (repeatable)" })
-    .option("jail", { choices: ["auto", "require", "off"] as const, default: "auto" as const, describe: "operating-system jail around addon processes" })
-    .option("cells-jitless", { type: "boolean", default: false, describe: "run addons without the JIT compiler: slower, smaller attack surface" })
-    .option("set", { type: "string", array: true, nargs: 1, describe: "an option of an addon, NAME=VALUE or ADDON.NAME=VALUE (repeatable)" })
-    .option("config", { type: "string", describe: "file with options, JSON (default: config.json in --confdir)" })
-    .option("log-format", { choices: ["pretty", "json"] as const, default: "pretty" as const, describe: "readable lines, or one JSON object per line" });
+  return parser.options(sandboxTable);
 }
 
+/** Options of `run`. */
+const runTable = {
+  ...sandboxTable,
+  port: { alias: "p", type: "number", default: defaultPort, describe: "port to listen on (0: any free one)" },
+  host: { type: "string", default: defaultHost, describe: "address to listen on" },
+  mode: { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, reverse:URL, upstream:URL, socks5, tcp:HOST:PORT or transparent; NAME+tls takes TLS only; may end in @[HOST:]PORT (repeatable; docs/modes.md)" },
+  "keep-host-header": { type: "boolean", default: false, describe: "reverse: send the client's Host on, not the server's own name" },
+  "proxy-auth": { type: "string", nargs: 1, describe: "who may use the proxy: USER:PASSWORD, @FILE (htpasswd with bcrypt) or any (any name at all)" },
+  "on-failure": { choices: ["open", "closed"], default: "open", describe: "when an addon fails: let the flow pass, or refuse it" },
+  grant: { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN (repeatable)" },
+  cells: { choices: ["shared", "per-addon"], default: "shared", describe: "addons share a process until one misbehaves, or never do" },
+  "ignore-hosts": { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern that is relayed untouched (repeatable)" },
+  "allow-hosts": { type: "string", array: true, nargs: 1, describe: "only these HOST:PORT patterns are intercepted (repeatable)" },
+  "tcp-hosts": { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern treated as raw TCP (repeatable)" },
+  http2: { type: "boolean", default: true, describe: "speak HTTP/2 where client and server do (--no-http2: HTTP/1 only)" },
+  "ssl-insecure": { type: "boolean", default: false, describe: "do not verify servers' certificates" },
+  "upstream-ca": { type: "string", describe: "PEM file of further authorities to trust for servers" },
+  options: { type: "boolean", default: false, describe: "list the options of these addons with their values, and exit" },
+  quiet: { alias: "q", type: "boolean", default: false, describe: "warnings and errors only" },
+  verbose: { alias: "v", type: "boolean", default: false, describe: "connections and debug lines too" },
+} as const satisfies Record<string, Options>;
+
 function runOptions(parser: Argv) {
-  return sandboxOptions(parser)
-    .positional("addons", { type: "string", array: true, describe: "addon files (.ts, .js) or folders" })
-    .option("port", { alias: "p", type: "number", default: defaultPort, describe: "port to listen on (0: any free one)" })
-    .option("host", { type: "string", default: defaultHost, describe: "address to listen on" })
-    .option("mode", { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, reverse:URL, upstream:URL, socks5, tcp:HOST:PORT or transparent; NAME+tls takes TLS only; may end in @[HOST:]PORT (repeatable; docs/modes.md)" })
-    .option("keep-host-header", { type: "boolean", default: false, describe: "reverse: send the client's Host on, not the server's own name" })
-    .option("proxy-auth", { type: "string", nargs: 1, describe: "who may use the proxy: USER:PASSWORD, @FILE (htpasswd with bcrypt) or any (any name at all)" })
-    .option("on-failure", { choices: ["open", "closed"] as const, default: "open" as const, describe: "when an addon fails: let the flow pass, or refuse it" })
-    .option("grant", { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN (repeatable)" })
-    .option("cells", { choices: ["shared", "per-addon"] as const, default: "shared" as const, describe: "addons share a process until one misbehaves, or never do" })
-    .option("ignore-hosts", { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern that is relayed untouched (repeatable)" })
-    .option("allow-hosts", { type: "string", array: true, nargs: 1, describe: "only these HOST:PORT patterns are intercepted (repeatable)" })
-    .option("tcp-hosts", { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern treated as raw TCP (repeatable)" })
-    .option("http2", { type: "boolean", default: true, describe: "speak HTTP/2 where client and server do (--no-http2: HTTP/1 only)" })
-    .option("ssl-insecure", { type: "boolean", default: false, describe: "do not verify servers' certificates" })
-    .option("upstream-ca", { type: "string", describe: "PEM file of further authorities to trust for servers" })
-    .option("options", { type: "boolean", default: false, describe: "list the options of these addons with their values, and exit" })
-    .option("quiet", { alias: "q", type: "boolean", default: false, describe: "warnings and errors only" })
-    .option("verbose", { alias: "v", type: "boolean", default: false, describe: "connections and debug lines too" });
+  return parser.options(runTable).positional("addons", { type: "string", array: true, describe: "addon files (.ts, .js) or folders" });
 }
 
 function checkOptions(parser: Argv) {
@@ -122,18 +139,22 @@ function caOptions(parser: Argv) {
     .option("out", { alias: "o", type: "string", describe: "file to write (default: standard output)" });
 }
 
-type RunArguments = Partial<Awaited<ReturnType<typeof runOptions>["argv"]>>;
+type RunArguments = Partial<InferredOptionTypes<typeof runTable>> & { readonly addons?: unknown };
+
+function runCommand(args: RunArguments): Command {
+  return { kind: args.options === true ? "options" : "run", input: runInput(args) };
+}
 
 function runInput(args: RunArguments): ConfigInput {
   return {
     addons: texts(args.addons),
-    limits: { cpuMs: args["cpuMs"], wallMs: args["wallMs"], memoryMiB: args["memoryMib"] },
-    upstreamCa: args["upstreamCa"],
-    proxyAuth: args["proxyAuth"],
+    limits: { cpuMs: args["cpu-ms"], wallMs: args["wall-ms"], memoryMiB: args["memory-mib"] },
+    upstreamCa: args["upstream-ca"],
+    proxyAuth: args["proxy-auth"],
     ...defined({
-      host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["onFailure"],
-      jail: args.jail, cells: args.cells, jitless: args["cellsJitless"], ignoreHosts: args["ignoreHosts"], allowHosts: args["allowHosts"],
-      tcpHosts: args["tcpHosts"], http2: args.http2, keepHostHeader: args["keepHostHeader"], sslInsecure: args["sslInsecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["logFormat"],
+      host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
+      jail: args.jail, cells: args.cells, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],
+      tcpHosts: args["tcp-hosts"], http2: args.http2, keepHostHeader: args["keep-host-header"], sslInsecure: args["ssl-insecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["log-format"],
     }),
   };
 }

@@ -29,6 +29,8 @@ import { openUpstreamTrust } from "./tls/trust.ts";
 
 export const drainMs = 5_000;
 const warmCells = 2;
+/** After the start, in which nothing is done that can wait. */
+const warmMs = 500;
 
 export interface OpenListener { readonly mode: string; readonly host: string; readonly port: number }
 
@@ -80,7 +82,7 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
   owners.push(() => Promise.resolve(storage.close()));
   const network: FetchNetwork = {
     resolve: boundedLookup(), isOwn: (address, port) => own.includes(address, port),
-    tls: { secureContext: trust.secureContext, rejectUnauthorized: trust.isVerified, minVersion: minimumTlsVersion },
+    tls: { get secureContext() { return trust.secureContext; }, rejectUnauthorized: trust.isVerified, minVersion: minimumTlsVersion },
   };
   const lock = new AddonLock(config.confdir);
   await lock.entries(); // A file that cannot be read is for the operator to mend before anything runs.
@@ -101,6 +103,9 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
   owners.push(() => proxy.close(drainMs));
   addons.useReplay((flow, signal) => proxy.replay(flow, signal));
   const listeners = await openListeners(proxy, config);
+  // The first TLS connection should not wait for the roots either.
+  const warming = setTimeout(() => void trust.secureContext, warmMs);
+  owners.push(() => Promise.resolve(clearTimeout(warming)));
   return { listeners, authority, addons: () => addons.addons(), setOption: (name, value) => addons.setOption(name, value) };
 }
 

@@ -1,10 +1,10 @@
 /**
  * Which certificate authorities the proxy believes when it is the client: those Node brings, those of the system, and the operator's `--upstream-ca`.
- * One TLS context with all of them is made at start and shared by all connections; what else a connection needs is `policy.ts`.
+ * One TLS context with all of them is made when first needed and shared by all connections; what else a connection needs is `policy.ts`.
  */
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createSecureContext, getCACertificates } from "node:tls";
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { AuthorityError, systemErrorCode } from "./authority-error.ts";
 import { minimumTlsVersion, type UpstreamTrust } from "./policy.ts";
 
@@ -19,21 +19,33 @@ export interface TrustOptions {
 const bundleFiles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
 /**
- * Loads the roots; some 20 ms of CPU, once. Throws AuthorityError when the operator's file cannot be used.
+ * Reads the operator's file; throws AuthorityError when it cannot be used. The roots themselves are loaded when `secureContext` is first asked for,
+ * some 20 ms of CPU, once. PERF: the start does not wait for them (bench/start-up.ts).
  */
 export async function openUpstreamTrust(options: TrustOptions): Promise<UpstreamTrust> {
   const extra = options.upstreamCaFile === undefined ? [] : await readExtraRoots(options.upstreamCaFile);
-  const usual = options.sslInsecure ? [] : [...getCACertificates("bundled"), ...getCACertificates("extra"), ...(await systemRoots())];
-  // The same certificate comes from two places, with lines of different lengths.
-  const unique = new Map([...usual, ...extra].map((pem) => [pem.replaceAll(/\s/g, ""), pem]));
+  const bundle = options.sslInsecure ? null : await systemBundle();
+  let secureContext: SecureContext | null = null;
   return {
-    secureContext: createSecureContext({ ca: [...unique.values()], minVersion: minimumTlsVersion }),
+    get secureContext() {
+      return secureContext ??= contextFor(options.sslInsecure ? extra : [...usualRoots(bundle), ...extra]);
+    },
     isVerified: !options.sslInsecure,
   };
 }
 
-/** PERF: the bundle file where there is one; Node's own way reads each certificate of the folder beside it too, five times as many, without a pause. */
-async function systemRoots(): Promise<readonly string[]> {
+function contextFor(roots: readonly string[]): SecureContext {
+  // The same certificate comes from two places, with lines of different lengths.
+  const unique = new Map(roots.map((pem) => [pem.replaceAll(/\s/g, ""), pem]));
+  return createSecureContext({ ca: [...unique.values()], minVersion: minimumTlsVersion });
+}
+
+function usualRoots(bundle: readonly string[] | null): readonly string[] {
+  return [...getCACertificates("bundled"), ...getCACertificates("extra"), ...(bundle ?? getCACertificates("system"))];
+}
+
+/** The system's roots where they are in one file, else null. PERF: Node's own way reads each certificate of the folder beside it too, five times as many, without a pause. */
+async function systemBundle(): Promise<readonly string[] | null> {
   const isChosenByOperator = process.env["SSL_CERT_FILE"] !== undefined || process.env["SSL_CERT_DIR"] !== undefined;
   if (process.platform !== "darwin" && process.platform !== "win32" && !isChosenByOperator) {
     for (const file of bundleFiles) {
@@ -45,7 +57,7 @@ async function systemRoots(): Promise<readonly string[]> {
       if (certificates.length > 0) return certificates;
     }
   }
-  return getCACertificates("system");
+  return null;
 }
 
 async function readExtraRoots(file: string): Promise<readonly string[]> {
