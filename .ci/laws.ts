@@ -55,7 +55,8 @@ const IMPORTS: readonly ImportRule[] = [
   // The files at the top of host know every room; main knows them all and is known by launch alone.
   { from: "host/launch.ts", may: ["host/main.ts", "node:"] },
   { from: "host/main.ts", may: [...host, "host/"] },
-  { from: "host/cli.ts", may: [...host, "host/config.ts"] },
+  { from: "host/cli.ts", may: [...host, "host/config.ts", "host/plain-words.ts"] },
+  { from: "host/plain-words.ts", may: ["node:", "npm"] },
   { from: "host/config.ts", may: [...host, "host/access/", "host/layers/mode.ts"] },
   { from: "host/host.ts", may: [...host, ...rooms, "host/config.ts"] },
   { from: "host/ca-command.ts", may: [...host, "host/tls/", "host/cli.ts", "host/config.ts"] },
@@ -75,7 +76,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "node-forge": ["host/tls/"],
   esbuild: ["host/addons/", ".ci/build"],
   bcryptjs: ["host/access/"],
-  yargs: ["host/cli"],
+  yargs: ["host/cli", "host/plain-words"],
   "whatwg-url": ["sandbox-api/guest/"],
   "@exodus/bytes": ["sandbox-api/guest/"],
   "web-streams-polyfill": ["sandbox-api/guest/"],
