@@ -2,11 +2,11 @@
 // one script that an isolate runs, and the module that answers when "flowcell" is imported outside the sandbox.
 // Nothing in the repository itself runs from dist, and it does not look at tests.
 import { spawnSync } from "node:child_process";
-import { chmodSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions } from "esbuild";
-import { guestBuildOptions, guestEntry, runtimeBuildOptions, runtimeEntry } from "../sandbox-api/schema/own-builds.ts";
+import { guestBuildOptions, guestEntry, guestPartBuildOptions, guestParts, joinGuest, runtimeBuildOptions, runtimeEntry } from "../sandbox-api/schema/own-builds.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const inRoot = (path: string): string => join(root, path);
@@ -37,6 +37,16 @@ async function bundle(entry: string, outfile: string, options: BuildOptions): Pr
   await build({ ...options, entryPoints: [inRoot(entry)], outfile: inRoot(outfile), logLevel: "warning" });
 }
 
+/** The guest with its parts, as one file. */
+async function bundleGuest(outfile: string): Promise<void> {
+  const common = { absWorkingDir: root, write: false, logLevel: "warning" } as const;
+  const main = await build({ ...guestBuildOptions, ...common, entryPoints: [guestEntry] });
+  const parts = await build({ ...guestPartBuildOptions, ...common, entryPoints: guestParts });
+  const script = main.outputFiles[0]?.text ?? "";
+  mkdirSync(inRoot("dist/sandbox-api/guest"), { recursive: true });
+  writeFileSync(inRoot(outfile), joinGuest(script, new Map(parts.outputFiles.map(({ path, text }) => [basename(path, ".js"), text]))));
+}
+
 rmSync(inRoot("dist"), { recursive: true, force: true });
 compile("tsconfig.build.json");
 chmodSync(inRoot("dist/host/launch.js"), 0o755);
@@ -44,5 +54,5 @@ compile("sandbox-api/tsconfig.build.json");
 const names = await exportedNames(inRoot("sandbox-api/index.ts"));
 writeFileSync(inRoot("dist/sandbox-api/outside.js"), outsideModule(names));
 // host/addons/own-code.ts finds both.
-await bundle(guestEntry, "dist/sandbox-api/guest/main.js", guestBuildOptions);
+await bundleGuest("dist/sandbox-api/guest/guest.txt");
 await bundle(runtimeEntry, "dist/runtime/main.cjs", runtimeBuildOptions);

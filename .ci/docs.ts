@@ -1,10 +1,11 @@
-// Makes docs/events.md, docs/filters.md, docs/limits.md and docs/permissions.md from the tables in sandbox-api/schema, so that they cannot drift.
+// Makes docs/events.md, docs/filters.md, docs/globals.md, docs/limits.md and docs/permissions.md from the tables in sandbox-api/schema, so that they cannot drift.
 // `npm run docs` writes them; with `--check` it only says which are stale and exits 1. Nothing else is generated.
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { changeTable } from "../sandbox-api/schema/changes.ts";
 import { eventNames, eventTable } from "../sandbox-api/schema/events.ts";
 import { faultTable } from "../sandbox-api/schema/faults.ts";
+import { changedGlobals, globalTable, removedGlobals } from "../sandbox-api/schema/globals.ts";
 import { filterTable } from "../sandbox-api/schema/filter.ts";
 import { longestFilter } from "../sandbox-api/schema/filter-parse.ts";
 import { withheldValue } from "../sandbox-api/schema/http.ts";
@@ -21,7 +22,7 @@ const code = (words: readonly string[]): string => words.map((word) => `\`${word
 
 /** The pages by file name. */
 export function pages(): ReadonlyMap<string, string> {
-  return new Map([["events.md", eventsPage()], ["limits.md", limitsPage()], ["permissions.md", permissionsPage()], ["filters.md", filtersPage()]]);
+  return new Map([["events.md", eventsPage()], ["limits.md", limitsPage()], ["permissions.md", permissionsPage()], ["filters.md", filtersPage()], ["globals.md", globalsPage()]]);
 }
 
 function eventsPage(): string {
@@ -71,6 +72,17 @@ function filtersPage(): string {
     + "They are searched for in time that grows with the text alone, so back-references, look-ahead and look-behind are refused, with the column. "
     + `A filter has at most ${longestFilter} characters, a pattern ${largestPattern} steps when its repetitions are written out; what a search costs is paid from the addon's CPU budget.\n\n`
     + "Bodies are searched decoded. What the addon may not see, or what is not there yet, matches nothing: `~ts html` does not match in `request`.\n";
+}
+
+function globalsPage(): string {
+  const rows = Object.entries(globalTable).map(([name, row]) => [`\`${name}\``, row.standard, row.by, row.part ?? "–", row.differs === "" ? "–" : row.differs]);
+  const removed = Object.entries(removedGlobals).map(([name, why]) => [`\`${name}\``, why]);
+  return `# Globals\n\n${generated}What an addon finds beside the JavaScript language itself: the Minimum Common Web API as far as it makes sense without a page. How well it conforms is measured with the `
+    + "[web-platform-tests](wpt.md).\n\nA global with a *part* is loaded into an isolate when the addon first touches it, and costs nothing before; what loading costs counts as the addon's own CPU time and memory ([performance](performance.md)). "
+    + "Names of one part load together. Parts are ordinary code in the addon's own realm: an addon that replaces built-ins may break them for itself, and for nobody else.\n\n"
+    + `${table(["global", "standard", "by", "part", "how it differs"], rows)}\n`
+    + `## What of the language is not there\n\n${table(["name", "because"], removed)}\n`
+    + `${code(changedGlobals)} are changed: an ArrayBuffer cannot be resized, and Error.prepareStackTrace and stackTraceLimit are fixed.\n`;
 }
 
 function main(): void {

@@ -78,6 +78,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   bcryptjs: ["host/access/"],
   yargs: ["host/cli", "host/plain-words"],
   "whatwg-url": ["sandbox-api/guest/"],
+  tr46: ["sandbox-api/guest/"],
+  "tr46-tables": ["sandbox-api/guest/"],
   "@exodus/bytes": ["sandbox-api/guest/"],
   "web-streams-polyfill": ["sandbox-api/guest/"],
   "urlpattern-polyfill": ["sandbox-api/guest/"],

@@ -43,17 +43,17 @@ declare class TextDecoder {
   readonly encoding: string;
   readonly fatal: boolean;
   readonly ignoreBOM: boolean;
-  decode(source?: ArrayBuffer | ArrayBufferView): string;
+  decode(source?: ArrayBuffer | ArrayBufferView, options?: { readonly stream?: boolean }): string;
 }
 declare class URLSearchParams {
   constructor(init?: string | Iterable<readonly [string, string]> | { readonly [name: string]: string });
   readonly size: number;
   get(name: string): string | null;
   getAll(name: string): string[];
-  has(name: string): boolean;
+  has(name: string, value?: string): boolean;
   set(name: string, value: string): void;
   append(name: string, value: string): void;
-  delete(name: string): void;
+  delete(name: string, value?: string): void;
   sort(): void;
   forEach(visit: (value: string, name: string) => void, self?: unknown): void;
   entries(): IterableIterator<[string, string]>;

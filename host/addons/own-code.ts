@@ -2,18 +2,23 @@
 // process (decision 0006). Published, both have been built and are only found; from the sources they are bundled at each start.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions } from "esbuild";
-import { guestBuildOptions, guestEntry, runtimeBuildOptions, runtimeEntry } from "../../sandbox-api/schema/own-builds.ts";
+import { guestBuildOptions, guestEntry, guestPartBuildOptions, guestParts, joinGuest, runtimeBuildOptions, runtimeEntry } from "../../sandbox-api/schema/own-builds.ts";
 import type { CellEntry } from "../cells/binary.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const isPublished = import.meta.url.endsWith(".js");
 
-/** The script that runs first in every isolate, ASCII. Rejects when it can be neither found nor built. */
+/** The script that runs first in every isolate, with its parts (`joinGuest`), ASCII. Rejects when it can be neither found nor built. */
 export async function bundleGuest(): Promise<Buffer> {
-  return isPublished ? readFile(join(root, "sandbox-api/guest/main.js")) : bundleText(guestEntry, guestBuildOptions);
+  if (isPublished) return readFile(join(root, "sandbox-api/guest/guest.txt"));
+  const [main, { outputFiles }] = await Promise.all([
+    bundleText(guestEntry, guestBuildOptions),
+    build({ ...guestPartBuildOptions, entryPoints: guestParts, absWorkingDir: root, write: false, logLevel: "silent" }),
+  ]);
+  return Buffer.from(joinGuest(main.toString("latin1"), new Map(outputFiles.map(({ path, text }) => [basename(path, ".js"), text]))), "latin1");
 }
 
 /**

@@ -3,6 +3,8 @@
 import type { CachedDataOptions, Callback, Context, ExternalCopy, Isolate, Reference } from "isolated-vm";
 import type { GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { IsolatedVm } from "./binary.ts";
+import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
+import { GuestPartStore, type PartLoader } from "./parts.ts";
 import { isTimeout } from "./result.ts";
 import { warmUpAddon, warmUpEvents, warmUpSettings } from "./warm-up.ts";
 
@@ -28,8 +30,11 @@ export interface GuestIsolate {
 type Post = (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
 
 export interface IsolateMaker {
-  /** `post` becomes `$post`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
-  make(memoryMiB: number, post: Post): GuestIsolate;
+  /**
+   * `post` becomes `$post`. `forgive` is told microseconds spent within an entry that are the cell's own affair. Throws when the guest
+   * bundle is broken: that is our fault, not an addon's.
+   */
+  make(memoryMiB: number, post: Post, forgive: (micros: number) => void): GuestIsolate;
 }
 
 const guestFile = "flowcell:guest";
@@ -39,34 +44,39 @@ const warmUpMs = 2_000;
 const joiner = `(() => { const { dispatch } = $guest; return (call, keys, a, b = "", c = "", d = "") => dispatch(call, keys, a + b + c + d); })()`;
 
 /**
- * Runs `guestBundle` once for its code cache. PERF: a cache of functions that have run saves each isolate their compilation, 1 ms at
+ * Runs the guest once for its code cache. PERF: a cache of functions that have run saves each isolate their compilation, 1 ms at
  * the load and 2 ms at the first event (docs/performance.md).
  */
 export function makeIsolateMaker(vm: IsolatedVm, guestBundle: string): IsolateMaker {
-  const source = `${guestBundle}\n;0`;
-  const cachedData = compileGuest(vm, source);
+  const { main, parts } = splitGuest(guestBundle);
+  const source = `${main}\n;0`;
+  const store = new GuestPartStore(vm, parts, (isolate, load) => runGuest(vm, isolate, source, nowhere, load, {}).context);
+  const cachedData = compileGuest(vm, source, store);
   return {
-    make: (memoryMiB, post) => {
+    make: (memoryMiB, post, forgive) => {
       const isolate = new vm.Isolate({ memoryLimit: memoryMiB });
-      return { isolate, ...runGuest(vm, isolate, source, post, cachedData === undefined ? {} : { cachedData }) };
+      return { isolate, ...runGuest(vm, isolate, source, post, store.loaderFor(isolate, forgive), cachedData === undefined ? {} : { cachedData }) };
     },
   };
 }
 
-function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, post: Post, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
+const nowhere: Post = () => undefined;
+
+function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, post: Post, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
   const context = isolate.createContextSync();
   const callback: Callback = new vm.Callback(post);
   context.global.setSync("$post", callback);
+  context.global.setSync("$part", new vm.Callback((name: unknown) => part(context, name)));
   const script = isolate.compileScriptSync(source, { filename: guestFile, ...options });
   script.runSync(context, { release: true });
   return { context, entries: takeEntries(context) };
 }
 
 /** Throws when the guest is broken. */
-function compileGuest(vm: IsolatedVm, source: string): ExternalCopy<ArrayBuffer> | undefined {
+function compileGuest(vm: IsolatedVm, source: string, store: GuestPartStore): ExternalCopy<ArrayBuffer> | undefined {
   const isolate = new vm.Isolate({ memoryLimit: 64 });
   try {
-    const { context, entries } = runGuest(vm, isolate, source, () => undefined, {});
+    const { context, entries } = runGuest(vm, isolate, source, nowhere, store.loaderFor(isolate, nothing), {});
     if (!warmUp(isolate, context, entries)) return undefined;
     // V8 finds the script that ran in the isolate's own cache, with all that was compiled since.
     const script = isolate.compileScriptSync(source, { filename: guestFile, produceCachedData: true });
@@ -75,6 +85,8 @@ function compileGuest(vm: IsolatedVm, source: string): ExternalCopy<ArrayBuffer>
     isolate.dispose();
   }
 }
+
+const nothing = (): void => undefined;
 
 /** False when the machine was too slow: that costs later isolates time and nothing else. What the entries answer, nobody needs. */
 function warmUp(isolate: Isolate, context: Context, { prepare, load, dispatch }: EntryHandles): boolean {

@@ -43,13 +43,15 @@ export class AddonIsolate {
   readonly #settings: LoadText;
   #startupUsedMs = 0;
   #entries = 0;
+  /** What this entry spent on work that is the cell's own. */
+  #forgivenMicros = 0;
 
   /** Throws when no isolate can be made; no addon code has run then. */
   constructor(vm: IsolatedVm, maker: IsolateMaker, clock: ThreadClock, settings: LoadText) {
     this.#vm = vm;
     this.#settings = settings;
     this.#bridge = makeBridge(settings.limits);
-    this.#guest = maker.make(settings.limits.memoryMiB, this.#bridge.post);
+    this.#guest = maker.make(settings.limits.memoryMiB, this.#bridge.post, (micros) => { this.#forgivenMicros += micros; });
     this.#meter = makeMeter(this.#guest.isolate, clock);
   }
 
@@ -108,6 +110,7 @@ export class AddonIsolate {
   #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer): EntryResult {
     const startedAt = performance.now();
     this.#bridge.open(call);
+    this.#forgivenMicros = 0;
     let answer: Answer;
     try {
       answer = run(Math.ceil(clock.leftMs) + wallGraceMs);
@@ -115,7 +118,7 @@ export class AddonIsolate {
       answer = this.#stopped(error, clock, performance.now() - startedAt);
     }
     const posts = this.#bridge.close();
-    const cpuMicros = this.#meter.lap();
+    const cpuMicros = Math.max(0, this.#meter.lap() - this.#forgivenMicros);
     if (clock.limit === "startupMs") this.#startupUsedMs += cpuMicros / 1_000;
     if (!answer.isFatal) answer = this.#broken(clock, cpuMicros) ?? answer;
     else if (answer.isTimeout === true && clock.limit === "cpuMs" && cpuMicros < clock.leftMs * 1_000 * starvedShare) answer = starvedAnswer(clock, cpuMicros);

@@ -1,6 +1,7 @@
 // What the guest is run with before its code cache is made, so that the cache holds the functions that ordinary addons use and not
 // only the outermost one: a small addon of our own and the events of one flow. Data only; no addon of anybody else comes near it.
 import { partSeparator, type FlowView, type RequestView, type ResponseView } from "../../sandbox-api/schema/view.ts";
+import type { GuestPart } from "../../sandbox-api/schema/own-builds.ts";
 import type { LoadText } from "../../sandbox-api/wire/messages.ts";
 
 const limits = { cpuMs: 1_000, startupMs: 1_000, memoryMiB: 64, hostCalls: 64, mutationBytes: 64 * 1024, logLineBytes: 1_024 };
@@ -34,3 +35,11 @@ export const warmUpEvents: readonly string[] = [
   [JSON.stringify({ event: "request", key: 1, parts: ["flow", "request", "patch"] }), JSON.stringify(flow), JSON.stringify(request) + fields, patch].join(partSeparator),
   [JSON.stringify({ event: "response", key: 1, parts: ["request", "response"] }), JSON.stringify(request) + fields, JSON.stringify(response) + fields].join(partSeparator),
 ];
+
+/** For each part of the guest, what most who touch it do with it. */
+export const warmUpParts: { readonly [P in GuestPart]: string } = {
+  url: "{ const url = new URL('../b?c=d&e=%20f#g', 'https://user:pass@www.example.com:8443/a/x'); url.searchParams.append('h', 'i j'); url.pathname = '/k'; url.href + url.host + url.origin; URL.canParse('http://[::1]/'); new URL('http://127.0.0.1/'); [...new URLSearchParams({ a: '1' })]; }",
+  idna: "new URL('https://b\u00fccher.example/');",
+  encoding: "new TextDecoder().decode(new TextEncoder().encode('gr\u00fc\u00df'));",
+  multibyte: "new TextDecoder('shift_jis').decode(new Uint8Array([0x82, 0xa0]));",
+};

@@ -6,11 +6,10 @@ import { decodeUtf8 } from "./byte-string.ts";
 import { fieldsOfPairs, type Field, type Fields } from "./fields.ts";
 import { FieldSource, fieldsOfInit, Headers } from "./headers.ts";
 import type { HostCalls } from "./host-calls.ts";
-import { RealPromise, RealTypeError, RealUint8Array, bareArray, bufferOf, byteLengthOf, charCodeAt, expose, isObject, jsonParse, slice } from "./intrinsics.ts";
+import { RealPromise, RealTypeError, RealUint8Array, bareArray, bufferOf, byteLengthOf, charCodeAt, expose, isObject, jsonParse, slice, toStringTagSymbol } from "./intrinsics.ts";
 import { readMember } from "./iterate.ts";
 import { quoteAscii } from "./json-text.ts";
 import { copyOf } from "./draft.ts";
-import { URL, URLSearchParams } from "./globals/url.ts";
 
 type Bounds = NonNullable<ServiceGrants["fetch"]>;
 const noFields: Fields = bareArray<Field>();
@@ -25,9 +24,11 @@ export interface FetchInit {
   readonly redirect?: "follow" | "manual" | "error";
 }
 
+const textual = (value: unknown): string => `${value as string}`;
+
 /** Asks the host. Throws for what cannot be asked. */
 export function fetchFrom(hostCalls: HostCalls, bounds: Bounds, input: unknown, init: unknown): Promise<FetchResponse> {
-  const url = input instanceof URL ? input.href : input;
+  const url = isObject(input) ? textual(input) : input;
   if (typeof url !== "string" || url.length > longestFetchUrl) throw new RealTypeError(`fetch: the first argument must be a URL of at most ${longestFetchUrl} characters`);
   const given = (name: string): unknown => (isObject(init) ? readMember(init, name) : undefined);
   if (given("signal") != null) throw new RealTypeError("fetch: signal is not available to addons");
@@ -43,8 +44,8 @@ export function fetchFrom(hostCalls: HostCalls, bounds: Bounds, input: unknown, 
 
 function bodyOf(body: unknown, { requestBytes }: Bounds): { readonly type: string | null; readonly bytes: Uint8Array<ArrayBuffer> | null } {
   if (body === undefined || body === null) return { type: null, bytes: null };
-  const isParams = body instanceof URLSearchParams;
-  const bytes = bytesFrom("fetch body", isParams ? body.toString() : body, Infinity, true);
+  const isParams = isObject(body) && readMember(body, toStringTagSymbol) === "URLSearchParams";
+  const bytes = bytesFrom("fetch body", isParams ? textual(body) : body, Infinity, true);
   if (byteLengthOf(bytes) > requestBytes) throw new RealTypeError(`fetch: a body of ${byteLengthOf(bytes)} bytes; ${requestBytes} are the most (limit fetchRequestBytes)`);
   return { bytes: byteLengthOf(bytes) === 0 ? null : bytes, type: isParams ? "application/x-www-form-urlencoded;charset=UTF-8" : typeof body === "string" ? "text/plain;charset=UTF-8" : null };
 }

@@ -5,6 +5,7 @@ import { addGlobal, lockDown, takeGlobal } from "./lockdown.ts";
 import { Context, Log, OptionsState } from "./ctx.ts";
 import { Dispatch } from "./dispatch.ts";
 import { addGlobals } from "./globals/index.ts";
+import { Parts } from "./kernel.ts";
 import { Timers } from "./globals/timers.ts";
 import { Headers } from "./headers.ts";
 import { HostCalls } from "./host-calls.ts";
@@ -18,12 +19,15 @@ import type { RuntimePorts } from "../schema/guest-contract.ts";
 // The global is the one object whose shape nobody can tell us.
 const global = globalThis as { [name: string]: unknown };
 const port = new HostPort(takeGlobal(global, "$post") as RuntimePorts["$post"]);
+const requestPart = takeGlobal(global, "$part") as RuntimePorts["$part"];
 
 lockDown(global);
 
 const timers = new Timers(port);
 const hostCalls = new HostCalls(port);
 const services = new Services(hostCalls, port);
+const parts = new Parts(global, requestPart, { port, hostCalls, timers, services });
+parts.offer();
 addGlobals(port, timers, services, (name, value) => addGlobal(global, name, value));
 
 const options = new OptionsState();

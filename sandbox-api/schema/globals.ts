@@ -1,16 +1,23 @@
 // The globals table: what an addon finds on its global beside the language itself, who implements it, and how it differs from the
 // standard that it is named after; and which names of the language it does not find. A test pins the realm to this table.
 
+import type { GuestPart } from "./own-builds.ts";
+
 export interface GlobalRow {
   /** `guest`: code inside the isolate; `host`: it asks the host and the answer comes back as a timed entry. */
   readonly by: "guest" | "host";
+  /** The part of the guest that is loaded when an addon first touches this name; null: it is always there. */
+  readonly part: GuestPart | null;
   /** The document that it follows. */
   readonly standard: string;
   /** How it differs; "" where it does not. */
   readonly differs: string;
 }
 
-const row = (by: GlobalRow["by"], standard: string, differs: string): GlobalRow => ({ by, standard, differs });
+interface BaseRow extends GlobalRow { readonly part: null }
+interface PartRow extends GlobalRow { readonly part: GuestPart }
+const row = (by: GlobalRow["by"], standard: string, differs: string): BaseRow => ({ by, part: null, standard, differs });
+const partRow = (part: GuestPart, standard: string, differs: string, by: GlobalRow["by"] = "guest"): PartRow => ({ by, part, standard, differs });
 
 export const globalTable = {
   console: row("host", "WHATWG Console", "writes to the proxy's log at the level of the method; table is as dir; lines are cut to the limit logLineBytes"),
@@ -20,17 +27,19 @@ export const globalTable = {
   clearInterval: row("host", "WHATWG HTML §8.7", ""),
   queueMicrotask: row("guest", "WHATWG HTML §8.8", "what the callback throws is logged as an error"),
   fetch: row("host", "WHATWG Fetch §5.6", "by grant: the manifest's permissions.fetch names origins, anything else rejects; no cookies, cache, CORS, streams or abort signal; url and init only, no Request; the whole response is read before it resolves; at most 5 redirects, each of which must be granted; Response and its Headers are as in the module flowcell where they have the same names"),
-  TextEncoder: row("guest", "WHATWG Encoding §8.2", ""),
-  TextDecoder: row("guest", "WHATWG Encoding §8.1", "utf-8, utf-16le, utf-16be, windows-1252 and their labels only; no stream; fatal for utf-8 only"),
+  TextEncoder: partRow("encoding", "WHATWG Encoding §7.4", ""),
+  TextDecoder: partRow("encoding", "WHATWG Encoding §7.2", ""),
   atob: row("guest", "WHATWG HTML §8.3", "throws an Error named InvalidCharacterError, no DOMException"),
   btoa: row("guest", "WHATWG HTML §8.3", "throws an Error named InvalidCharacterError, no DOMException"),
   structuredClone: row("guest", "WHATWG HTML §2.7", "primitives, plain objects, arrays, Map, Set, Date, ArrayBuffer and typed arrays; no transfer"),
-  URL: row("guest", "WHATWG URL §6.1", "hosts that are not ASCII are refused (no IDNA); IPv6 addresses are not compressed; no file: and blob: particulars; origin of other schemes is \"null\""),
-  URLSearchParams: row("guest", "WHATWG URL §6.2", "has and delete take a name only"),
+  URL: partRow("url", "WHATWG URL §6.1", "no createObjectURL and revokeObjectURL"),
+  URLSearchParams: partRow("url", "WHATWG URL §6.2", ""),
   performance: row("guest", "W3C High Resolution Time", "now and timeOrigin only, whole milliseconds"),
 } as const satisfies Record<string, GlobalRow>;
 
 export type GlobalName = keyof typeof globalTable;
+/** Those that every isolate has from the start. */
+export type BaseGlobalName = { [N in GlobalName]: (typeof globalTable)[N] extends BaseRow ? N : never }[GlobalName];
 
 /** Names of the language that are not there, and why. */
 export const removedGlobals = {

@@ -3,12 +3,17 @@
 // guest is a timed `applySync`; only strings, numbers and ArrayBuffers cross (spec: sandbox.md §1 rule 1).
 
 /**
- * The guest bundle is a script. Before it runs, the runtime has set `$post` on the global; the bundle takes it, deletes it, locks
+ * The guest bundle is a script. Before it runs, the runtime has set `$post` and `$part` on the global; the bundle takes them, deletes them, locks
  * the global down and leaves `$guest`, which the runtime takes as references and deletes before any addon code is compiled.
  */
 export interface RuntimePorts {
   /** Queues a message to the cell; never answers. Throws once the entry has used up its host calls. */
   readonly $post: (kind: PostKind, id: number, text: string, ...attachments: ArrayBuffer[]) => void;
+  /**
+   * Runs the script of a part of the guest (schema/own-builds.ts) in this isolate, at once: it calls `$keep`, which the guest has put
+   * on the global for it, and nothing else. Throws when there is no such part, or it was asked for too often.
+   */
+  readonly $part: (name: string) => void;
 }
 
 /** `settled`: a pending call's result (id = call id, text = result string). `hostCall`: id = HostCallId, text = HostCallText. */

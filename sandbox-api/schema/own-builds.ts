@@ -1,5 +1,5 @@
 // How Flowcell's own code for cells is built, as plain data for whoever may call the bundler: the guest, one script without imports
-// or exports, ASCII only, and the runtime, one CommonJS file; for the oldest Node we run on. It builds nothing itself.
+// or exports, ASCII only, its parts, likewise, and the runtime, one CommonJS file; for the oldest Node we run on. It builds nothing itself.
 
 /** Where the guest begins, relative to the folder that holds `sandbox-api`. */
 export const guestEntry = "sandbox-api/guest/main.ts";
@@ -16,6 +16,50 @@ export const guestBuildOptions = {
   treeShaking: true,
   sourcemap: false,
 } as const;
+
+/**
+ * Parts of the guest: globals that are loaded into an isolate when its addon first touches one of them. Each is a script that calls
+ * `$keep(function ($kernel) { … })` and knows the guest by `$kernel` alone (guest/kernel.ts).
+ */
+export const guestParts = {
+  url: "sandbox-api/guest/parts/url.ts",
+  idna: "sandbox-api/guest/parts/idna.ts",
+  encoding: "sandbox-api/guest/parts/encoding.ts",
+  multibyte: "sandbox-api/guest/parts/multibyte.ts",
+} as const;
+export type GuestPart = keyof typeof guestParts;
+export const isGuestPart = (name: unknown): name is GuestPart => typeof name === "string" && Object.hasOwn(guestParts, name);
+
+/** esbuild options for all parts at once; add `entryPoints: guestParts` likewise. The results are one file for each, by name. */
+export const guestPartBuildOptions = {
+  ...guestBuildOptions,
+  globalName: "$exports",
+  banner: { js: "$keep(function($kernel){" },
+  footer: { js: "return $exports});" },
+  outdir: "parts",
+  mainFields: ["module", "main"],
+  // The pure ones of @exodus/bytes: there is nothing native to be found here.
+  conditions: ["react-native"],
+  // Libraries get the guest's own codec, whatever an addon made of the globals.
+  define: { TextEncoder: "$kernel.Utf8Encoder", TextDecoder: "$kernel.Utf8Decoder", globalThis: "$kernel.global", SharedArrayBuffer: "$kernel.NoSharedBuffer" },
+  // Big tables are parts of their own.
+  alias: { tr46: "./sandbox-api/guest/parts/tr46-on-demand.ts", "tr46-tables": "tr46", "@exodus/bytes/encoding.js": "@exodus/bytes/encoding-lite.js" },
+};
+
+/** The guest as it is sent to a cell: one ASCII text, main script first, then name and script of each part. */
+export function joinGuest(main: string, parts: ReadonlyMap<string, string>): string {
+  return [main, ...[...parts].flat()].join("\0");
+}
+
+export interface GuestScripts { readonly main: string; readonly parts: ReadonlyMap<string, string> }
+
+/** Takes apart what `joinGuest` made. */
+export function splitGuest(text: string): GuestScripts {
+  const [main = "", ...rest] = text.split("\0");
+  const parts = new Map<string, string>();
+  for (let at = 0; at + 1 < rest.length; at += 2) parts.set(rest[at] ?? "", rest[at + 1] ?? "");
+  return { main, parts };
+}
 
 /** Where a cell's own code begins, relative to the folder that holds `runtime`. */
 export const runtimeEntry = "runtime/main.ts";

@@ -2,20 +2,15 @@
 // as values. Fast, but no wall: hostile code belongs in a real isolate. Not for use outside tests.
 import { readFileSync } from "node:fs";
 import { createContext, Script, type Context } from "node:vm";
-import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { guestBuildOptions, guestEntry } from "../../sandbox-api/schema/own-builds.ts";
+import { bundleGuest as bundleOwnGuest } from "../../host/addons/own-code.ts";
+import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
 import { readGuestResult, type GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { CallName, PartName } from "../../sandbox-api/schema/view.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-
-/** The guest bundle as it ships. */
+/** The guest with its parts as it ships. */
 export async function bundleGuest(): Promise<string> {
-  const { outputFiles } = await build({ ...guestBuildOptions, entryPoints: [guestEntry], absWorkingDir: root, write: false });
-  const text = outputFiles[0]?.text;
-  if (text === undefined) throw new Error("the bundler gave no file");
-  return text;
+  return (await bundleOwnGuest()).toString("latin1");
 }
 
 /** An addon's source (ES module syntax or CommonJS) as the script that the runtime runs. */
@@ -48,8 +43,12 @@ export const defaultSettings = { name: "test", file: "addon.js", limits: { cpuMs
 /** Boots a guest with this addon. A load that failed is seen in `loaded`. */
 export async function guestRealm(addonSource: string, guest: string, settings: object = defaultSettings): Promise<GuestRealm> {
   const posted: Posted[] = [];
-  const context = createContext({ $post: (kind: string, id: number, text: string, ...attachments: ArrayBuffer[]) => void posted.push({ kind, id, text, attachments }) });
-  new Script(guest, { filename: "guest.js" }).runInContext(context);
+  const { main, parts } = splitGuest(guest);
+  const context = createContext({
+    $post: (kind: string, id: number, text: string, ...attachments: ArrayBuffer[]) => void posted.push({ kind, id, text, attachments }),
+    $part: (name: string) => void new Script(parts.get(name) ?? "$part();", { filename: `${name}.js` }).runInContext(context),
+  });
+  new Script(main, { filename: "guest.js" }).runInContext(context);
   const entries: GuestEntries = context["$guest"];
   delete context["$guest"];
   entries.prepare(JSON.stringify(settings));

@@ -1,15 +1,13 @@
-// Puts the globals of addons on the realm. Which there are and how they differ from the standards is in schema/globals.ts; the
+// Puts the globals that every isolate has on the realm; those of parts are offered by kernel.ts. Which there are and how they differ from the standards is in schema/globals.ts; the
 // compiler holds both together, and a test the realm.
-import type { GlobalName } from "../../schema/globals.ts";
+import type { BaseGlobalName } from "../../schema/globals.ts";
 import type { HostPort } from "../host-port.ts";
 import type { Services } from "../services.ts";
 import { RealTypeError, dateNow, freeze, isFunction, RealUint8Array } from "../intrinsics.ts";
 import { atob, btoa } from "./base64.ts";
 import { makeConsole } from "./console.ts";
 import { Cloner, type TypedArrays } from "./structured-clone.ts";
-import { TextDecoder, TextEncoder } from "./text-coding.ts";
 import { runMicrotask, type Timers } from "./timers.ts";
-import { URL, URLSearchParams } from "./url.ts";
 
 const typedArrays: TypedArrays = {
   __proto__: null as never,
@@ -18,7 +16,7 @@ const typedArrays: TypedArrays = {
 
 export function addGlobals(port: HostPort, timers: Timers, services: Services, add: (name: string, value: unknown) => void): void {
   const origin = dateNow();
-  const values: { readonly [N in GlobalName]: unknown } = {
+  const values: { readonly [N in BaseGlobalName]: unknown } = {
     console: makeConsole(port),
     setTimeout: (callback: unknown, ms?: unknown, ...args: unknown[]) => timers.set(callback, ms, args, false),
     setInterval: (callback: unknown, ms?: unknown, ...args: unknown[]) => timers.set(callback, ms, args, true),
@@ -29,12 +27,12 @@ export function addGlobals(port: HostPort, timers: Timers, services: Services, a
       void runMicrotask(port, callback);
     },
     fetch: (input: unknown, init?: unknown) => services.fetch(input, init),
-    TextEncoder, TextDecoder, URL, URLSearchParams, atob, btoa,
+    atob, btoa,
     structuredClone: (value: unknown, options?: unknown) => {
       if (options !== undefined) throw new RealTypeError("structuredClone: options are not available to addons");
       return new Cloner(typedArrays).clone(value);
     },
     performance: freeze({ timeOrigin: origin, now: () => dateNow() - origin }),
   };
-  for (const name in values) add(name, values[name as GlobalName]);
+  for (const name in values) add(name, values[name as BaseGlobalName]);
 }

@@ -1,0 +1,118 @@
+// What a part of the guest is given (`$kernel`), and how globals that live in parts are offered: an accessor on the global that loads
+// the part when it is touched and then becomes the plain property that the standard describes. WALL 1: a part runs in the addon's
+// realm with the addon's authority, no more; it may be a library that trusts its built-ins, so the bridge never relies on one.
+import * as intrinsics from "./intrinsics.ts";
+import { decodeUtf8, encodeUtf8 } from "./byte-string.ts";
+import type { HostCalls } from "./host-calls.ts";
+import type { HostPort } from "./host-port.ts";
+import type { Timers } from "./globals/timers.ts";
+import { readMember } from "./iterate.ts";
+import { quoteAscii } from "./json-text.ts";
+import { addGlobal, takeGlobal } from "./lockdown.ts";
+import type { Services } from "./services.ts";
+import { flatten } from "./thrown.ts";
+import type { GuestPart } from "../schema/own-builds.ts";
+import { globalTable, type GlobalName } from "../schema/globals.ts";
+
+type Global = { [name: string]: unknown };
+type Exports = { readonly [name: string]: unknown };
+type Factory = (kernel: Kernel) => Exports;
+
+/** The faces of the guest that parts use. Copies of built-ins were taken before any addon code ran. */
+export interface Kernel {
+  readonly intrinsics: typeof intrinsics;
+  readonly readMember: typeof readMember;
+  readonly flatten: typeof flatten;
+  readonly quoteAscii: typeof quoteAscii;
+  readonly decodeUtf8: typeof decodeUtf8;
+  readonly encodeUtf8: typeof encodeUtf8;
+  /** As much of TextEncoder and TextDecoder as libraries use. */
+  readonly Utf8Encoder: typeof Utf8Encoder;
+  readonly Utf8Decoder: typeof Utf8Decoder;
+  /** Stands where libraries look for globals that may be there or not: none is. */
+  readonly global: object;
+  /** Stands where libraries look for SharedArrayBuffer, which is not granted: nothing is one. */
+  readonly NoSharedBuffer: typeof NoSharedBuffer;
+  readonly port: HostPort;
+  readonly hostCalls: HostCalls;
+  readonly timers: Timers;
+  readonly services: Services;
+  /** What another part exports; it is loaded if it is not there yet. */
+  readonly part: (name: GuestPart) => Exports;
+}
+
+class Utf8Encoder {
+  encode(text: string): Uint8Array { return encodeUtf8(text, false); }
+}
+class Utf8Decoder {
+  decode(bytes: Uint8Array): string { return decodeUtf8(bytes, "replace") ?? ""; }
+}
+
+class NoSharedBuffer {
+  get byteLength(): number { throw new intrinsics.RealTypeError("no SharedArrayBuffer"); }
+  get growable(): boolean { throw new intrinsics.RealTypeError("no SharedArrayBuffer"); }
+}
+
+const noGlobals: object = intrinsics.freeze({ __proto__: null as never });
+
+export class Parts {
+  readonly #global: Global;
+  readonly #request: (name: string) => void;
+  readonly #kernel: Kernel;
+  readonly #factories = new intrinsics.RealMap<string, Factory>();
+  readonly #loading = new intrinsics.RealMap<string, true>();
+  readonly #loaded = new intrinsics.RealMap<string, Exports>();
+
+  constructor(global: Global, request: (name: string) => void, surroundings: Pick<Kernel, "port" | "hostCalls" | "timers" | "services">) {
+    this.#global = global;
+    this.#request = request;
+    const { port, hostCalls, timers, services } = surroundings;
+    this.#kernel = intrinsics.freeze<Kernel>({ intrinsics, readMember, flatten, quoteAscii, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, port, hostCalls, timers, services, part: (name) => this.load(name) });
+  }
+
+  /** Puts an accessor on the global for every name that the table gives to a part. */
+  offer(): void {
+    for (const name in globalTable) {
+      const { part } = globalTable[name as GlobalName];
+      if (part !== null) this.#offer(name, part);
+    }
+  }
+
+  /** The exports of a part. A load that fails (no stack left, built-ins that throw) leaves nothing behind and may be repeated. */
+  load(name: GuestPart): Exports {
+    const known = intrinsics.mapGet(this.#loaded, name);
+    if (known !== undefined) return known;
+    let factory = intrinsics.mapGet(this.#factories, name);
+    if (factory === undefined) {
+      addGlobal(this.#global, "$keep", (made: Factory) => { factory = made; });
+      try {
+        this.#request(name);
+      } finally {
+        takeGlobal(this.#global, "$keep");
+      }
+      if (factory === undefined) throw new intrinsics.RealError(`the part "${name}" did not load`);
+      intrinsics.mapSet(this.#factories, name, factory);
+    }
+    if (intrinsics.mapHas(this.#loading, name)) throw new intrinsics.RealError(`the part "${name}" needs itself`);
+    intrinsics.mapSet(this.#loading, name, true);
+    try {
+      const made = intrinsics.apply(factory, undefined, [this.#kernel]) as Exports;
+      intrinsics.mapSet(this.#loaded, name, made);
+      return made;
+    } finally {
+      intrinsics.mapDelete(this.#loading, name);
+    }
+  }
+
+  #offer(name: string, part: GuestPart): void {
+    intrinsics.defineProperty(this.#global, name, {
+      __proto__: null, enumerable: false, configurable: true,
+      get: () => {
+        const value = this.load(part)[name];
+        addGlobal(this.#global, name, value);
+        return value;
+      },
+      set: (value: unknown) => addGlobal(this.#global, name, value),
+    } as PropertyDescriptor);
+  }
+}

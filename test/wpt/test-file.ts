@@ -1,0 +1,60 @@
+// One `.any.js` file of the web-platform-tests: what it needs, its variants, and the script that an isolate runs for it: WPT's own
+// testharness.js, the helpers it names, and the file. Reads files, runs nothing.
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** The host that test files believe they came from; what they fetch is read from the tree. */
+export const testOrigin = "http://web-platform.test";
+
+export interface TestFile {
+  /** Relative to the tree. */
+  readonly path: string;
+  /** At least one; "" or a query. */
+  readonly variants: readonly string[];
+  /** It asks for a window, a page or a service worker and for nothing that we could be. */
+  readonly needsPage: boolean;
+  readonly scripts: readonly string[];
+}
+
+export function readTestFile(tree: string, path: string): TestFile {
+  const source = readFileSync(join(tree, path), "utf8");
+  const meta = (key: string): readonly string[] => [...source.matchAll(new RegExp(`^// META: ${key}=(.*)$`, "gm"))].map(([, value]) => (value ?? "").trim());
+  const globals = meta("global").flatMap((list) => list.split(","));
+  const kinds = ["dedicatedworker", "worker", "jsshell", "shadowrealm", "sharedworker", "!window", "dedicatedworker-module"];
+  const variants = meta("variant");
+  return {
+    path, variants: variants.length === 0 ? [""] : variants,
+    needsPage: globals.length > 0 && !globals.some((name) => kinds.includes(name.trim())),
+    scripts: meta("script").map((script) => (script.startsWith("/") ? script.slice(1) : join(dirname(path), script))),
+  };
+}
+
+/** Each line of the report is one JSON list of `[name, status, message]`. */
+export const reportMark = "WPT-REPORT ";
+export const doneMark = "WPT-DONE ";
+
+function prelude(path: string, variant: string): string {
+  const href = `${testOrigin}/${path}${variant}`;
+  return `(() => {
+  const { log } = console; const { stringify } = JSON; const realFetch = fetch;
+  globalThis.self ??= globalThis;
+  const at = (url) => typeof url === "string" ? new URL(url, ${JSON.stringify(href)}).href : url;
+  Object.defineProperty(globalThis, "fetch", { value: async (url, init) => realFetch(at(url), init), configurable: true, writable: true, enumerable: true });
+  globalThis.location = { href: ${JSON.stringify(href)}, search: ${JSON.stringify(variant)}, origin: ${JSON.stringify(testOrigin)}, pathname: ${JSON.stringify(`/${path}`)}, protocol: "http:", host: "web-platform.test", hostname: "web-platform.test", port: "", hash: "" };
+  globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
+  globalThis.$report = (tests, harness) => {
+    for (let from = 0; from < tests.length; from += 200) log("${reportMark}" + stringify(tests.slice(from, from + 200).map((test) => [test.name, test.status, test.message])));
+    log("${doneMark}" + stringify([harness.status, harness.message]));
+  };
+})();`;
+}
+
+const epilogue = "add_completion_callback((tests, harness) => { const report = $report; report(tests, harness); });";
+
+/** The script of one variant. */
+export function testScript(tree: string, file: TestFile, variant: string): string {
+  const read = (path: string): string => (existsSync(join(tree, path)) ? readFileSync(join(tree, path), "utf8") : `throw new Error("no such file: ${path}");`);
+  const harness = "setup({ explicit_timeout: true });";
+  const pieces = [prelude(file.path, variant), read("resources/testharness.js"), epilogue, harness, ...file.scripts.map(read), read(file.path)];
+  return `${pieces.join("\n;\n")}\n;$module(function () {});`;
+}
