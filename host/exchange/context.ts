@@ -22,6 +22,8 @@ export interface ExchangeContext {
   readonly bodyBytes: number;
   /** Largest body that passes at all, in bytes; null: any. */
   readonly bodySizeLimitBytes: number | null;
+  /** Bodies that pass by unseen are kept up to so many bytes for whoever saves flows; null: nobody does. */
+  readonly keepPassedBytes: number | null;
   /** Clients and servers may speak HTTP/2. */
   readonly http2: boolean;
   /** The proxy is closing: no connection is kept for another request. */

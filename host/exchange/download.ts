@@ -1,6 +1,7 @@
 // The way of one response from the server (or from an addon) to the client: collected first, or passed on while it comes. Knows
 // framing and order on the client's wire; which events are asked, and when, is the exchange's business.
 import type { HttpFlow, HttpResponse } from "../flows/flow.ts";
+import { PassedBytes } from "../flows/passed-bytes.ts";
 import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { BodyFraming } from "../http/body-framing.ts";
 import type { RequestHead, ResponseHead } from "../http/http-event.ts";
@@ -35,6 +36,7 @@ export class Download {
   /** Made with the first chunk. */
   #collector: BodyCollector | null = null;
   readonly #collectBytes: number;
+  readonly #keepBytes: number | null;
   #framing: BodyFraming = noBody;
   /** The response as the server sent it, to see what became of it. */
   #received: HttpResponse | null = null;
@@ -48,6 +50,7 @@ export class Download {
     this.#client = client;
     this.#limitBytes = context.bodySizeLimitBytes;
     this.#collectBytes = context.bodyBytes;
+    this.#keepBytes = context.keepPassedBytes;
   }
 
   /** A server's head has come: it is the flow's response from now on. */
@@ -118,17 +121,22 @@ export class Download {
     this.#client.sendHead({ status: response.statusCode, reason, headers, framing });
     if (response.body.state === "whole") {
       if (response.body.raw !== null && response.body.raw.length > 0) this.#client.sendData(response.body.raw);
-    } else for (const chunk of this.#collector?.takeChunks() ?? []) this.#client.sendData(chunk);
+    } else for (const chunk of this.#collector?.takeChunks() ?? []) this.#pass(chunk);
   }
 
   /** Passes on a piece of a body that is not collected; an addon's body in its place drops it. */
   sendData(data: Buffer): void {
-    if (this.#response.body.state !== "whole") this.#client.sendData(data);
+    if (this.#response.body.state !== "whole") this.#pass(data);
   }
 
   /** Ends the response towards the client. */
   sendEnd(): void {
     this.#client.sendEnd(this.#response.trailers);
+  }
+
+  #pass(data: Buffer): void {
+    if (this.#keepBytes !== null) (this.#response.body.passed ??= new PassedBytes(this.#keepBytes)).add(data);
+    this.#client.sendData(data);
   }
 
   get #response(): HttpResponse {

@@ -1,6 +1,7 @@
 // The way of one request body from the client to addons and to the server: collected, streamed, or dropped. It moves when the
 // exchange tells it to and never waits on its own but for a stream function.
 import type { HttpFlow } from "../flows/flow.ts";
+import { PassedBytes } from "../flows/passed-bytes.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { RequestHead } from "../http/http-event.ts";
 import { BodyCollector } from "./body-collector.ts";
@@ -25,6 +26,7 @@ export class Upload {
   readonly #client: ClientSide;
   readonly #limitBytes: number | null;
   readonly #collectBytes: number;
+  readonly #keepBytes: number | null;
   /** Made with the first chunk. */
   #collector: BodyCollector | null = null;
   #mode: Mode = "collecting";
@@ -37,6 +39,7 @@ export class Upload {
     this.#client = client;
     this.#limitBytes = context.bodySizeLimitBytes;
     this.#collectBytes = context.bodyBytes;
+    this.#keepBytes = context.keepPassedBytes;
     this.hasEnded = false;
     if (head.framing.kind === "length" && head.framing.length > context.bodyBytes) this.#mode = "streaming";
   }
@@ -106,7 +109,7 @@ export class Upload {
       this.isDelivered = true;
       return;
     }
-    for (const chunk of this.#collector?.takeChunks() ?? []) server.sendData(chunk);
+    for (const chunk of this.#collector?.takeChunks() ?? []) this.#pass(chunk, server);
   }
 
   /** Moves what is there, without waiting unless a stream function has to be waited for. */
@@ -122,7 +125,7 @@ export class Upload {
       if (event.kind === "data") {
         const fault = this.#count(event.data);
         if (fault !== null) return fault;
-        if (!this.isDelivered) server.sendData(event.data);
+        if (!this.isDelivered) this.#pass(event.data, server);
       } else if (event.kind === "trailers") this.#flow.request.trailers = event.headers;
       else if (event.kind === "fault") return syntaxFault(event.fault, "client");
       else if (event.kind === "end") this.#finish();
@@ -157,11 +160,16 @@ export class Upload {
     if (event.kind === "data" || event.kind === "end") {
       const fault = event.kind === "data" ? this.#count(event.data) : null;
       if (fault !== null) return fault;
-      for (const piece of await stream(event.kind === "data" ? event.data : empty)) if (piece.length > 0) server.sendData(piece);
+      for (const piece of await stream(event.kind === "data" ? event.data : empty)) if (piece.length > 0) this.#pass(piece, server);
       if (event.kind === "end") this.#finish();
     } else if (event.kind === "trailers") this.#flow.request.trailers = event.headers;
     else if (event.kind === "fault") return syntaxFault(event.fault, "client");
     return this.hasEnded ? "ended" : "moved";
+  }
+
+  #pass(data: Buffer, server: ServerSide): void {
+    if (this.#keepBytes !== null) (this.#flow.request.body.passed ??= new PassedBytes(this.#keepBytes)).add(data);
+    server.sendData(data);
   }
 
   #count(data: Buffer): ExchangeFault | null {

@@ -29,6 +29,8 @@ export interface ProxyOptions {
   readonly bodyBytes: number;
   /** Largest body that passes at all, in bytes (413 or 502 beyond it); null or absent: any. */
   readonly bodySizeLimitBytes?: number | null;
+  /** Bodies that no addon wants are kept in the flow up to so many bytes, for whoever saves it; null or absent: they are not. */
+  readonly keepPassedBytes?: number | null;
   /** Matched against "host:port": relayed raw, with the original certificate and no events about the content. */
   readonly ignoreHosts?: readonly PlacePattern[];
   /** When given, everything that matches none of them is treated as ignored. */
@@ -126,7 +128,7 @@ function contextOf(options: ProxyOptions, isDraining: () => boolean): LayerConte
   return {
     gate: options.gate, log: options.log, trust: options.trust, leaves: options.leafCache,
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
-    bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null,
+    bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
     isDraining,

@@ -7,13 +7,14 @@ export type SavedField = readonly [name: string, value: string];
 
 /**
  * The bytes as on the wire, or why they are not here: never read (`unread`), larger than what is kept (`too-large`), passed on by an
- * addon's wish without being kept (`streamed`), or absent from the file that they were read from (`not-recorded`). `size`: bytes that passed, if known.
+ * addon's wish without being kept (`streamed`), ended before their time (`broken-off`), or absent from the file that they were read from (`not-recorded`).
+ * `size`: bytes that passed, if known.
  */
 export type SavedBody =
   | { readonly kind: "whole"; readonly bytes: Buffer }
   | { readonly kind: "missing"; readonly why: MissingBody; readonly size: number | null };
 
-export const missingBodies = ["unread", "streamed", "too-large", "not-recorded"] as const;
+export const missingBodies = ["unread", "streamed", "too-large", "broken-off", "not-recorded"] as const;
 export type MissingBody = (typeof missingBodies)[number];
 
 interface SavedMessage {
