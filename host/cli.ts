@@ -67,6 +67,8 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .example("flowcell run my-addon.ts", "proxy on 127.0.0.1:8080 with one addon")
     .example("flowcell run -p 9090 one.ts two/ --set block_hosts=ads.example", "two addons and an option")
     .example("flowcell run --options one.ts two/", "which options they have, and their values")
+    .example("flowcell run -w traffic.flows --save-filter '~d example.com'", "save what passes, in part")
+    .example("flowcell run -r traffic.flows my-addon.ts --har changed.har", "what an addon makes of it, without a network")
     .example("flowcell check my-addon.ts", "does it compile and load?")
     .example("flowcell inspect found-on-the-net/ my-traffic.har", "what could it do, what would it have seen?")
     .example("flowcell run tool/ --grant tool:-read:response.body", "with less than its manifest asks for")
@@ -91,9 +93,17 @@ function sandboxOptions<T>(parser: Argv<T>) {
   return parser.options(sandboxTable);
 }
 
+/** Options of `run` that are about recorded traffic. */
+const recordedTable = {
+  save: { alias: "w", type: "string", nargs: 1, describe: "save every flow in this file (+FILE: add to it; docs/saved-flows.md)" },
+  har: { type: "string", nargs: 1, describe: "save every HTTP flow in this file as HAR 1.2" },
+  "save-filter": { type: "string", nargs: 1, describe: "save only flows that match this filter (docs/filters.md)" },
+  read: { alias: "r", type: "string", array: true, nargs: 1, describe: "no proxy: run the addons over the flows saved in this file, own form or HAR (repeatable)" },
+} as const satisfies Record<string, Options>;
+
 /** Options of `run`. */
 const runTable = {
-  ...sandboxTable,
+  ...sandboxTable, ...recordedTable,
   port: { alias: "p", type: "number", default: defaultPort, describe: "port to listen on (0: any free one)" },
   host: { type: "string", default: defaultHost, describe: "address to listen on" },
   mode: { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, reverse:URL, upstream:URL, socks5, tcp:HOST:PORT or transparent; NAME+tls takes TLS only; may end in @[HOST:]PORT (repeatable; docs/modes.md)" },
@@ -114,7 +124,7 @@ const runTable = {
 } as const satisfies Record<string, Options>;
 
 function runOptions(parser: Argv) {
-  return parser.options(runTable).positional("addons", { type: "string", array: true, describe: "addon files (.ts, .js) or folders" });
+  return parser.options(runTable).group(Object.keys(recordedTable), "Recorded traffic:").positional("addons", { type: "string", array: true, describe: "addon files (.ts, .js) or folders" });
 }
 
 function checkOptions(parser: Argv) {
@@ -155,6 +165,7 @@ function runInput(args: RunArguments): ConfigInput {
       host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
       jail: args.jail, cells: args.cells, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],
       tcpHosts: args["tcp-hosts"], http2: args.http2, keepHostHeader: args["keep-host-header"], sslInsecure: args["ssl-insecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["log-format"],
+      save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read,
     }),
   };
 }

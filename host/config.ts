@@ -6,6 +6,7 @@ import { defaultLimits, isLimitName, limitTable, type LimitName, type Limits } f
 import { nearest } from "../sandbox-api/schema/near-miss.ts";
 import type { ProxyAuthChoice } from "./access/proxy-auth.ts";
 import { readMode } from "./layers/mode.ts";
+import { recordedConfig, type RecordedConfig, type RecordedInput } from "./config-recorded.ts";
 import { OperatorError } from "./operator-error.ts";
 
 export type LogFormat = "pretty" | "json";
@@ -43,10 +44,11 @@ export interface Config {
   readonly upstreamCa: string | null;
   readonly verbosity: "quiet" | "normal" | "verbose";
   readonly logFormat: LogFormat;
+  readonly recorded: RecordedConfig;
 }
 
 /** What the command line hands over; absent means default. */
-export interface ConfigInput {
+export interface ConfigInput extends RecordedInput {
   readonly addons?: readonly string[];
   readonly host?: string;
   readonly port?: number;
@@ -113,6 +115,7 @@ export function makeConfig(input: ConfigInput): Config {
     upstreamCa: input.upstreamCa === undefined ? null : path.resolve(expandHome(input.upstreamCa)),
     verbosity: input.quiet === true ? "quiet" : input.verbose === true ? "verbose" : "normal",
     logFormat: input.logFormat ?? "pretty",
+    recorded: recordedConfig(input),
   });
 }
 

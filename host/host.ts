@@ -17,7 +17,11 @@ import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellEntry } from "./cells/binary.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
+import { playFiles } from "./flows/saved/play-files.ts";
+import { openSaving, type Saving } from "./flows/saved/saving.ts";
+import { createKeySource } from "./net/keys.ts";
 import { OwnAddresses } from "./net/own-addresses.ts";
+import { ownVersion } from "./own-version.ts";
 import { boundedLookup } from "./services/bounded-lookup.ts";
 import type { FetchNetwork } from "./services/fetch.ts";
 import { StorageFile } from "./services/storage-file.ts";
@@ -25,6 +29,7 @@ import { createProxy, type Proxy } from "./layers/proxy.ts";
 import { openAuthority, type Authority } from "./tls/authority.ts";
 import { createLeafCache } from "./tls/leaf-cache.ts";
 import { minimumTlsVersion } from "./tls/policy.ts";
+import type { UpstreamTrust } from "./tls/policy.ts";
 import { openUpstreamTrust } from "./tls/trust.ts";
 
 export const drainMs = 5_000;
@@ -54,7 +59,7 @@ export async function startFlowcell(config: Config, print: (record: LogRecord) =
   const owners: (() => Promise<void>)[] = [];
   const stopAll = async (): Promise<void> => { for (const stop of owners.splice(0).reverse()) await stop(); };
   try {
-    const started = await assemble(config, grants, print, owners);
+    const started = await assemble(config, await open(config, grants, print, owners), owners);
     let stopping: Promise<void> | null = null;
     return { ...started, stop: () => (stopping ??= stopAll()) };
   } catch (error) {
@@ -63,9 +68,40 @@ export async function startFlowcell(config: Config, print: (record: LogRecord) =
   }
 }
 
-async function assemble(config: Config, grants: GrantRules, print: (record: LogRecord) => void, owners: (() => Promise<void>)[]): Promise<Omit<Flowcell, "stop">> {
+/**
+ * Runs the addons over saved flows instead of traffic, saves what comes of it where the configuration says so, and gives the exit code.
+ * Rejects with an operator error when a file cannot be read or written at all. `stopped`: goes no further.
+ */
+export async function playRecorded(config: Config, print: (record: LogRecord) => void, stopped: Promise<unknown>): Promise<number> {
+  checkAddonPaths(config.addons);
+  const grants = readGrantRules(config);
+  const owners: (() => Promise<void>)[] = [];
+  try {
+    const { addons, saving, log } = await open(config, grants, print, owners);
+    await playFiles(config.recorded.read, { gate: saving?.around(addons.gate) ?? addons.gate, keys: createKeySource(), log, stopped, afterEach: () => saving?.flush() });
+    return 0;
+  } finally {
+    for (const stop of owners.splice(0).reverse()) await stop();
+  }
+}
+
+interface Parts {
+  readonly log: Log;
+  /** Null: nothing is saved. */
+  readonly saving: Saving | null;
+  readonly authority: Authority;
+  readonly trust: UpstreamTrust;
+  readonly own: OwnAddresses;
+  readonly addons: AddonHost;
+}
+
+/** Everything but what listens: addons, and what they and the traffic stand on. */
+async function open(config: Config, grants: GrantRules, print: (record: LogRecord) => void, owners: (() => Promise<void>)[]): Promise<Parts> {
   const listening: { addons: AddonHost | null } = { addons: null };
   const log = makeLog((record) => { print(record); listening.addons?.tellLog(record); });
+  // Closed after everything that makes flows.
+  const saving = await openSaving({ ...config.recorded, keepBytes: config.limits.bodyBytes, version: ownVersion() }, log);
+  if (saving !== null) owners.push(() => saving.close());
   const [guestBundle, entry] = await Promise.all([bundleGuest(), bundleRuntime()]);
   // Cells boot while the rest is opened.
   const pool = makePool(config, guestBundle, entry, log);
@@ -75,8 +111,6 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
     openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }) }),
   ]);
   for (const warning of authority.warnings) log.warn(warning, { event: "ca" });
-  const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
-  if (proxyAuth !== null) owners.push(() => proxyAuth.close());
   const own = new OwnAddresses();
   const storage = new StorageFile({ path: path.join(config.confdir, "storage.sqlite"), log });
   owners.push(() => Promise.resolve(storage.close()));
@@ -95,9 +129,16 @@ async function assemble(config: Config, grants: GrantRules, print: (record: LogR
   listening.addons = addons;
   await loadAddons(addons, config);
   checkOptions(addons, log);
+  return { log, saving, authority, trust, own, addons };
+}
+
+async function assemble(config: Config, parts: Parts, owners: (() => Promise<void>)[]): Promise<Omit<Flowcell, "stop">> {
+  const { log, saving, authority, trust, own, addons } = parts;
+  const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
+  if (proxyAuth !== null) owners.push(() => proxyAuth.close());
   const proxy = createProxy({
     proxyAuth, keepHostHeader: config.keepHostHeader,
-    gate: addons.gate, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
+    gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });
   owners.push(() => proxy.close(drainMs));

@@ -1,13 +1,12 @@
 // The program: reads the command line, does what it says, prints, and sets the exit code: 0 done, 1 could not start or found errors,
 // 2 wrong usage. Knows the process (signals, streams); everything else is in the modules it calls.
-import { readFileSync } from "node:fs";
-import path from "node:path";
 import { readCommandLine, type Command } from "./cli.ts";
 import { makeConfig, type Config, type ConfigInput } from "./config.ts";
 import { jsonLine, prettyLine } from "./log-format.ts";
 import type { LogRecord } from "./log.ts";
 import type { Flowcell } from "./host.ts";
 import { operatorSentence } from "./operator-error.ts";
+import { ownVersion } from "./own-version.ts";
 
 const levelsFor = { quiet: new Set(["warn", "error"]), normal: new Set(["info", "warn", "error"]), verbose: new Set(["debug", "info", "warn", "error"]) } as const;
 
@@ -46,7 +45,8 @@ function withEnvironment(input: ConfigInput): Config {
 async function run(config: Config): Promise<number> {
   const print = printer(config);
   const stopped = stopSignal();
-  const { startFlowcell } = await import("./host.ts");
+  const { startFlowcell, playRecorded } = await import("./host.ts");
+  if (config.recorded.read.length > 0) return playRecorded(config, print, stopped);
   const flowcell = await startFlowcell(config, print);
   print({
     time: Date.now(), level: "info", msg: readyMessage(flowcell),
@@ -96,17 +96,4 @@ function firstSteps(flowcell: Flowcell): string {
     "", "  Send a request through it:", `    curl -i -x ${proxy} --cacert ${flowcell.authority.files.certPem} ${target}`,
     `  Make browsers and tools trust it: ${ownCommand} ca install-help`, "  Stop it: Ctrl-C", "", "",
   ].join("\n");
-}
-
-/** From package.json, which stands above `host/` in the sources and above `dist/host/` when published. */
-function ownVersion(): string {
-  for (const up of ["..", "../.."]) {
-    try {
-      const parsed: unknown = JSON.parse(readFileSync(path.join(import.meta.dirname, up, "package.json"), "utf8"));
-      if (typeof parsed === "object" && parsed !== null && "name" in parsed && parsed.name === "flowcell" && "version" in parsed) return String(parsed.version);
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-    }
-  }
-  return "unknown";
 }
