@@ -108,6 +108,7 @@ const runTable = {
   host: { type: "string", default: defaultHost, describe: "address to listen on" },
   mode: { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, reverse:URL, upstream:URL, socks5, tcp:HOST:PORT or transparent; NAME+tls takes TLS only; may end in @[HOST:]PORT (repeatable; docs/modes.md)" },
   "keep-host-header": { type: "boolean", default: false, describe: "reverse: send the client's Host on, not the server's own name" },
+  "upstream-auth": { type: "string", nargs: 1, describe: "USER:PASSWORD for the proxy of upstream:URL" },
   "proxy-auth": { type: "string", nargs: 1, describe: "who may use the proxy: USER:PASSWORD, @FILE (htpasswd with bcrypt) or any (any name at all)" },
   "on-failure": { choices: ["open", "closed"], default: "open", describe: "when an addon fails: let the flow pass, or refuse it" },
   grant: { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN (repeatable)" },
@@ -161,6 +162,7 @@ function runInput(args: RunArguments): ConfigInput {
     limits: { cpuMs: args["cpu-ms"], wallMs: args["wall-ms"], memoryMiB: args["memory-mib"] },
     upstreamCa: args["upstream-ca"],
     proxyAuth: args["proxy-auth"],
+    upstreamAuth: args["upstream-auth"],
     ...defined({
       host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
       jail: args.jail, cells: args.cells, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],

@@ -40,6 +40,8 @@ export interface Config {
   readonly http2: boolean;
   readonly proxyAuth: ProxyAuthChoice | null;
   readonly keepHostHeader: boolean;
+  /** "user:password". */
+  readonly upstreamAuth: string | null;
   readonly sslInsecure: boolean;
   readonly upstreamCa: string | null;
   readonly verbosity: "quiet" | "normal" | "verbose";
@@ -74,6 +76,7 @@ export interface ConfigInput extends RecordedInput {
   /** user:pass, @FILE or any. */
   readonly proxyAuth?: string | undefined;
   readonly keepHostHeader?: boolean;
+  readonly upstreamAuth?: string | undefined;
   readonly sslInsecure?: boolean;
   readonly upstreamCa?: string | undefined;
   readonly quiet?: boolean;
@@ -111,6 +114,7 @@ export function makeConfig(input: ConfigInput): Config {
     http2: input.http2 ?? true,
     proxyAuth,
     keepHostHeader: input.keepHostHeader ?? false,
+    upstreamAuth: readUpstreamAuth(input.upstreamAuth, modes),
     sslInsecure: input.sslInsecure ?? false,
     upstreamCa: input.upstreamCa === undefined ? null : path.resolve(expandHome(input.upstreamCa)),
     verbosity: input.quiet === true ? "quiet" : input.verbose === true ? "verbose" : "normal",
@@ -151,6 +155,13 @@ function readProxyAuth(words: string | undefined, listeners: readonly ListenerCo
   const colon = words.indexOf(":");
   if (colon < 1) throw usage('--proxy-auth: write user:password, @FILE (made by "htpasswd -B") or any');
   return { kind: "pair", pair: { user: words.slice(0, colon), password: words.slice(colon + 1) } };
+}
+
+function readUpstreamAuth(words: string | undefined, listeners: readonly ListenerConfig[]): string | null {
+  if (words === undefined) return null;
+  if (words.indexOf(":") < 1) throw usage("--upstream-auth: write user:password");
+  if (!listeners.some(({ mode }) => /^upstream\b/i.test(mode))) throw usage("--upstream-auth is for the proxy of --mode upstream:http(s)://HOST:PORT, and there is none");
+  return words;
 }
 
 const fail = (sentence: string): never => { throw usage(sentence); };

@@ -137,7 +137,7 @@ async function assemble(config: Config, parts: Parts, owners: (() => Promise<voi
   const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
   if (proxyAuth !== null) owners.push(() => proxyAuth.close());
   const proxy = createProxy({
-    proxyAuth, keepHostHeader: config.keepHostHeader,
+    proxyAuth, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
     gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });

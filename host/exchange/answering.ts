@@ -9,6 +9,7 @@ import { chain, type Asking, type Maybe, type Stop } from "./asking.ts";
 import { wantsBody } from "./body-wishes.ts";
 import type { ExchangeContext } from "./context.ts";
 import type { Download } from "./download.ts";
+import { upstreamWantsCredentials } from "./proxy-tunnel.ts";
 import type { ClientSide, ServerSide } from "./sides.ts";
 import type { Upload } from "./upload.ts";
 
@@ -53,7 +54,9 @@ export class Answering {
   take(event: HttpEvent, server: ServerSide): Maybe<Step> {
     const { flow } = this.#parts;
     switch (event.kind) {
-      case "response-head": return event.interim ? this.#onInterim(event) : this.#onHead(event, server);
+      case "response-head":
+        if (event.status === 407 && server.forward !== null) return upstreamWantsCredentials;
+        return event.interim ? this.#onInterim(event) : this.#onHead(event, server);
       case "data": return this.#onData(event.data);
       case "trailers":
         if (flow.response !== null) flow.response.trailers = event.headers;

@@ -1,6 +1,6 @@
 // What every exchange of one proxy shares, and what the exchanges of one client connection share. Plain interfaces: made in layers/,
 // used here, changed by nobody.
-import type { ClientConnection } from "../flows/connection.ts";
+import type { ClientConnection, Via } from "../flows/connection.ts";
 import type { Gate } from "../flows/gate.ts";
 import type { Log } from "../log.ts";
 import type { KeySource } from "../net/keys.ts";
@@ -9,6 +9,7 @@ import type { ProxyTimeouts } from "../net/proxy-timeouts.ts";
 import type { Alarm } from "../net/timeouts.ts";
 import type { Waker } from "../net/waker.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
+import type { ForwardFields } from "./server-link.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 export interface ExchangeContext {
@@ -24,6 +25,8 @@ export interface ExchangeContext {
   readonly bodySizeLimitBytes: number | null;
   /** Bodies that pass by unseen are kept up to so many bytes for whoever saves flows; null: nobody does. */
   readonly keepPassedBytes: number | null;
+  /** What an upstream proxy gets with each request to it: credentials, if it is one that the operator has given some for, and Via. */
+  readonly fieldsFor: (via: Via) => ForwardFields;
   /** Clients and servers may speak HTTP/2. */
   readonly http2: boolean;
   /** The proxy is closing: no connection is kept for another request. */

@@ -12,7 +12,7 @@ import { wantsBody } from "./body-wishes.ts";
 import type { ClientScope } from "./context.ts";
 import { Download } from "./download.ts";
 import type { H1Upstream } from "./h1-upstream.ts";
-import { outgoingH2Request, outgoingRequest, type RequestFacts } from "./outgoing.ts";
+import { absoluteTarget, needsTunnel, outgoingH2Request, outgoingRequest, withFields, type RequestFacts } from "./outgoing.ts";
 import { sendErrorPage } from "./send-page.ts";
 import type { ClientSide } from "./sides.ts";
 import { Upload } from "./upload.ts";
@@ -125,7 +125,7 @@ class Exchange {
     const { upstreams } = this.#scope;
     for (let isRetry = false; ; isRetry = true) {
       const { scheme, host, port } = this.#flow.request;
-      const target: Target = { scheme, host, port };
+      const target: Target = upstreams.mayMeetProxy && scheme === "http" && needsTunnel(this.#flow.request, this.#head.upgrade) ? { scheme, host, port, isTunnel: true } : { scheme, host, port };
       const server = upstreams.take(target, isRetry) ?? (await this.#open(target));
       if ("cause" in server) return server;
       this.#server = this.#asking.server = server;
@@ -175,7 +175,9 @@ class Exchange {
     if (server.protocol === "h2") server.sendHead({ ...outgoingH2Request(request.headers, facts), method, target, scheme, isFromH1, mayUpgrade: false });
     else {
       const head = outgoingRequest(request.headers, facts);
-      server.sendHead({ method, target, scheme, authority, isFromH1, headers: head.headers, framing: head.framing, mayUpgrade: head.headers.has("upgrade") });
+      const { forward } = server;
+      const headers = forward === null ? head.headers : withFields(head.headers, forward);
+      server.sendHead({ method, target: forward === null ? target : absoluteTarget(request), scheme, authority, isFromH1, headers, framing: head.framing, mayUpgrade: head.headers.has("upgrade") });
     }
     this.#upload.sendKnown(server);
   }

@@ -5,7 +5,7 @@ import { encodeRequestHead } from "../http/h1-encoder.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import type { HttpEvent } from "../http/http-event.ts";
 import { H1Wire } from "./h1-wire.ts";
-import type { ServerLink } from "./server-link.ts";
+import type { ForwardFields, ServerLink } from "./server-link.ts";
 import type { OutgoingRequest, ServerSide } from "./sides.ts";
 
 export class H1Upstream implements ServerSide {
@@ -23,6 +23,10 @@ export class H1Upstream implements ServerSide {
   constructor(link: ServerLink) {
     this.link = link;
     this.#wire = new H1Wire(link.duplex, this.#decoder, "server");
+  }
+
+  get forward(): ForwardFields | null {
+    return this.link.forward;
   }
 
   get record(): ServerConnection {

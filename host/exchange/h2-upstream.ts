@@ -14,6 +14,7 @@ const flagEndStream = 0x1;
 
 export class H2Upstream implements ServerSide {
   readonly protocol = "h2";
+  readonly forward = null;
   readonly #connection: H2Connection;
   readonly #wire = new H2Wire("server");
   /** An earlier response came on the same connection when this request was sent. */

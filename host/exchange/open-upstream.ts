@@ -1,14 +1,15 @@
-// Opens one connection to a server: asks `serverconnect`, dials, and lays TLS over it where the target wants it. Fills in the
-// record as it goes. Which connection is needed when, and what is sent on it, is decided elsewhere.
+// Opens one connection to a server: asks `serverconnect`, dials it or the upstream proxy on the way to it, and lays TLS over it where
+// the target wants it. Fills in the record as it goes. Which connection is needed when, and what is sent on it, is decided elsewhere.
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { ServerConnection } from "../flows/connection.ts";
+import type { Address, ServerConnection, Via } from "../flows/connection.ts";
 import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
 import { invariant } from "../invariant.ts";
 import { dial, type DialCause } from "../net/dial.ts";
 import { PlainDuplex } from "../net/plain-duplex.ts";
 import { connectUpstream } from "../tls/handshake.ts";
 import { nowSeconds, type ExchangeContext } from "./context.ts";
+import { openTunnel } from "./proxy-tunnel.ts";
 import type { ServerLinkFacts } from "./server-link.ts";
 
 export interface SecureTarget {
@@ -23,36 +24,89 @@ export type OpenResult =
   /** `isProtocolRefused`: the server speaks none of the application protocols that it was offered. */
   | { readonly kind: "fault"; readonly fault: ExchangeFault; readonly isProtocolRefused: boolean };
 
-/** `secure`: null for plain TCP. Never rejects; a connection that fails fires no `serverdisconnect`. `signal` gives up. */
-export async function openUpstream(context: ExchangeContext, record: ServerConnection, secure: SecureTarget | null, signal: AbortSignal): Promise<OpenResult> {
+/** What a connection is wanted for. */
+export interface Wish {
+  /** null: plain TCP. */
+  readonly secure: SecureTarget | null;
+  /** It is for plain HTTP requests, which an upstream proxy may read and send on. */
+  readonly mayForward: boolean;
+}
+
+interface Failure { readonly kind: "failed"; readonly fault: ExchangeFault; readonly isProtocolRefused?: boolean }
+
+/** Bytes to somewhere: the outermost socket and the TCP socket under it, and who reads it already. */
+interface Pipe { readonly kind: "pipe"; readonly socket: Socket; readonly transport: Socket; readonly duplex: PlainDuplex | null }
+
+const failure = (fault: ExchangeFault): Failure => ({ kind: "failed", fault });
+
+/** Never rejects; a connection that fails fires no `serverdisconnect`. `signal` gives up. */
+export async function openUpstream(context: ExchangeContext, record: ServerConnection, wish: Wish, signal: AbortSignal): Promise<OpenResult> {
   invariant(record.address !== null, "serverconnect without an address");
   record.timestampStart = nowSeconds();
   const held = context.gate.held("serverconnect", record);
   if (held !== null) await held;
-  if (record.killed) return failed(record, exchangeFault("server-killed", `An addon refused the connection to ${record.address.host}:${record.address.port}.`));
-  const dialled = await dial(record.address, { own: context.own, connectMs: context.timeouts.connectMs, signal });
-  if (dialled.kind === "failed") return failed(record, dialFault(dialled.cause, dialled.message));
-  const { socket } = dialled;
-  noteSocket(record, socket);
-  if (secure === null) return { kind: "open", facts: { record, duplex: new PlainDuplex(socket), alpn: null, certificate: null } };
-  return secureUpstream(context, record, socket, secure, signal);
+  if (record.killed) return failed(record, failure(exchangeFault("server-killed", `An addon refused the connection to ${record.address.host}:${record.address.port}.`)));
+  const { via, address } = record;
+  const direct = await connectTcp(context, record, via ?? address, signal);
+  if (via === null) return direct.kind === "failed" ? failed(record, direct) : finish(context, record, direct, wish.secure, signal);
+  const isForwarded = wish.secure === null && wish.mayForward;
+  const way = direct.kind === "failed" ? direct : await throughProxy(context, direct, { via, to: isForwarded ? null : address }, signal);
+  if (way.kind === "failed") return failed(record, { ...way, fault: { ...way.fault, message: `No way through the upstream proxy ${via.host}:${via.port}: ${way.fault.message}` } });
+  if (isForwarded) return opened(record, way, { alpn: null, certificate: null, forward: context.fieldsFor(via) });
+  return finish(context, record, way, wish.secure, signal);
 }
 
-async function secureUpstream(context: ExchangeContext, record: ServerConnection, socket: Socket, secure: SecureTarget, signal: AbortSignal): Promise<OpenResult> {
-  const { handshakeMs } = context.timeouts;
-  const target = { host: secure.host, alpnProtocols: secure.alpnProtocols, ...(secure.sni !== null && { sni: secure.sni }) };
-  const deadline = AbortSignal.timeout(handshakeMs);
-  const result = await connectUpstream(socket, { target, trust: context.trust, signal: AbortSignal.any([signal, deadline]) });
-  if (result.kind === "fault") return failed(record, exchangeFault("tls-failed", result.fault.message), result.fault.code === "no-application-protocol");
-  if (result.kind === "aborted") {
-    const fault = deadline.aborted
-      ? exchangeFault("connect-timeout", `The TLS handshake with ${secure.host} took longer than ${handshakeMs} ms.`)
-      : exchangeFault("client-left", "The client left while the server was being contacted.");
-    return failed(record, fault);
+async function connectTcp({ own, timeouts: { connectMs } }: ExchangeContext, record: ServerConnection, to: Address, signal: AbortSignal): Promise<Pipe | Failure> {
+  const dialled = await dial(to, { own, connectMs, signal });
+  if (dialled.kind === "failed") return failure(dialFault(dialled.cause, dialled.message));
+  noteSocket(record, dialled.socket);
+  return { kind: "pipe", socket: dialled.socket, transport: dialled.socket, duplex: null };
+}
+
+/** TLS to the proxy where it wants it, and a tunnel to `to` (null: the proxy itself is to read what is sent). */
+async function throughProxy(context: ExchangeContext, pipe: Pipe, { via, to }: { readonly via: Via; readonly to: Address | null }, signal: AbortSignal): Promise<Pipe | Failure> {
+  let { socket } = pipe;
+  if (via.scheme === "https") {
+    const secured = await secure(context, socket, { host: via.host, sni: null, alpnProtocols: ["http/1.1"] }, signal);
+    if (secured.kind === "failed") return failure(secured.fault);
+    socket = secured.socket;
   }
-  noteTls(record, result.socket, secure);
-  const certificate = result.socket.getPeerX509Certificate()?.raw ?? null;
-  return { kind: "open", facts: { record, duplex: new PlainDuplex(result.socket, socket), alpn: record.alpn, certificate } };
+  if (to === null) return { ...pipe, socket };
+  const duplex = new PlainDuplex(socket, pipe.transport);
+  const fault = await openTunnel(duplex, { to, fields: context.fieldsFor(via), waitMs: context.timeouts.headMs, signal });
+  if (fault !== null) {
+    duplex.destroy();
+    return failure(fault);
+  }
+  return { ...pipe, socket, duplex };
+}
+
+async function finish(context: ExchangeContext, record: ServerConnection, pipe: Pipe, target: SecureTarget | null, signal: AbortSignal): Promise<OpenResult> {
+  if (target === null) return opened(record, pipe, { alpn: null, certificate: null, forward: null });
+  if (pipe.duplex?.hasEnd === true) {
+    pipe.duplex.destroy();
+    return failed(record, failure(exchangeFault("upstream-proxy", "The upstream proxy closed the tunnel before a byte of the server came.")));
+  }
+  const secured = await secure(context, pipe.duplex?.detach() ?? pipe.socket, target, signal);
+  if (secured.kind === "failed") return failed(record, secured);
+  noteTls(record, secured.socket, target);
+  const certificate = secured.socket.getPeerX509Certificate()?.raw ?? null;
+  return opened(record, { ...pipe, socket: secured.socket, duplex: null }, { alpn: record.alpn, certificate, forward: null });
+}
+
+function opened(record: ServerConnection, { socket, transport, duplex }: Pipe, facts: Omit<ServerLinkFacts, "record" | "duplex">): OpenResult {
+  return { kind: "open", facts: { ...facts, record, duplex: duplex ?? new PlainDuplex(socket, transport) } };
+}
+
+async function secure(context: ExchangeContext, socket: Socket, { host, sni, alpnProtocols }: SecureTarget, signal: AbortSignal): Promise<{ readonly kind: "secured"; readonly socket: TLSSocket } | Failure> {
+  const { handshakeMs } = context.timeouts;
+  const deadline = AbortSignal.timeout(handshakeMs);
+  const result = await connectUpstream(socket, { target: { host, alpnProtocols, ...(sni !== null && { sni }) }, trust: context.trust, signal: AbortSignal.any([signal, deadline]) });
+  if (result.kind === "open") return { kind: "secured", socket: result.socket };
+  if (result.kind === "fault") return { kind: "failed", fault: exchangeFault("tls-failed", result.fault.message), isProtocolRefused: result.fault.code === "no-application-protocol" };
+  return failure(deadline.aborted
+    ? exchangeFault("connect-timeout", `The TLS handshake with ${host} took longer than ${handshakeMs} ms.`)
+    : exchangeFault("client-left", "The client left while the server was being contacted."));
 }
 
 const faultCauses = {
@@ -64,7 +118,7 @@ function dialFault(cause: DialCause, message: string): ExchangeFault {
   return exchangeFault(faultCauses[cause], message);
 }
 
-function failed(record: ServerConnection, fault: ExchangeFault, isProtocolRefused = false): OpenResult {
+function failed(record: ServerConnection, { fault, isProtocolRefused = false }: Failure): OpenResult {
   record.error = fault.message;
   record.timestampEnd = nowSeconds();
   record.version++;

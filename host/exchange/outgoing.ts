@@ -4,7 +4,7 @@ import { isBodiless, listTokens, type BodyFraming } from "../http/body-framing.t
 import type { HeaderFields } from "../http/header-fields.ts";
 import { endToEnd } from "../http/hop-by-hop.ts";
 import type { HttpVersion } from "../http/http-event.ts";
-import { formatAuthority } from "../http/request-target.ts";
+import { defaultPort, formatAuthority, parseAuthority } from "../http/request-target.ts";
 
 /** same: as it came. sized: that many bytes, known now. unknown: an addon's stream function makes it. */
 export type BodyPlan = { readonly kind: "same" } | { readonly kind: "sized"; readonly bytes: number } | { readonly kind: "unknown" };
@@ -51,6 +51,31 @@ export function outgoingRequest(headers: HeaderFields, facts: RequestFacts): Hea
   }
   if (isFromH2) fields = fieldsForH1(fields, headers);
   return facts.isChanged || isFromH2 || framing !== facts.framing ? { headers: applyFraming(fields, headers, framing, false), framing } : { headers: fields, framing };
+}
+
+/** The fields for an upstream proxy that reads the request: with what is meant for it, and with nobody else's credentials. */
+export function withFields(headers: HeaderFields, added: readonly (readonly [string, string])[]): HeaderFields {
+  const fields = headers.clone();
+  fields.delete("proxy-authorization");
+  for (const [name, value] of added) fields.push(name, value);
+  return fields;
+}
+
+/** The request-target for an upstream proxy that reads the request (RFC 9112 §3.2.2). */
+export function absoluteTarget({ host, port, path }: { readonly host: string; readonly port: number; readonly path: string }): string {
+  return `http://${formatAuthority(host, port, "http")}${path === "*" ? "" : path}`;
+}
+
+/**
+ * Whether an upstream proxy that read the request would make something else of it: it forwards no switch of protocols, and calls the
+ * server what the target says, whatever Host said.
+ */
+export function needsTunnel({ headers, authority, host, port }: Pick<RequestFacts, "authority" | "host" | "port"> & { readonly headers: HeaderFields }, upgrade: readonly string[]): boolean {
+  if (upgrade.length > 0) return true;
+  const name = headers.get("host") ?? authority;
+  if (name === "") return false;
+  const named = parseAuthority(name, defaultPort("http"));
+  return named === null || named.port !== port || named.host.toLowerCase() !== host.toLowerCase();
 }
 
 /** Fields and framing of a request to an HTTP/2 server. Host and the fields of HTTP/1 connections go when they are mapped. */

@@ -27,7 +27,7 @@ export function replayRequest(context: ExchangeContext, wheel: TimeoutWheel, ori
   const { trailers, body } = original.request;
   const waker = new Waker();
   const side = new ReplaySide({ body: body.raw ?? empty, trailers: trailers?.clone() ?? null });
-  const scope: ClientScope = { context, client: clientOf(context, original.client), waker, alarm: new Alarm(wheel, waker.wake), upstreams: new Upstreams(context) };
+  const scope: ClientScope = { context, client: clientOf(context, original.client), waker, alarm: new Alarm(wheel, waker.wake), upstreams: new Upstreams(context, original.server.via) };
   const cut = (): void => {
     side.isGone = true;
     waker.wake();

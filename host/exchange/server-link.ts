@@ -7,6 +7,9 @@ import { nowSeconds } from "./context.ts";
 /** LIMIT: time without a byte after which a connection that was closed gently is closed for good, in milliseconds. */
 const gentleMs = 5_000;
 
+/** Fields that an upstream proxy gets with each request: credentials, Via. */
+export type ForwardFields = readonly (readonly [string, string])[];
+
 export interface ServerLinkFacts {
   readonly record: ServerConnection;
   readonly duplex: PlainDuplex;
@@ -14,6 +17,8 @@ export interface ServerLinkFacts {
   readonly alpn: string | null;
   /** DER of the server's certificate; null without TLS. */
   readonly certificate: Buffer | null;
+  /** Requests are read and sent on by an upstream proxy: they name the server, and have these fields. null: the server is at the other end. */
+  readonly forward: ForwardFields | null;
 }
 
 export class ServerLink implements ServerLinkFacts {
@@ -21,6 +26,7 @@ export class ServerLink implements ServerLinkFacts {
   readonly duplex: PlainDuplex;
   readonly alpn: string | null;
   readonly certificate: Buffer | null;
+  readonly forward: ForwardFields | null;
   readonly #onClosed: (record: ServerConnection) => void;
   #isClosed = false;
 
@@ -30,6 +36,7 @@ export class ServerLink implements ServerLinkFacts {
     this.duplex = facts.duplex;
     this.alpn = facts.alpn;
     this.certificate = facts.certificate;
+    this.forward = facts.forward;
     this.#onClosed = onClosed;
   }
 

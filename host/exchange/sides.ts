@@ -4,6 +4,7 @@ import type { BodyFraming } from "../http/body-framing.ts";
 import type { ServerConnection } from "../flows/connection.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import type { HttpEvent } from "../http/http-event.ts";
+import type { ForwardFields } from "./server-link.ts";
 
 /** What both sides have. Everything sent is gathered until `flush`, which must be called before every wait. */
 export interface MessageSide {
@@ -51,6 +52,8 @@ export interface ClientSide extends MessageSide {
 
 export interface ServerSide extends MessageSide {
   sendHead(request: OutgoingRequest): void;
+  /** Set where an upstream proxy reads the requests: they name the server, and have these fields. */
+  readonly forward: ForwardFields | null;
   readonly protocol: "h1" | "h2";
   /** The connection's record. */
   readonly record: ServerConnection;

@@ -2,7 +2,7 @@
 // another client. An HTTP/2 connection carries many exchanges at once, and those that want one at the same time wait for the same one.
 // Keeps the connections' records, from the first event that shows one to its release.
 import { randomUUID } from "node:crypto";
-import type { Address, ServerConnection } from "../flows/connection.ts";
+import type { Address, ServerConnection, Via } from "../flows/connection.ts";
 import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { ExchangeContext } from "./context.ts";
 import { H1Upstream } from "./h1-upstream.ts";
@@ -12,7 +12,11 @@ import { openUpstream } from "./open-upstream.ts";
 import { ServerLink } from "./server-link.ts";
 
 /** Where an exchange or a relay wants to go. */
-export interface Target extends Address { readonly scheme: "http" | "https" }
+export interface Target extends Address {
+  readonly scheme: "http" | "https";
+  /** An upstream proxy is asked for a tunnel there; absent: for plain HTTP it reads the requests itself. */
+  readonly isTunnel?: boolean;
+}
 
 /** A server's side, whatever it speaks. */
 export type Upstream = H1Upstream | H2Upstream;
@@ -48,6 +52,7 @@ const clientLeft: FaultResult = { kind: "fault", fault: exchangeFault("client-le
 
 export class Upstreams {
   readonly #context: ExchangeContext;
+  readonly #via: Via | null;
   /** Connections that speak HTTP, in the order of their last use. PERF: few, so that looking through them beats making keys. */
   readonly #kept: Kept[] = [];
   readonly #planned = new Map<string, ServerConnection>();
@@ -64,14 +69,21 @@ export class Upstreams {
   #exchanges = 0;
   #isClosed = false;
 
-  constructor(context: ExchangeContext) {
+  /** `via`: the upstream proxy that connections go through unless an addon says otherwise. */
+  constructor(context: ExchangeContext, via: Via | null = null) {
     this.#context = context;
+    this.#via = via;
+  }
+
+  /** Connections may go through an upstream proxy. */
+  get mayMeetProxy(): boolean {
+    return this.#via !== null || this.#context.gate.wants("serverconnect", null);
   }
 
   /** A record for a connection that is not opened yet. */
   newRecord(address: Address | null): ServerConnection {
     return {
-      kind: "server", key: this.#context.keys.next(), id: randomUUID(), address, via: null, peername: null, sockname: null,
+      kind: "server", key: this.#context.keys.next(), id: randomUUID(), address, via: this.#via, peername: null, sockname: null,
       timestampStart: null, timestampTcpSetup: null, timestampEnd: null, error: null, killed: false, version: 0,
       tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampTlsSetup: null,
     };
@@ -206,8 +218,9 @@ export class Upstreams {
   }
 
   /** A connection to that target which another exchange can have. */
-  #freeAt({ scheme, host, port }: Target): Kept | null {
+  #freeAt({ scheme, host, port, isTunnel }: Target): Kept | null {
     for (const kept of this.#kept) {
+      if (isTunnel === true && kept.link.forward !== null) continue;
       const isFree = kept.speaker?.protocol === "h2" ? kept.speaker.mayOpen : kept.isIdle;
       if (isFree && kept.target.port === port && kept.target.host === host && kept.target.scheme === scheme) return kept;
     }
@@ -244,7 +257,10 @@ export class Upstreams {
     const record = this.recordFor(target);
     this.#planned.delete(placeOf(target));
     const offer = this.#offerFor(key);
-    const result = await openUpstream(this.#context, record, target.scheme === "http" ? null : { host: target.host, ...offer }, signal);
+    const result = await openUpstream(this.#context, record, {
+      secure: target.scheme === "http" ? null : { host: target.host, ...offer },
+      mayForward: target.scheme === "http" && target.isTunnel !== true && !this.#maySpeakH2(target, key),
+    }, signal);
     if (result.kind === "fault") {
       // Released with the next exchange's end: whoever wanted the connection may still show it.
       this.#leftOver.push(record);

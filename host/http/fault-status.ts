@@ -23,6 +23,7 @@ export const causeTable = {
   "connect-refused": { status: 502, reason: "Bad Gateway", advice: "Nothing listens there, or a firewall refuses: check the host and the port." },
   "connect-failed": { status: 502, reason: "Bad Gateway", advice: "Check whether this machine can reach the server." },
   "connect-timeout": { status: 504, reason: "Gateway Timeout", advice: "The server may be down, or a firewall may swallow the connection." },
+  "upstream-proxy": { status: 502, reason: "Bad Gateway", advice: "This proxy sends everything through another one, and that one did not do its part." },
   "tls-failed": { status: 502, reason: "Bad Gateway", advice: "" },
   "server-closed": { status: 502, reason: "Bad Gateway", advice: "The server gave up on the request; trying again may help." },
   "invalid-response": { status: 502, reason: "Bad Gateway", advice: "The server sent something that HTTP does not allow." },

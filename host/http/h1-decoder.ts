@@ -162,7 +162,7 @@ export class RequestDecoder extends MessageDecoder {
     const headers = head.fields;
     const framing = requestFraming(method, version, headers);
     if (typeof framing === "string") return framing;
-    const hostFault = faultOfHost(version, headers);
+    const hostFault = faultOfHost(method, version, headers);
     if (hostFault !== null) return hostFault;
     return {
       kind: "request-head", method, target, version, headers, framing,
@@ -183,9 +183,9 @@ export class RequestDecoder extends MessageDecoder {
 }
 
 /** The fault of a request's Host fields (RFC 9112 §3.2), or null. */
-function faultOfHost(version: HttpVersion, headers: HeaderFields): FaultCode | null {
+function faultOfHost(method: string, version: HttpVersion, headers: HeaderFields): FaultCode | null {
   const host = headers.indexOf("host");
-  if (host < 0) return version === "1.0" ? null : "missing-host";
+  if (host < 0) return version === "1.0" || method === "CONNECT" ? null : "missing-host";
   if (headers.indexOf("host", host + 1) >= 0) return "repeated-host";
   return isHostValue(headers.value(host)) ? null : "bad-host";
 }

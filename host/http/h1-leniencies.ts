@@ -14,6 +14,7 @@ export const leniencies = {
   "any-method": { what: "any token as a method", why: "RFC 9110 §9.1 leaves methods open; llhttp knows a fixed list", beyondLlhttp: true },
   "obs-text-in-target": { what: "bytes 0x80–0xff in a request-target after its authority", why: "clients send raw UTF-8 paths; no parser splits there", beyondLlhttp: true },
   "unescaped-target": { what: "\" < > \\ ^ ` { | } in a request-target", why: "browsers and tools send them; no parser splits there", beyondLlhttp: false },
+  "connect-without-host": { what: "CONNECT without Host", why: "its target names the server; mitmproxy and old clients send it so", beyondLlhttp: false },
   "empty-lines": { what: "up to `emptyLines` CRLFs before a request-line", why: "RFC 9112 §2.2 asks for it", beyondLlhttp: false },
   "missing-reason": { what: "a status-line without reason, with or without its space", why: "servers do it; nothing depends on the phrase", beyondLlhttp: false },
   "large-status": { what: "status 600–999", why: "servers do it; a client takes it for a 5xx (RFC 9110 §15)", beyondLlhttp: false },

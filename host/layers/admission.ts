@@ -10,10 +10,11 @@ export function isAddressed({ listener: { mode } }: LayerScope, { stage }: Link)
   return stage !== "inside" && (mode.kind === "regular" || mode.kind === "upstream");
 }
 
-/** Null: it may go on. Takes Proxy-Authorization out of the head in any case; with no --proxy-auth it would only leak to servers. */
-export function admit({ proxyAuth }: LayerContext, { headers }: RequestHead): ExchangeFault | null | Promise<ExchangeFault | null> {
+/** Null: it may go on. Refuses what has been here before. Takes Proxy-Authorization out of the head in any case; with no --proxy-auth it would only leak to servers. */
+export function admit({ proxyAuth, loopMark }: LayerContext, { headers }: RequestHead): ExchangeFault | null | Promise<ExchangeFault | null> {
   const values = headers.has("proxy-authorization") ? headers.getAll("proxy-authorization") : [];
   if (values.length > 0) headers.delete("proxy-authorization");
+  if (headers.has("via") && headers.getAll("via").some((value) => value.includes(loopMark))) return loop;
   if (proxyAuth === null) return null;
   const credentials = readBasic(values);
   if (credentials === null) return values.length === 0 ? missing : unreadable;
@@ -21,6 +22,7 @@ export function admit({ proxyAuth }: LayerContext, { headers }: RequestHead): Ex
   return verdict instanceof Promise ? verdict.then(faultOf) : faultOf(verdict);
 }
 
+const loop = exchangeFault("own-address", "The request has been through this proxy already: its upstream proxy leads back here.");
 const missing = exchangeFault("proxy-auth-required", "This proxy wants a user and a password.");
 const unreadable = exchangeFault("proxy-auth-required", "The request offers something other than a user and a password (Basic) to the proxy.");
 const wrong = exchangeFault("proxy-auth-required", "The user or the password for this proxy is wrong.");

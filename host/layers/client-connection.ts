@@ -49,7 +49,7 @@ class Connection {
     this.#context = context;
     this.#socket = socket;
     this.#alarm = new Alarm(wheel, waker.wake);
-    const upstreams = new Upstreams(context);
+    const upstreams = new Upstreams(context, listener.mode.kind === "upstream" ? listener.mode.proxy : null);
     const client = newClient(context, socket, listener.text);
     const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.newRecord(fixedTarget(listener.mode)), killed: false };
     this.#scope = { context, client, waker, alarm: this.#alarm, upstreams, root, listener, wheel } satisfies LayerScope & ClientScope;

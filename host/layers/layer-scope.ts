@@ -1,5 +1,6 @@
 // What layers share: the proxy's settings, one client connection with everything that belongs to it, and how deep inside it we are.
 import type { ClientScope, ExchangeContext } from "../exchange/context.ts";
+import type { Target } from "../exchange/upstreams.ts";
 import type { Address, RootLayer } from "../flows/connection.ts";
 import type { TimeoutWheel } from "../net/timeouts.ts";
 import type { PlainDuplex } from "../net/plain-duplex.ts";
@@ -25,6 +26,8 @@ export interface LayerContext extends ExchangeContext {
   readonly tcpHosts: readonly PlacePattern[];
   /** Who may use the proxy; null: everybody who reaches it. */
   readonly proxyAuth: ProxyAuth | null;
+  /** This proxy's name in Via: a request that has it already goes round in circles. */
+  readonly loopMark: string;
   /** A reverse proxy shows its server the name that the client used. */
   readonly keepHostHeader: boolean;
   /** What listeners show to clients that speak TLS to the proxy itself; null: a leaf of our own authority. */
@@ -60,7 +63,7 @@ export type Next = { readonly kind: "end" } | { readonly kind: "inside"; readonl
 
 export const end: Next = { kind: "end" };
 
-/** Where connections for a link's destination go. */
-export function targetOf(link: Link, destination: Address): { readonly scheme: "http" | "https"; readonly host: string; readonly port: number } {
-  return { scheme: link.isSecure ? "https" : "http", host: destination.host, port: destination.port };
+/** Where raw connections for a link's destination go. */
+export function targetOf(link: Link, destination: Address): Target {
+  return { scheme: link.isSecure ? "https" : "http", host: destination.host, port: destination.port, isTunnel: true };
 }

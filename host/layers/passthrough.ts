@@ -1,7 +1,7 @@
 // A raw relay in which the proxy takes no part: the client's own bytes to the server and back, TLS and certificate included, no
 // events about the content.
 import { relay, relayTimes } from "../net/relay.ts";
-import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+import { end, targetOf, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { openWatched } from "./tls.ts";
 
 /** Needs a destination. Ends when both sides have. */
@@ -9,7 +9,7 @@ export async function passthroughLayer(scope: LayerScope, link: Link): Promise<N
   const { destination } = link;
   if (destination === null) return end;
   // Plain TCP whatever the client speaks, unless we already took its TLS off.
-  const opened = await openWatched(scope, link, { scheme: link.isSecure ? "https" : "http", ...destination });
+  const opened = await openWatched(scope, link, targetOf(link, destination));
   if ("cause" in opened) {
     if (opened.cause !== "client-left") scope.context.log.warn(opened.message, { event: "passthrough", host: destination.host, port: destination.port });
     link.duplex.reset();

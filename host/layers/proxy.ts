@@ -2,6 +2,8 @@
 // layers, decisions of addons behind the gate, certificates behind the leaf source.
 import type { Socket } from "node:net";
 import { replayRequest } from "../exchange/replay.ts";
+import { randomBytes } from "node:crypto";
+import type { Via } from "../flows/connection.ts";
 import type { HttpFlow } from "../flows/flow.ts";
 import type { Gate } from "../flows/gate.ts";
 import type { Log } from "../log.ts";
@@ -43,6 +45,8 @@ export interface ProxyOptions {
   readonly proxyAuth?: ProxyAuth | null;
   /** Reverse listeners show their server the Host that the client sent; default: the server's own. */
   readonly keepHostHeader?: boolean;
+  /** "user:password" for the proxies of upstream listeners, and for no other that an addon names. */
+  readonly upstreamAuth?: string | null;
   /** Shown to clients that speak TLS to the proxy itself; null or absent: leaves from `leafCache`. */
   readonly listenerCertificate?: Pick<LeafContext, "secureContext"> | null;
   readonly timeouts?: Partial<ProxyTimeouts>;
@@ -72,7 +76,8 @@ export function createProxy(options: ProxyOptions): Proxy {
   const listeners: Listener[] = [];
   const connections = new Set<ServedConnection>();
   let closing: Promise<void> | null = null;
-  const context = contextOf(options, () => closing !== null);
+  const upstreamProxies: Via[] = [];
+  const context = contextOf(options, upstreamProxies, () => closing !== null);
 
   const accept = (socket: Socket, mode: ListenerMode): void => {
     if (closing !== null) return void socket.destroy();
@@ -107,6 +112,8 @@ export function createProxy(options: ProxyOptions): Proxy {
     async listen(at) {
       const words = readMode(at.mode);
       if ("message" in words) throw new OperatorError("ERR_USAGE", words.message);
+      const { mode } = words.listener;
+      if (mode.kind === "upstream") upstreamProxies.push(mode.proxy);
       const listener = await openListener(at, (socket) => accept(socket, words.listener));
       listeners.push(listener);
       context.own.add(listener.address);
@@ -124,13 +131,18 @@ export function createProxy(options: ProxyOptions): Proxy {
   };
 }
 
-function contextOf(options: ProxyOptions, isDraining: () => boolean): LayerContext {
+function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDraining: () => boolean): LayerContext {
+  const mark = `flowcell-${randomBytes(9).toString("base64url")}`;
+  const credential = options.upstreamAuth == null ? null : `Basic ${Buffer.from(options.upstreamAuth, "utf8").toString("base64")}`;
+  const isOperators = (via: Via): boolean => upstreamProxies.some(({ scheme, host, port }) => scheme === via.scheme && host === via.host && port === via.port);
   return {
     gate: options.gate, log: options.log, trust: options.trust, leaves: options.leafCache,
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
     bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
-    isDraining,
+    isDraining, loopMark: mark,
+    // WALL: an addon that names another proxy does not get the operator's password sent there.
+    fieldsFor: (via) => [...(credential !== null && isOperators(via) ? [["Proxy-Authorization", credential] as const] : []), ["Via", `1.1 ${mark}`]],
   };
 }

@@ -15,6 +15,7 @@ const accepted: { readonly [Name in Leniency]: Example } = {
   "any-method": ["request", `FROB / HTTP/1.1\r\n${H}\r\n`],
   "obs-text-in-target": ["request", `GET /\xe9 HTTP/1.1\r\n${H}\r\n`],
   "unescaped-target": ["request", `GET /"<>\\^\`{|} HTTP/1.1\r\n${H}\r\n`],
+  "connect-without-host": ["request", "CONNECT a:1 HTTP/1.1\r\n\r\n"],
   "empty-lines": ["request", `\r\n\r\nGET / HTTP/1.1\r\n${H}\r\n`],
   "missing-reason": ["response", `HTTP/1.1 200\r\n${L0}\r\n`],
   "large-status": ["response", `HTTP/1.1 999 x\r\n${L0}\r\n`],
