@@ -2,7 +2,7 @@
 // (GOAWAY, errors, the end), and tells `serverdisconnect` when it is closed and nobody uses it any longer.
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import { h2Codes, h2LimitTable as limits } from "../http/h2-limits.ts";
-import { sayWhy } from "./h2-session.ts";
+import { endWell } from "./h2-session.ts";
 import { H2Upstream } from "./h2-upstream.ts";
 import type { ServerLink } from "./server-link.ts";
 
@@ -33,7 +33,7 @@ export class H2Connection {
     this.#onIdle = onIdle;
     const socket = link.duplex.detach();
     // Requests name their servers themselves; this name is never sent.
-    this.#session = sayWhy(connect("https://unnamed.invalid", { createConnection: () => socket, ...sessionOptions }));
+    this.#session = endWell(connect("https://unnamed.invalid", { createConnection: () => socket, ...sessionOptions }));
     const session = this.#session;
     session.on("error", nothing).on("goaway", this.#onGoaway).on("close", this.#onClose);
     session.once("connect", () => {

@@ -7,6 +7,7 @@ import { h2CodeName, h2Codes } from "../http/h2-limits.ts";
 import { fieldsToObject, trailersFromH2 } from "../http/h2-map.ts";
 import { faultOf, type Fault, type HttpEvent, type Side } from "../http/http-event.ts";
 import { holdBytes } from "../net/plain-duplex.ts";
+import { outliveStream } from "./h2-session.ts";
 
 /** Opens the message on the wire. `endStream`: the head is all of it. `mayTrail`: its end is told later, perhaps with trailers. */
 export type Begin = (options: { readonly endStream: boolean; readonly waitForTrailers: boolean }) => Http2Stream | null;
@@ -49,6 +50,7 @@ export class H2Wire {
   /** Listens to a stream from now on. Heads come by `receiveHead`. */
   attach(stream: Http2Stream): void {
     this.#stream = stream;
+    outliveStream(stream);
     stream.on("error", () => undefined).on("close", this.#onClose).on("aborted", () => this.onNews()).on("drain", () => this.onNews());
     stream.on("trailers", (_headers, _flags, raw) => this.#onTrailers(raw));
     stream.on("wantTrailers", () => this.#sendTrailers(stream));

@@ -3,7 +3,7 @@
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { exchange } from "../exchange/exchange.ts";
 import { H2ClientSide } from "../exchange/h2-client-side.ts";
-import { sayWhy } from "../exchange/h2-session.ts";
+import { endWell } from "../exchange/h2-session.ts";
 import { newHttpFlow, type RequestPlace } from "../exchange/new-flow.ts";
 import { sendErrorPage } from "../exchange/send-page.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
@@ -50,7 +50,7 @@ class Http2Connection {
     // Prior knowledge of the client is about the server at the tunnel's end; the proxy shares it.
     if (link.destination !== null && !link.isSecure && link.alpn === null) upstreams.offer({ scheme: "http", ...link.destination }, { sni: null, alpnProtocols: ["h2"] });
     const socket = link.duplex.detach();
-    const session = this.#session = sayWhy(performServerHandshake(socket, sessionOptions));
+    const session = this.#session = endWell(performServerHandshake(socket, sessionOptions));
     session.setLocalWindowSize(limits.connectionWindowBytes.value);
     session.on("error", (error) => this.#onError(error)).on("close", () => this.#onClose());
     session.on("stream", (stream, _headers, flags, raw) => this.#onStream(stream, raw, flags));
