@@ -119,6 +119,8 @@ const runTable = {
   http2: { type: "boolean", default: true, describe: "speak HTTP/2 where client and server do (--no-http2: HTTP/1 only)" },
   "ssl-insecure": { type: "boolean", default: false, describe: "do not verify servers' certificates" },
   "upstream-ca": { type: "string", describe: "PEM file of further authorities to trust for servers" },
+  onboarding: { type: "boolean", default: true, describe: "serve the CA to clients of the proxy at http://flow.cell/ (--no-onboarding: do not)" },
+  "onboarding-host": { type: "string", nargs: 1, describe: "another name for that (flow.cell)" },
   options: { type: "boolean", default: false, describe: "list the options of these addons with their values, and exit" },
   quiet: { alias: "q", type: "boolean", default: false, describe: "warnings and errors only" },
   verbose: { alias: "v", type: "boolean", default: false, describe: "connections and debug lines too" },
@@ -135,7 +137,7 @@ function checkOptions(parser: Argv) {
 function inspectOptions(parser: Argv) {
   return sandboxOptions(parser)
     .positional("addon", { type: "string", demandOption: true, describe: "an addon's file or folder" })
-    .positional("har", { type: "string", describe: "recorded traffic (HAR 1.2)" });
+    .positional("har", { type: "string", describe: "recorded traffic (HAR 1.2, or a file of --save)" });
 }
 
 function approveOptions(parser: Argv) {
@@ -167,7 +169,7 @@ function runInput(args: RunArguments): ConfigInput {
       host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
       jail: args.jail, cells: args.cells, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],
       tcpHosts: args["tcp-hosts"], http2: args.http2, keepHostHeader: args["keep-host-header"], sslInsecure: args["ssl-insecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["log-format"],
-      save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read,
+      save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read, onboarding: args.onboarding, onboardingHost: args["onboarding-host"],
     }),
   };
 }

@@ -29,6 +29,7 @@ import { createProxy, type Proxy } from "./layers/proxy.ts";
 import { openAuthority, type Authority } from "./tls/authority.ts";
 import { createLeafCache } from "./tls/leaf-cache.ts";
 import { minimumTlsVersion } from "./tls/policy.ts";
+import { onboardingSite } from "./tls/onboarding-site.ts";
 import type { UpstreamTrust } from "./tls/policy.ts";
 import { openUpstreamTrust } from "./tls/trust.ts";
 
@@ -138,6 +139,7 @@ async function assemble(config: Config, parts: Parts, owners: (() => Promise<voi
   if (proxyAuth !== null) owners.push(() => proxyAuth.close());
   const proxy = createProxy({
     proxyAuth, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
+    onboarding: config.recorded.onboarding === null ? null : { host: config.recorded.onboarding, pages: onboardingSite(authority) },
     gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });

@@ -15,6 +15,7 @@ import { Alarm } from "../net/timeouts.ts";
 import { Waker } from "../net/waker.ts";
 import { floodGuard } from "./flood-guard.ts";
 import { admit, isAddressed } from "./admission.ts";
+import { isOnboarding, onboardingScope } from "./onboarding.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { isRenamed, nameAsServer } from "./reverse.ts";
 
@@ -109,7 +110,8 @@ class Http2Connection {
     if (fault !== null) return this.#refuse(side, fault, head);
     const place = this.#placeOf(request);
     if ("cause" in place) return this.#refuse(side, place, head);
-    const ended = await exchange(scope, newHttpFlow(scope, head, place, scope.upstreams.recordFor(place)), head, side);
+    const own = isOnboarding(scope.context, place.host) ? onboardingScope(scope) : scope;
+    const ended = await exchange(own, newHttpFlow(own, head, place, own.upstreams.recordFor(place)), head, side);
     if (ended.kind === "cut") side.reset(h2Codes.cancel);
     else side.stopRequest();
   }

@@ -17,7 +17,7 @@ import type { LeafContext } from "../tls/leaf-cache.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
 import type { ProxyAuth } from "../access/proxy-auth.ts";
 import { serveConnection, type ServedConnection } from "./client-connection.ts";
-import type { LayerContext, LeafSource, PlacePattern } from "./layer-scope.ts";
+import type { LayerContext, LeafSource, Onboarding, PlacePattern } from "./layer-scope.ts";
 import { readMode, type ListenerMode } from "./mode.ts";
 
 export interface ProxyOptions {
@@ -49,6 +49,8 @@ export interface ProxyOptions {
   readonly upstreamAuth?: string | null;
   /** Shown to clients that speak TLS to the proxy itself; null or absent: leaves from `leafCache`. */
   readonly listenerCertificate?: Pick<LeafContext, "secureContext"> | null;
+  /** The magic host, and what it shows; null or absent: none. */
+  readonly onboarding?: Onboarding | null;
   readonly timeouts?: Partial<ProxyTimeouts>;
   /** Shared with whoever else makes flows in this process. */
   readonly keys?: KeySource;
@@ -141,6 +143,7 @@ function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDra
     bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
+    onboarding: options.onboarding ?? null,
     isDraining, loopMark: mark,
     // WALL: an addon that names another proxy does not get the operator's password sent there.
     fieldsFor: (via) => [...(credential !== null && isOperators(via) ? [["Proxy-Authorization", credential] as const] : []), ["Via", `1.1 ${mark}`]],

@@ -9,6 +9,7 @@ import type { ClientHello } from "../tls/client-hello.ts";
 import { acceptClient } from "../tls/handshake.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
 import { alpnForClient, alpnForUpstream, type AlpnRules, type UpstreamAlpn } from "../tls/policy.ts";
+import { isOnboarding } from "./onboarding.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 
 interface ServerView {
@@ -84,7 +85,7 @@ async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | nu
   const { destination } = link;
   const { mode } = scope.listener;
   // A reverse proxy's server is known by the name in the operator's address, under the operator's scheme.
-  if (destination === null || hello === null || (mode.kind === "reverse" && mode.scheme === "http")) return notContacted;
+  if (destination === null || hello === null || isOnboarding(scope.context, destination.host) || (mode.kind === "reverse" && mode.scheme === "http")) return notContacted;
   const target: Target = { scheme: "https", ...destination };
   const sni = mode.kind === "reverse" && !scope.context.keepHostHeader ? null : hello.sni ?? null;
   scope.upstreams.offer(target, { sni, alpnProtocols: offerToServer(hello.alpnProtocols, rulesFor(scope, link)) });
