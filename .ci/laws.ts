@@ -51,6 +51,9 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/cells/", may: [...host, "host/cells/"] },
   { from: "host/services/", may: [...host, "host/services/"] },
   { from: "host/addons/", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
+  { from: "host/trial/", may: [...host, "host/trial/", "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
+  // What authors' tests import as "flowcell/testing".
+  { from: "host/testing/", may: [...host, "host/testing/", "host/trial/", "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
   ...ground.map((from) => ({ from, may: [...contract, ...ground] })),
   // The files at the top of host know every room; main knows them all and is known by launch alone.
   { from: "host/launch.ts", may: ["host/main.ts", "node:"] },
@@ -64,6 +67,8 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/ca-command.ts", may: [...host, "host/tls/", "host/cli.ts", "host/config.ts"] },
   { from: "host/check-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
   { from: "host/inspect-command.ts", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/config.ts"] },
+  { from: "host/test-command.ts", may: [...host, "host/trial/", "host/addons/", "host/flows/", "host/config.ts"] },
+  { from: "host/init-command.ts", may: host },
   { from: "host/options-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
   { from: "addons/hostile/", may: "anything" },
   { from: "test/", may: "anything" },
