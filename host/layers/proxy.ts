@@ -15,6 +15,7 @@ import { TimeoutWheel } from "../net/timeouts.ts";
 import { OperatorError } from "../operator-error.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
+import { UpstreamSessions } from "../tls/upstream-sessions.ts";
 import type { ProxyAuth } from "../access/proxy-auth.ts";
 import { serveConnection, type ServedConnection } from "./client-connection.ts";
 import type { LayerContext, LeafSource, Onboarding, PlacePattern } from "./layer-scope.ts";
@@ -138,7 +139,7 @@ function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDra
   const credential = options.upstreamAuth == null ? null : `Basic ${Buffer.from(options.upstreamAuth, "utf8").toString("base64")}`;
   const isOperators = (via: Via): boolean => upstreamProxies.some(({ scheme, host, port }) => scheme === via.scheme && host === via.host && port === via.port);
   return {
-    gate: options.gate, log: options.log, trust: options.trust, leaves: options.leafCache,
+    gate: options.gate, log: options.log, trust: options.trust, sessions: new UpstreamSessions(), leaves: options.leafCache,
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
     bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
