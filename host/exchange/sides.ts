@@ -65,6 +65,8 @@ export interface ServerSide extends MessageSide {
   readonly isUnprocessed: boolean;
   /** Code with which the server reset the stream; null where it did not. */
   readonly resetCode: number | null;
+  /** What the system said when the connection broke; null where it said nothing. */
+  readonly brokenBy: Error | null;
   /** Gives up in the middle: closes the connection, or resets the stream. */
   abandon(): void;
 }
