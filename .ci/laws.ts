@@ -32,7 +32,7 @@ const contract = ["sandbox-api/schema/", "sandbox-api/wire/"];
 // Values and types so plain that any room of the host may hold them.
 const ground = ["host/log.ts", "host/invariant.ts", "host/operator-error.ts", "host/log-format.ts"];
 const host = [...contract, ...ground, "node:", "npm"];
-const traffic = ["host/exchange/", "host/flows/", "host/http/", "host/tls/", "host/net/"];
+const traffic = ["host/exchange/", "host/flows/", "host/http/", "host/websocket/", "host/tls/", "host/net/"];
 const rooms = [...traffic, "host/access/", "host/layers/", "host/addons/", "host/cells/", "host/services/"];
 
 /** Who may import whom. Inside `host` arrows go down: layers → exchange → flows → http; docs/architecture.md has the same table. */
@@ -44,6 +44,7 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/net/", may: [...host, "host/net/", "host/flows/connection.ts"] },
   { from: "host/tls/", may: [...host, "host/tls/"] },
   { from: "host/http/", may: [...host, "host/http/"] },
+  { from: "host/websocket/", may: [...host, "host/websocket/", "host/http/", "host/net/"] },
   { from: "host/flows/", may: [...host, "host/flows/", "host/http/"] },
   { from: "host/exchange/", may: [...host, ...traffic] },
   { from: "host/access/", may: [...host, "host/access/"] },
@@ -51,9 +52,6 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/cells/", may: [...host, "host/cells/"] },
   { from: "host/services/", may: [...host, "host/services/"] },
   { from: "host/addons/", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
-  { from: "host/trial/", may: [...host, "host/trial/", "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
-  // What authors' tests import as "flowcell/testing".
-  { from: "host/testing/", may: [...host, "host/testing/", "host/trial/", "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
   ...ground.map((from) => ({ from, may: [...contract, ...ground] })),
   // The files at the top of host know every room; main knows them all and is known by launch alone.
   { from: "host/launch.ts", may: ["host/main.ts", "node:"] },
@@ -62,13 +60,11 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/cli.ts", may: [...host, "host/config.ts", "host/plain-words.ts"] },
   { from: "host/plain-words.ts", may: ["node:", "npm"] },
   { from: "host/config-recorded.ts", may: host },
-  { from: "host/config.ts", may: [...host, "host/access/", "host/layers/mode.ts", "host/tls/host-names.ts", "host/config-recorded.ts"] },
+  { from: "host/config.ts", may: [...host, "host/access/", "host/layers/mode.ts", "host/config-recorded.ts"] },
   { from: "host/host.ts", may: [...host, ...rooms, "host/config.ts", "host/own-version.ts"] },
   { from: "host/ca-command.ts", may: [...host, "host/tls/", "host/cli.ts", "host/config.ts"] },
   { from: "host/check-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
   { from: "host/inspect-command.ts", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/config.ts"] },
-  { from: "host/test-command.ts", may: [...host, "host/trial/", "host/addons/", "host/flows/", "host/config.ts"] },
-  { from: "host/init-command.ts", may: host },
   { from: "host/options-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
   { from: "addons/hostile/", may: "anything" },
   { from: "test/", may: "anything" },
@@ -82,6 +78,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "isolated-vm": ["runtime/isolate/"],
   "node-forge": ["host/tls/"],
   esbuild: ["host/addons/", ".ci/build"],
+  ws: ["host/websocket/"],
   bcryptjs: ["host/access/"],
   yargs: ["host/cli", "host/plain-words"],
   "whatwg-url": ["sandbox-api/guest/"],

@@ -5,7 +5,6 @@ import type { HttpFlow } from "../flows/flow.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import { endToEnd } from "../http/hop-by-hop.ts";
 import { faultOf, type Fault, type HttpEvent, type RequestHead, type ResponseHead } from "../http/http-event.ts";
-import { explainLateAlert } from "../tls/explain.ts";
 import { chain, type Asking, type Maybe, type Stop } from "./asking.ts";
 import { wantsBody } from "./body-wishes.ts";
 import type { ExchangeContext } from "./context.ts";
@@ -13,6 +12,7 @@ import type { Download } from "./download.ts";
 import { upstreamWantsCredentials } from "./proxy-tunnel.ts";
 import type { ClientSide, ServerSide } from "./sides.ts";
 import type { Upload } from "./upload.ts";
+import type { WebSocketOpening } from "./websocket-opening.ts";
 
 /** more: go on. null: the response was sent to its end. tunnel: the protocol was switched. broken: nothing of a response came from a connection that had been idle. */
 export type Step = "more" | "tunnel" | "broken" | Stop | null;
@@ -27,12 +27,9 @@ export function closedEarly(server: ServerSide): ExchangeFault {
   return faultFrom(faultOf("closed-before-response", "server"), server);
 }
 
-function faultFrom(fault: Fault, { resetCode, brokenBy, record }: ServerSide): ExchangeFault {
-  const plain = syntaxFault(fault, "server");
-  // A server may say only now what it missed in the handshake.
-  const alert = plain.cause === "server-closed" && brokenBy !== null ? explainLateAlert(brokenBy, record.sni ?? record.address?.host ?? "the server") : null;
-  if (alert !== null) return exchangeFault("tls-failed", alert.message);
-  return resetCode === null ? plain : { ...plain, resetCode };
+function faultFrom(fault: Fault, { resetCode }: ServerSide): ExchangeFault {
+  const exchangeFault = syntaxFault(fault, "server");
+  return resetCode === null ? exchangeFault : { ...exchangeFault, resetCode };
 }
 
 export interface AnsweringParts {
@@ -42,6 +39,7 @@ export interface AnsweringParts {
   readonly asking: Asking;
   readonly upload: Upload;
   readonly download: Download;
+  readonly opening: WebSocketOpening | null;
   readonly context: ExchangeContext;
 }
 
@@ -91,9 +89,11 @@ export class Answering {
 
   /** A server may answer before the request is complete: `request` is then due first, with what is known. */
   #onHead(head: ResponseHead, server: ServerSide): Maybe<Step> {
-    const { asking, download } = this.#parts;
+    const { asking, download, opening } = this.#parts;
     return chain(asking.request(), (early) => {
       if (early !== null) return early;
+      const refused = head.status === 101 ? opening?.take(head) ?? null : null;
+      if (refused !== null) return refused;
       download.begin(head);
       return chain(asking.ask("responseheaders"), (stop) => stop ?? this.#afterHead(head, server));
     });
@@ -101,9 +101,10 @@ export class Answering {
 
   #afterHead(head: ResponseHead, server: ServerSide): Maybe<Step> {
     const { download, context, flow, asking } = this.#parts;
-    if (download.isReplaced) return this.#replace(server);
+    // A connection that speaks another protocol by now is not read as HTTP.
+    if (download.isReplaced) return head.status === 101 ? this.#sendMade() : this.#replace(server);
     download.chooseWay(head, wantsBody(context.gate, "response", flow.request.host));
-    if (head.status === 101) return chain(asking.response(), (stop) => stop ?? this.#switch());
+    if (head.status === 101) return chain(asking.response(), (stop) => stop ?? (download.isReplaced ? this.#sendMade() : this.#switch()));
     return download.isCollecting || head.endStream ? "more" : this.#letBodyPass();
   }
 
@@ -154,7 +155,7 @@ export class Answering {
 
   #switch(): Step {
     const { download, client } = this.#parts;
-    download.sendHead(false);
+    download.sendSwitch();
     client.flush();
     return "tunnel";
   }

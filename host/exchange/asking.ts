@@ -3,9 +3,7 @@
 import type { HttpEventName } from "../../sandbox-api/schema/events.ts";
 import type { HttpFlow } from "../flows/flow.ts";
 import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
-import type { RequestHead } from "../http/http-event.ts";
 import { nowSeconds, type ClientScope } from "./context.ts";
-import { isWebSocketOpening } from "./new-flow.ts";
 import type { ClientSide, ServerSide } from "./sides.ts";
 
 /** Why an exchange cannot go on. */
@@ -26,14 +24,12 @@ export class Asking {
   isResponseAsked = false;
   readonly #scope: ClientScope;
   readonly #flow: HttpFlow;
-  readonly #head: RequestHead;
   readonly #client: ClientSide;
   #isRequestAsked = false;
 
-  constructor(scope: ClientScope, flow: HttpFlow, head: RequestHead, client: ClientSide) {
+  constructor(scope: ClientScope, flow: HttpFlow, client: ClientSide) {
     this.#scope = scope;
     this.#flow = flow;
-    this.#head = head;
     this.#client = client;
   }
 
@@ -50,7 +46,7 @@ export class Asking {
     if (this.#isRequestAsked) return null;
     this.#isRequestAsked = true;
     const asked = this.ask("request");
-    return this.#head.upgrade.length === 0 ? asked : chain(asked, (stop) => stop ?? this.#opening());
+    return !this.#flow.isWebSocket ? asked : chain(asked, (stop) => stop ?? this.#opening());
   }
 
   /** `response`; nothing the second time. */
@@ -89,9 +85,7 @@ export class Asking {
   }
 
   #opening(): Maybe<Stop | null> {
-    if (this.#flow.response !== null || !isWebSocketOpening(this.#head)) return null;
-    this.#flow.isWebSocket = true;
-    return this.ask("websockets_handshake");
+    return this.#flow.response === null ? this.ask("websockets_handshake") : null;
   }
 
   #verdict(): Stop | null {

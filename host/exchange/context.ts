@@ -9,7 +9,6 @@ import type { ProxyTimeouts } from "../net/proxy-timeouts.ts";
 import type { Alarm } from "../net/timeouts.ts";
 import type { Waker } from "../net/waker.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
-import type { UpstreamSessions } from "../tls/upstream-sessions.ts";
 import type { ForwardFields } from "./server-link.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -17,13 +16,13 @@ export interface ExchangeContext {
   readonly gate: Gate;
   readonly log: Log;
   readonly trust: UpstreamTrust;
-  /** TLS sessions with servers, which all clients' connections resume. */
-  readonly sessions: UpstreamSessions;
   readonly keys: KeySource;
   readonly own: OwnAddresses;
   readonly timeouts: ProxyTimeouts;
   /** Largest body that is collected for addons, in bytes; larger ones pass by. */
   readonly bodyBytes: number;
+  /** Largest message of a WebSocket that addons look at, decompressed, in bytes; a larger one ends it. */
+  readonly webSocketMessageBytes: number;
   /** Largest body that passes at all, in bytes; null: any. */
   readonly bodySizeLimitBytes: number | null;
   /** Bodies that pass by unseen are kept up to so many bytes for whoever saves flows; null: nobody does. */

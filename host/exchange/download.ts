@@ -11,6 +11,7 @@ import { nowSeconds, type ExchangeContext } from "./context.ts";
 import { newHttpResponse } from "./new-flow.ts";
 import { outgoingResponse, sameBody, type BodyPlan } from "./outgoing.ts";
 import type { ClientSide } from "./sides.ts";
+import type { WebSocketOpening } from "./websocket-opening.ts";
 
 const empty = Buffer.alloc(0);
 const noBody: BodyFraming = { kind: "length", length: 0 };
@@ -32,6 +33,7 @@ export class Download {
   readonly #flow: HttpFlow;
   readonly #request: RequestHead;
   readonly #client: ClientSide;
+  readonly #opening: WebSocketOpening | null;
   readonly #limitBytes: number | null;
   /** Made with the first chunk. */
   #collector: BodyCollector | null = null;
@@ -44,7 +46,8 @@ export class Download {
   #status = 0;
   #bytes = 0;
 
-  constructor(flow: HttpFlow, request: RequestHead, client: ClientSide, context: ExchangeContext) {
+  constructor(flow: HttpFlow, request: RequestHead, client: ClientSide, context: ExchangeContext, opening: WebSocketOpening | null) {
+    this.#opening = opening;
     this.#flow = flow;
     this.#request = request;
     this.#client = client;
@@ -118,10 +121,17 @@ export class Download {
     this.persists = persists;
     // HTTP/2 has no reason phrases; HTTP/1 clients expect one.
     const reason = response.reason === "" && isTranslated ? reasonOf(response.statusCode) : response.reason;
-    this.#client.sendHead({ status: response.statusCode, reason, headers, framing });
+    this.#client.sendHead({ status: this.#opening?.refusalStatus(response.statusCode) ?? response.statusCode, reason, headers, framing });
     if (response.body.state === "whole") {
       if (response.body.raw !== null && response.body.raw.length > 0) this.#client.sendData(response.body.raw);
     } else for (const chunk of this.#collector?.takeChunks() ?? []) this.#pass(chunk);
+  }
+
+  /** Sends the 101 after which HTTP is over. */
+  sendSwitch(): void {
+    const { statusCode: status, reason, headers, httpVersion } = this.#response;
+    this.hasSentHead = true;
+    this.#client.sendHead({ status, reason: isH2(this.#response) ? "Switching Protocols" : reason, headers: this.#opening?.answer(headers, httpVersion) ?? headers, framing: { kind: "none" } });
   }
 
   /** Passes on a piece of a body that is not collected; an addon's body in its place drops it. */

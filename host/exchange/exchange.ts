@@ -6,22 +6,30 @@ import { HeaderFields } from "../http/header-fields.ts";
 import type { RequestHead } from "../http/http-event.ts";
 import { h2Codes } from "../http/h2-limits.ts";
 import { formatAuthority } from "../http/request-target.ts";
+import { invariant } from "../invariant.ts";
 import { Answering, closedEarly, mostDroppedBytes } from "./answering.ts";
 import { Asking, chain, clientLeft, type Maybe, type Stop } from "./asking.ts";
 import { wantsBody } from "./body-wishes.ts";
 import type { ClientScope } from "./context.ts";
 import { Download } from "./download.ts";
-import type { H1Upstream } from "./h1-upstream.ts";
 import { absoluteTarget, needsTunnel, outgoingH2Request, outgoingRequest, withFields, type RequestFacts } from "./outgoing.ts";
 import { sendErrorPage } from "./send-page.ts";
 import type { ClientSide } from "./sides.ts";
 import { Upload } from "./upload.ts";
 import type { Target, Upstream } from "./upstreams.ts";
+import { WebSocketOpening, type WebSocketTerms } from "./websocket-opening.ts";
 
 /** next: the client's connection can carry another request. close: after what was sent. cut: now. tunnel: bytes of another protocol both ways. */
 export type ExchangeEnd =
   | { readonly kind: "next" | "close" | "cut" }
-  | { readonly kind: "tunnel"; readonly upstream: H1Upstream };
+  | Tunnel;
+
+export interface Tunnel {
+  readonly kind: "tunnel";
+  readonly upstream: Upstream;
+  /** A WebSocket whose messages somebody looks at; its flow goes on until `release`, which must be called. */
+  readonly webSocket: { readonly flow: HttpFlow; readonly terms: WebSocketTerms; release(): void } | null;
+}
 
 /** null: the response was sent to its end. */
 type Outcome = Stop | "tunnel" | null;
@@ -34,7 +42,7 @@ const next: ExchangeEnd = { kind: "next" };
 const close: ExchangeEnd = { kind: "close" };
 const cut: ExchangeEnd = { kind: "cut" };
 
-/** Runs the exchange. Never rejects but for broken invariants. The flow is released when it resolves. */
+/** Runs the exchange. Never rejects but for broken invariants. The flow is released when it resolves, unless it goes on as a WebSocket. */
 export function exchange(scope: ClientScope, flow: HttpFlow, head: RequestHead, client: ClientSide): Promise<ExchangeEnd> {
   return new Exchange(scope, flow, head, client).run();
 }
@@ -48,6 +56,9 @@ class Exchange {
   readonly #upload: Upload;
   readonly #download: Download;
   readonly #answering: Answering;
+  readonly #opening: WebSocketOpening | null;
+  /** The flow goes on as a WebSocket. */
+  #isHandedOver = false;
   #server: Upstream | null = null;
 
   constructor(scope: ClientScope, flow: HttpFlow, head: RequestHead, client: ClientSide) {
@@ -57,10 +68,11 @@ class Exchange {
     this.#flow = flow;
     this.#head = head;
     this.#client = client;
-    const asking = this.#asking = new Asking(scope, flow, head, client);
+    const opening = this.#opening = flow.isWebSocket ? new WebSocketOpening(head) : null;
+    const asking = this.#asking = new Asking(scope, flow, client);
     const upload = this.#upload = new Upload(flow, head, client, context);
-    const download = this.#download = new Download(flow, head, client, context);
-    this.#answering = new Answering({ flow, head, client, asking, upload, download, context });
+    const download = this.#download = new Download(flow, head, client, context, opening);
+    this.#answering = new Answering({ flow, head, client, asking, upload, download, opening, context });
   }
 
   async run(): Promise<ExchangeEnd> {
@@ -77,11 +89,16 @@ class Exchange {
 
   /** Gives connections back and ends the flow, whatever happened. */
   #dispose(): void {
-    const { upstreams, context } = this.#scope;
+    const { upstreams } = this.#scope;
     if (this.#server !== null) {
       if (this.#download.hasEnded && this.#upload.isDelivered) upstreams.give(this.#server);
       else this.#server.abandon();
     }
+    if (!this.#isHandedOver) this.#release();
+  }
+
+  #release(): void {
+    const { upstreams, context } = this.#scope;
     this.#flow.live = false;
     context.gate.release(this.#flow);
     upstreams.exchangeEnded();
@@ -126,7 +143,8 @@ class Exchange {
     for (let isRetry = false; ; isRetry = true) {
       const { scheme, host, port } = this.#flow.request;
       const target: Target = upstreams.mayMeetProxy && scheme === "http" && needsTunnel(this.#flow.request, this.#head.upgrade) ? { scheme, host, port, isTunnel: true } : { scheme, host, port };
-      const server = upstreams.take(target, isRetry) ?? (await this.#open(target));
+      // For a WebSocket a server that does not take one over HTTP/2 is met again.
+      const server = (this.#opening === null ? upstreams.take(target, isRetry) : null) ?? (await this.#open(target, isRetry));
       if ("cause" in server) return server;
       this.#server = this.#asking.server = server;
       this.#flow.server = server.record;
@@ -141,12 +159,13 @@ class Exchange {
   }
 
   /** Opens a connection and gives up when the client leaves meanwhile. */
-  async #open(target: Target): Promise<Upstream | Exclude<Stop, string>> {
+  async #open(target: Target, isFresh: boolean): Promise<Upstream | Exclude<Stop, string>> {
     const { upstreams, waker, alarm } = this.#scope;
     this.#flow.server = upstreams.recordFor(target);
     const giveUp = new AbortController();
     let isSettled = false;
-    const opening = upstreams.open(target, giveUp.signal).finally(() => {
+    const open = this.#opening === null ? upstreams.open(target, giveUp.signal) : upstreams.openWebSocket(target, giveUp.signal, isFresh);
+    const opening = open.finally(() => {
       isSettled = true;
       waker.wake();
     });
@@ -172,12 +191,13 @@ class Exchange {
       version, framing, plan: this.#upload.plan, hasTrailers: request.trailers !== null, isChanged: request.version > 0, upgrade, authority, host, port, scheme,
     };
     const isFromH1 = version !== "2";
-    if (server.protocol === "h2") server.sendHead({ ...outgoingH2Request(request.headers, facts), method, target, scheme, isFromH1, mayUpgrade: false });
+    const headers = this.#opening?.request(request.headers, server.protocol, this.#scope.context.gate, host) ?? request.headers;
+    if (server.protocol === "h2") server.sendHead({ ...outgoingH2Request(headers, facts), method, target, scheme, isFromH1, mayUpgrade: this.#opening !== null });
     else {
-      const head = outgoingRequest(request.headers, facts);
+      const head = outgoingRequest(headers, facts);
       const { forward } = server;
-      const headers = forward === null ? head.headers : withFields(head.headers, forward);
-      server.sendHead({ method, target: forward === null ? target : absoluteTarget(request), scheme, authority, isFromH1, headers, framing: head.framing, mayUpgrade: head.headers.has("upgrade") });
+      const fields = forward === null ? head.headers : withFields(head.headers, forward);
+      server.sendHead({ method, target: forward === null ? target : absoluteTarget(request), scheme, authority, isFromH1, headers: fields, framing: head.framing, mayUpgrade: head.headers.has("upgrade") });
     }
     this.#upload.sendKnown(server);
   }
@@ -226,10 +246,11 @@ class Exchange {
 
   #tunnel(): ExchangeEnd {
     const upstream = this.#server;
-    // Only HTTP/1 switches protocols.
-    if (upstream?.protocol !== "h1") return cut;
+    invariant(upstream !== null, "a tunnel leads to a server");
     this.#server = null;
-    return { kind: "tunnel", upstream };
+    const terms = this.#opening?.terms ?? null;
+    this.#isHandedOver = terms !== null;
+    return { kind: "tunnel", upstream, webSocket: terms === null ? null : { flow: this.#flow, terms, release: () => this.#release() } };
   }
 
   /** `error`, then the proxy's page, an addon's response in its place, or nothing. */

@@ -72,8 +72,7 @@ export class H1ClientSide implements ClientSide {
     this.#duplex.reset();
   }
 
-  /** Ends HTTP on this connection: unread bytes go back to the duplex, for another protocol. */
-  release(): PlainDuplex {
+  tunnel(): PlainDuplex {
     this.#duplex.unread(this.#decoder.takeRemainder());
     return this.#duplex;
   }

@@ -4,6 +4,7 @@ import { ResponseDecoder } from "../http/h1-decoder.ts";
 import { encodeRequestHead } from "../http/h1-encoder.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import type { HttpEvent } from "../http/http-event.ts";
+import type { PlainDuplex } from "../net/plain-duplex.ts";
 import { H1Wire } from "./h1-wire.ts";
 import type { ForwardFields, ServerLink } from "./server-link.ts";
 import type { OutgoingRequest, ServerSide } from "./sides.ts";
@@ -27,10 +28,6 @@ export class H1Upstream implements ServerSide {
 
   get forward(): ForwardFields | null {
     return this.link.forward;
-  }
-
-  get brokenBy(): Error | null {
-    return this.link.duplex.error;
   }
 
   get record(): ServerConnection {
@@ -90,9 +87,12 @@ export class H1Upstream implements ServerSide {
     this.link.duplex.flush();
   }
 
-  /** After a 101 or a 2xx to CONNECT: unread bytes go back to the duplex, for another protocol. */
-  release(): ServerLink {
+  tunnel(): PlainDuplex {
     this.link.duplex.unread(this.#decoder.takeRemainder());
-    return this.link;
+    return this.link.duplex;
+  }
+
+  closeTunnel(isClean: boolean): void {
+    this.link.close(isClean);
   }
 }

@@ -5,6 +5,8 @@ import type { HeaderFields } from "../http/header-fields.ts";
 import { h2Codes } from "../http/h2-limits.ts";
 import { fieldsToObject, responseToH2 } from "../http/h2-map.ts";
 import type { HttpEvent, RequestHead } from "../http/http-event.ts";
+import type { BytePipe } from "../net/byte-pipe.ts";
+import { H2Pipe } from "./h2-pipe.ts";
 import { H2Wire } from "./h2-wire.ts";
 import type { ClientSide, OutgoingResponse } from "./sides.ts";
 
@@ -15,6 +17,7 @@ export class H2ClientSide implements ClientSide {
   readonly hasStreams = true;
   readonly #stream: ServerHttp2Stream;
   readonly #wire = new H2Wire("client");
+  #isTunnel = false;
 
   /** `onNews`: called when looking again is worth it. */
   constructor(stream: ServerHttp2Stream, onNews: () => void) {
@@ -25,12 +28,15 @@ export class H2ClientSide implements ClientSide {
 
   /** The request's head, which is not given again. What follows it comes by `next`. */
   begin(head: RequestHead): void {
+    this.#isTunnel = head.upgrade.length > 0;
+    if (this.#isTunnel) return this.#wire.openTunnel();
     this.#wire.receiveHead(head, false);
     this.#wire.next();
   }
 
   next(): HttpEvent | null {
-    return this.#wire.next();
+    // What follows the head of an extended CONNECT is none of the exchange's.
+    return this.#isTunnel ? null : this.#wire.next();
   }
 
   /** The request was received to its end. */
@@ -56,9 +62,10 @@ export class H2ClientSide implements ClientSide {
     this.#wire.sendHead((options) => {
       // The date is the server's or nobody's. (The option is documented, but not in the types.)
       const all = { ...options, sendDate: false };
-      stream.respond(responseToH2(Math.min(status, largestStatus), headers), all);
+      // RFC 8441 §5: 200 is HTTP/2's 101.
+      stream.respond(responseToH2(status === 101 ? 200 : Math.min(status, largestStatus), headers), all);
       return stream;
-    }, framing.kind === "none");
+    }, framing.kind === "none" && status !== 101);
   }
 
   sendData(data: Buffer): void {
@@ -71,6 +78,11 @@ export class H2ClientSide implements ClientSide {
 
   flush(): void {
     this.#wire.flush();
+  }
+
+  /** After a 101 was sent: the stream, for another protocol. */
+  tunnel(): BytePipe {
+    return new H2Pipe(this.#wire);
   }
 
   reset(code: number | null): void {

@@ -6,6 +6,8 @@ import { endWell } from "./h2-session.ts";
 import { H2Upstream } from "./h2-upstream.ts";
 import type { ServerLink } from "./server-link.ts";
 
+const nothing = (): void => {};
+
 const sessionOptions = {
   maxSendHeaderBlockLength: limits.sentHeadBytes.value, maxHeaderListPairs: limits.fields.value, maxSessionMemory: limits.sessionMegabytes.value,
   maxSessionInvalidFrames: limits.invalidFrames.value, maxReservedRemoteStreams: 0, strictSingleValueFields: false,
@@ -17,13 +19,12 @@ export class H2Connection {
   readonly link: ServerLink;
   /** A response came on it. */
   hasAnswered = false;
-  /** What the system said when it broke. */
-  brokenBy: Error | null = null;
   readonly #session: ClientHttp2Session;
   readonly #onIdle: () => void;
   readonly #streams = new Set<H2Upstream>();
   /** Highest stream that the server says it looked at; null before it says. */
   #lastStreamId: number | null = null;
+  readonly #settings = Promise.withResolvers<boolean>();
   #isEnding = false;
   #isClosed = false;
 
@@ -35,7 +36,8 @@ export class H2Connection {
     // Requests name their servers themselves; this name is never sent.
     this.#session = endWell(connect("https://unnamed.invalid", { createConnection: () => socket, ...sessionOptions }));
     const session = this.#session;
-    session.on("error", (error) => { this.brokenBy ??= error; }).on("goaway", this.#onGoaway).on("close", this.#onClose);
+    session.on("error", nothing).on("goaway", this.#onGoaway).on("close", this.#onClose);
+    session.once("remoteSettings", ({ enableConnectProtocol }) => this.#settings.resolve(enableConnectProtocol === true));
     session.once("connect", () => {
       if (!session.destroyed) session.setLocalWindowSize(limits.connectionWindowBytes.value);
     });
@@ -45,6 +47,11 @@ export class H2Connection {
   /** Another request may be sent. */
   get mayOpen(): boolean {
     return !this.#isEnding && !this.#isClosed && !this.#session.closed && !this.#session.destroyed;
+  }
+
+  /** Whether the server takes extended CONNECT (RFC 8441 §3): said in its first frame. False when it is gone. */
+  get mayTunnel(): Promise<boolean> {
+    return this.#settings.promise;
   }
 
   get isIdle(): boolean {
@@ -98,6 +105,7 @@ export class H2Connection {
 
   readonly #onClose = (): void => {
     this.#isClosed = true;
+    this.#settings.resolve(false);
     this.#settle();
   };
 

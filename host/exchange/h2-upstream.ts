@@ -3,14 +3,19 @@ import type { ClientHttp2Stream } from "node:http2";
 import type { ServerConnection } from "../flows/connection.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import { h2Codes } from "../http/h2-limits.ts";
-import { requestToH2, responseFromH2 } from "../http/h2-map.ts";
-import { faultOf, type HttpEvent } from "../http/http-event.ts";
+import { requestToH2, responseFromH2, tunnelToH2 } from "../http/h2-map.ts";
+import { faultOf, type HttpEvent, type ResponseHead } from "../http/http-event.ts";
 import { h1Limits } from "../http/h1-limits.ts";
+import type { BytePipe } from "../net/byte-pipe.ts";
 import type { H2Connection } from "./h2-connection.ts";
+import { H2Pipe } from "./h2-pipe.ts";
 import { H2Wire } from "./h2-wire.ts";
 import type { OutgoingRequest, ServerSide } from "./sides.ts";
 
 const flagEndStream = 0x1;
+
+/** LIMIT: time for what was sent last to arrive, in milliseconds. */
+const gentleMs = 5_000;
 
 export class H2Upstream implements ServerSide {
   readonly protocol = "h2";
@@ -23,15 +28,13 @@ export class H2Upstream implements ServerSide {
   #method = "";
   #interims = 0;
   #hasResponse = false;
+  /** The request is an extended CONNECT: its stream has no end of its own (RFC 8441). */
+  #isTunnel = false;
   #isReleased = false;
 
   constructor(connection: H2Connection) {
     this.#connection = connection;
     this.#hadAnswers = connection.hasAnswered;
-  }
-
-  get brokenBy(): Error | null {
-    return this.#connection.brokenBy;
   }
 
   get record(): ServerConnection {
@@ -42,16 +45,23 @@ export class H2Upstream implements ServerSide {
     this.#wire.onNews = onNews;
   }
 
-  sendHead({ method, target, scheme, authority, headers, framing, isFromH1 }: OutgoingRequest): void {
-    this.#method = method;
-    const raw = requestToH2({ method, scheme, authority: headers.get("host") ?? authority, path: target }, headers, isFromH1);
+  /** Whether the server takes WebSockets; known once its settings are here, or it is gone. */
+  get mayTunnel(): Promise<boolean> {
+    return this.#connection.mayTunnel;
+  }
+
+  sendHead({ method, target, scheme, authority, headers, framing, isFromH1, mayUpgrade }: OutgoingRequest): void {
+    this.#method = mayUpgrade ? "CONNECT" : method;
+    this.#isTunnel = mayUpgrade;
+    const line = { method, scheme, authority: headers.get("host") ?? authority, path: target };
+    const raw = mayUpgrade ? tunnelToH2(line, "websocket", headers, isFromH1) : requestToH2(line, headers, isFromH1);
     this.#wire.sendHead((options) => {
       const stream = this.#connection.request(raw, options);
       this.#stream = stream;
       this.#wire.attach(stream);
       stream.on("headers", (_headers, flags, fields) => this.#receiveHead(fields, flags)).on("response", (_headers, flags, fields) => this.#receiveHead(fields, flags));
       return stream;
-    }, framing.kind === "none");
+    }, framing.kind === "none" && !mayUpgrade);
   }
 
   next(): HttpEvent | null {
@@ -87,7 +97,22 @@ export class H2Upstream implements ServerSide {
   }
 
   sendEnd(trailers: HeaderFields | null): void {
-    this.#wire.sendEnd(trailers);
+    if (!this.#isTunnel) this.#wire.sendEnd(trailers);
+  }
+
+  tunnel(): BytePipe {
+    return new H2Pipe(this.#wire);
+  }
+
+  closeTunnel(isClean: boolean): void {
+    if (!isClean) return this.abandon();
+    const timer = setTimeout(() => this.abandon(), gentleMs).unref();
+    this.#wire.onNews = () => {
+      if (!this.#wire.isClosed) return;
+      clearTimeout(timer);
+      this.release();
+    };
+    this.#wire.onNews();
   }
 
   flush(): void {
@@ -108,12 +133,23 @@ export class H2Upstream implements ServerSide {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    // An answer that is none of a tunnel's leaves our direction open.
+    if (this.#isTunnel) this.#wire.reset(h2Codes.cancel);
     this.#wire.onNews = () => undefined;
     this.#connection.release(this);
   }
 
+  /** RFC 8441 §5: what HTTP/1.1 says with 101. */
+  #receiveTunnel(head: ResponseHead): void {
+    this.#hasResponse = true;
+    this.#connection.hasAnswered = true;
+    this.#wire.receiveHead({ ...head, status: 101, framing: { kind: "none" }, endStream: true, upgrade: ["websocket"] }, true);
+    this.#wire.openTunnel();
+  }
+
   #receiveHead(raw: readonly string[], flags: number): void {
     const head = responseFromH2(raw, this.#method, (flags & flagEndStream) !== 0);
+    if (this.#isTunnel && head.kind !== "fault" && head.status >= 200 && head.status < 300 && !this.#hasResponse) return this.#receiveTunnel(head);
     if (head.kind === "fault") {
       this.#wire.fail(head.fault);
       return this.#wire.reset(h2Codes.protocolError);

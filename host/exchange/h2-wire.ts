@@ -70,6 +70,12 @@ export class H2Wire {
     this.onNews();
   }
 
+  /** Bytes of another protocol follow the head that has come, to the stream's end. */
+  openTunnel(): void {
+    this.#hasHead = true;
+    this.#stream?.on("data", this.#onData).on("end", this.#onEnd);
+  }
+
   /** What the peer sent is wrong. The last event. */
   fail(fault: Fault): void {
     if (this.#hasEnd) return;

@@ -3,6 +3,7 @@ import type { HttpFlow, HttpRequest, HttpResponse, ServerConnection } from "../f
 import { MessageBody } from "../flows/message-body.ts";
 import type { RequestHead, ResponseHead } from "../http/http-event.ts";
 import { nowSeconds, type ClientScope } from "./context.ts";
+import { isWebSocketOpening } from "./websocket-opening.ts";
 
 export interface RequestPlace {
   readonly scheme: "http" | "https";
@@ -24,7 +25,7 @@ export function newHttpFlow(scope: ClientScope, head: RequestHead, place: Reques
   return {
     kind: "http", key, id: scope.context.keys.idOf(key), client: scope.client, server, request, response: null,
     error: null, live: true, killedBy: null, intercepted: false, marked: "", comment: "", timestampCreated: now, refusal: null,
-    history: [], version: 0, isWebSocket: false, webSocket: null, replayDepth,
+    history: [], version: 0, isWebSocket: isWebSocketOpening(head), webSocket: null, replayDepth,
   };
 }
 
@@ -38,9 +39,3 @@ export function newHttpResponse(head: ResponseHead): HttpResponse {
 
 /** As mitmproxy writes it. */
 const versionText = ({ version }: RequestHead | ResponseHead): string => (version === "2" ? "HTTP/2.0" : `HTTP/${version}`);
-
-/** The valid opening of a WebSocket (RFC 6455 §4.1). */
-export function isWebSocketOpening(head: RequestHead): boolean {
-  return head.method === "GET" && head.upgrade.some((protocol) => protocol.toLowerCase() === "websocket")
-    && /^[A-Za-z0-9+/]{22}==$/.test(head.headers.get("sec-websocket-key") ?? "") && head.headers.get("sec-websocket-version") === "13";
-}

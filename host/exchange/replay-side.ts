@@ -3,6 +3,7 @@
 import type { MessageBody } from "../flows/message-body.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import type { HttpEvent } from "../http/http-event.ts";
+import { InvariantError } from "../invariant.ts";
 import type { ClientSide, OutgoingResponse } from "./sides.ts";
 
 /** A request after its head: its body as it was on the wire, and its trailers. */
@@ -36,6 +37,11 @@ export class ReplaySide implements ClientSide {
   sendEnd(_trailers: HeaderFields | null): void {}
 
   flush(): void {}
+
+  /** What asks for another protocol is not replayed. */
+  tunnel(): never {
+    throw new InvariantError("a replay became a tunnel");
+  }
 
   reset(_code: number | null): void {}
 }

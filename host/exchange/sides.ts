@@ -4,6 +4,7 @@ import type { BodyFraming } from "../http/body-framing.ts";
 import type { ServerConnection } from "../flows/connection.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import type { HttpEvent } from "../http/http-event.ts";
+import type { BytePipe } from "../net/byte-pipe.ts";
 import type { ForwardFields } from "./server-link.ts";
 
 /** What both sides have. Everything sent is gathered until `flush`, which must be called before every wait. */
@@ -30,7 +31,7 @@ export interface OutgoingRequest {
   readonly isFromH1: boolean;
   readonly headers: HeaderFields;
   readonly framing: BodyFraming;
-  /** The client asked to switch protocols; a 101 is allowed. */
+  /** The client asked to switch protocols; a 101 is allowed. Over HTTP/2 the one protocol is WebSocket. */
   readonly mayUpgrade: boolean;
 }
 
@@ -46,6 +47,8 @@ export interface ClientSide extends MessageSide {
   sendHead(response: OutgoingResponse): void;
   /** Ends this message so that the client cannot take it for a whole one: a reset of the connection, or of the stream with that code of RFC 9113 §7 (null: our fault). */
   reset(code: number | null): void;
+  /** Ends HTTP after a 101, or a 2xx to CONNECT: the bytes of another protocol, those that came already among them. */
+  tunnel(): BytePipe;
   /** A reset concerns this exchange alone, and its code says why. */
   readonly hasStreams: boolean;
 }
@@ -65,8 +68,10 @@ export interface ServerSide extends MessageSide {
   readonly isUnprocessed: boolean;
   /** Code with which the server reset the stream; null where it did not. */
   readonly resetCode: number | null;
-  /** What the system said when the connection broke; null where it said nothing. */
-  readonly brokenBy: Error | null;
+  /** Ends HTTP after a 101: the bytes of another protocol, those that came already among them. */
+  tunnel(): BytePipe;
+  /** The tunnel is over. `isClean`: what was sent may still arrive, for some seconds. */
+  closeTunnel(isClean: boolean): void;
   /** Gives up in the middle: closes the connection, or resets the stream. */
   abandon(): void;
 }

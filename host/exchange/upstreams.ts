@@ -44,12 +44,17 @@ interface Kept {
   onIdleNews: () => void;
 }
 
+/** How a server is met. `mayTranslate`: where it speaks HTTP/2 alone, it is met again with that. */
+interface Approach {
+  readonly record: ServerConnection;
+  readonly offer: TunnelOffer;
+  readonly mayTranslate: boolean;
+}
+
 const http1Offer: TunnelOffer = { sni: null, alpnProtocols: ["http/1.1"] };
 const http2Offer: TunnelOffer = { sni: null, alpnProtocols: ["h2", "http/1.1"] };
 
 const nothing = (): void => {};
-/** Why what is under way ends; nobody asks. PERF: without a reason Node makes an exception with a stack each time. */
-const closed = Object.freeze(new Error("the client's connection has ended"));
 const clientLeft: FaultResult = { kind: "fault", fault: exchangeFault("client-left", "The client left while the server was being contacted.") };
 
 export class Upstreams {
@@ -66,8 +71,7 @@ export class Upstreams {
   readonly #h1Targets = new Set<string>();
   readonly #leftOver: ServerConnection[] = [];
   readonly #adopted = new WeakSet<ServerConnection>();
-  /** Made when something outlives its exchange. */
-  #lifetime: AbortController | null = null;
+  readonly #lifetime = new AbortController();
   #defaultOffer = http1Offer;
   #exchanges = 0;
   #isClosed = false;
@@ -155,6 +159,27 @@ export class Upstreams {
     return kept === undefined || this.#isClosed ? clientLeft : { kind: "open", upstream: this.#speak(kept) };
   }
 
+  /**
+   * A connection that can carry a WebSocket: to a server that takes them over HTTP/2 (RFC 8441) the one that is shared, to others one of
+   * HTTP/1.1. `isFresh` as for `take`, the rest as for `open`.
+   */
+  async openWebSocket(target: Target, signal: AbortSignal, isFresh: boolean): Promise<UpstreamResult> {
+    const taken = this.take(target, isFresh);
+    const result: UpstreamResult = taken === null ? await this.open(target, signal) : { kind: "open", upstream: taken };
+    if (result.kind === "fault" || result.upstream.protocol === "h1") return result;
+    const { upstream } = result;
+    const deadline = AbortSignal.timeout(this.#context.timeouts.handshakeMs);
+    if ((await unlessAborted(upstream.mayTunnel, AbortSignal.any([signal, deadline]))) === true) return result;
+    upstream.release();
+    const offer = { ...this.#offerFor(keyOf(target)), alpnProtocols: http1Offer.alpnProtocols };
+    const opened = await this.#connect(target, signal, { record: this.newRecord({ host: target.host, port: target.port }), offer, mayTranslate: false });
+    if (opened.kind === "fault") return opened;
+    const kept = this.#kept.find(({ link }) => link === opened.link);
+    if (kept !== undefined && !this.#isClosed) return { kind: "open", upstream: this.#speakH1(kept) };
+    opened.link.close();
+    return clientLeft;
+  }
+
   /** Opens a new connection on which nothing is spoken yet. Never rejects. It is the caller's until `keepUnspoken`, or until it is closed. */
   async openLink(target: Target, signal: AbortSignal): Promise<LinkResult> {
     const known = this.#faults.get(keyOf(target));
@@ -162,7 +187,7 @@ export class Upstreams {
       this.#faults.delete(keyOf(target));
       return { kind: "fault", fault: known };
     }
-    const result = await this.#connect(target, signal);
+    const result = await this.#connectPlanned(target, signal);
     if (result.kind === "fault") return result;
     if (this.#isClosed) result.link.close();
     return result;
@@ -210,7 +235,7 @@ export class Upstreams {
   /** Closes every connection and releases every record. */
   close(): void {
     this.#isClosed = true;
-    this.#lifetime?.abort(closed);
+    this.#lifetime.abort();
     for (const { link, speaker } of [...this.#kept]) {
       if (speaker?.protocol === "h2") speaker.close();
       else link.close();
@@ -243,7 +268,7 @@ export class Upstreams {
   #openShared(target: Target, key: string): Promise<LinkResult> {
     const running = this.#opening.get(key);
     if (running !== undefined) return running;
-    const opening = this.openLink(target, (this.#lifetime ??= new AbortController()).signal).then((result) => {
+    const opening = this.openLink(target, this.#lifetime.signal).then((result) => {
       this.#opening.delete(key);
       if (result.kind === "open") {
         if (!this.#speaksH2(target, result.link)) this.#h1Targets.add(key);
@@ -255,22 +280,24 @@ export class Upstreams {
     return opening;
   }
 
-  async #connect(target: Target, signal: AbortSignal): Promise<LinkResult> {
-    const key = keyOf(target);
+  #connectPlanned(target: Target, signal: AbortSignal): Promise<LinkResult> {
     const record = this.recordFor(target);
     this.#planned.delete(placeOf(target));
-    const offer = this.#offerFor(key);
+    return this.#connect(target, signal, { record, offer: this.#offerFor(keyOf(target)), mayTranslate: true });
+  }
+
+  async #connect(target: Target, signal: AbortSignal, { record, offer, mayTranslate }: Approach): Promise<LinkResult> {
     const result = await openUpstream(this.#context, record, {
       secure: target.scheme === "http" ? null : { host: target.host, ...offer },
-      mayForward: target.scheme === "http" && target.isTunnel !== true && !this.#maySpeakH2(target, key),
+      mayForward: target.scheme === "http" && target.isTunnel !== true && !this.#maySpeakH2(target, keyOf(target)),
     }, signal);
     if (result.kind === "fault") {
       // Released with the next exchange's end: whoever wanted the connection may still show it.
       this.#leftOver.push(record);
       // A server that speaks nothing but HTTP/2, and a client that did not offer it: then we translate.
-      if (!result.isProtocolRefused || !this.#context.http2 || offer.alpnProtocols.includes("h2")) return result;
-      this.#offers.set(key, { ...offer, alpnProtocols: ["h2"] });
-      return this.#connect(target, signal);
+      if (!result.isProtocolRefused || !this.#context.http2 || !mayTranslate || offer.alpnProtocols.includes("h2")) return result;
+      this.#offers.set(keyOf(target), { ...offer, alpnProtocols: ["h2"] });
+      return this.#connectPlanned(target, signal);
     }
     const link: ServerLink = new ServerLink(result.facts, (closed) => this.#onClosed(link, closed));
     this.#kept.push({ target: { scheme: target.scheme, host: target.host, port: target.port }, link, speaker: null, isIdle: false, onIdleNews: nothing });
@@ -282,6 +309,10 @@ export class Upstreams {
       const connection = kept.speaker = new H2Connection(kept.link, () => this.#closeSurplus());
       return connection.newUpstream();
     }
+    return this.#speakH1(kept);
+  }
+
+  #speakH1(kept: Kept): H1Upstream {
     const upstream = kept.speaker = new H1Upstream(kept.link);
     // Whatever comes while nothing was asked ends the connection: an end, an error, or bytes that belong to nobody.
     kept.onIdleNews = () => {

@@ -13,7 +13,7 @@ import { faultOf, type Fault, type FaultCode, type RequestHead, type ResponseHea
 
 export interface H2Request {
   readonly kind: "request";
-  /** Its target is `:path`, or the authority for CONNECT. */
+  /** Its target is `:path`, or the authority for CONNECT. An extended CONNECT is the GET that asks for its protocol in HTTP/1.1 (RFC 8441 §5), and has no body. */
   readonly head: RequestHead;
   /** `:scheme`; null for CONNECT and for schemes that are none of ours. */
   readonly scheme: "http" | "https" | null;
@@ -49,17 +49,19 @@ export function requestFromH2(raw: RawFields, endStream: boolean): H2Request | M
   if (method.length > h1Limits.methodBytes) return faultFrom("method-too-long", "client");
   const authority = takeAuthority(pseudo.get(":authority"), headers);
   if (typeof authority !== "object") return faultFrom(authority, "client");
+  const protocol = pseudo.get(":protocol");
   const target = targetFrom(method, pseudo, authority.value);
   if ("fault" in target) return faultFrom(target.fault, "client");
   const framing = requestFraming(method, headers, endStream);
   if (typeof framing === "string") return faultFrom(framing, "client");
   const scheme = pseudo.get(":scheme")?.toLowerCase();
+  // RFC 8441 §4: what follows its head belongs to the tunnel.
+  const line = protocol === undefined
+    ? { method, framing, endStream, upgrade: noUpgrade, expectContinue: !endStream && headers.get("expect")?.toLowerCase() === "100-continue" }
+    : { method: "GET", framing: none, endStream: true, upgrade: [protocol], expectContinue: false };
   return {
     kind: "request", authority: authority.value, scheme: scheme === "http" || scheme === "https" ? scheme : null,
-    head: {
-      kind: "request-head", method, target: target.text, version: "2", headers, framing, endStream, keepAlive: true, upgrade: noUpgrade,
-      expectContinue: !endStream && headers.get("expect")?.toLowerCase() === "100-continue",
-    },
+    head: { kind: "request-head", target: target.text, version: "2", headers, keepAlive: true, ...line },
   };
 }
 
@@ -107,6 +109,12 @@ export function requestToH2(line: H2RequestLine, headers: HeaderFields, splitsCo
   return raw;
 }
 
+/** The header block of an extended CONNECT (RFC 8441 §4). */
+export function tunnelToH2(line: Omit<H2RequestLine, "method">, protocol: string, headers: HeaderFields, splitsCookies: boolean): string[] {
+  const [, , ...rest] = requestToH2({ ...line, method: "CONNECT" }, headers, splitsCookies);
+  return [":method", "CONNECT", ":protocol", protocol, ...rest];
+}
+
 /** A final response's header block. */
 export function responseToH2(status: number, headers: HeaderFields): string[] {
   const raw = [":status", String(status)];
@@ -137,7 +145,7 @@ function addFields(headers: HeaderFields, add: (lowerName: string, value: string
   }
 }
 
-const requestPseudo: ReadonlySet<string> = new Set([":method", ":scheme", ":authority", ":path"]);
+const requestPseudo: ReadonlySet<string> = new Set([":method", ":scheme", ":authority", ":path", ":protocol"]);
 const responsePseudo: ReadonlySet<string> = new Set([":status"]);
 const noPseudo: ReadonlySet<string> = new Set();
 
@@ -195,7 +203,10 @@ function takeAuthority(authority: string | undefined, headers: HeaderFields): { 
 /** RFC 9113 §8.3.1 and §8.5. */
 function targetFrom(method: string, pseudo: ReadonlyMap<string, string>, authority: string): { readonly text: string } | { readonly fault: FaultCode } {
   const path = pseudo.get(":path");
-  if (method === "CONNECT") return path !== undefined || pseudo.has(":scheme") || authority === "" ? { fault: "bad-pseudo-field" } : { text: authority };
+  const isExtended = pseudo.has(":protocol");
+  // RFC 8441 §4.
+  if (isExtended && (method !== "CONNECT" || !isToken(pseudo.get(":protocol") ?? ""))) return { fault: "bad-pseudo-field" };
+  if (method === "CONNECT" && !isExtended) return path !== undefined || pseudo.has(":scheme") || authority === "" ? { fault: "bad-pseudo-field" } : { text: authority };
   if (path === undefined || !pseudo.has(":scheme")) return { fault: "bad-pseudo-field" };
   if (path.length > h1Limits.targetBytes) return { fault: "target-too-long" };
   const hasForm = path.startsWith("/") || (path === "*" && method === "OPTIONS");

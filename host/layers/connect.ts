@@ -43,7 +43,7 @@ export async function connectLayer(scope: LayerScope, link: Link, head: RequestH
   scope.upstreams.plan(destination, server);
   client.sendHead({ status: 200, reason: "Connection established", headers: HeaderFields.from([]), framing: { kind: "none" } });
   client.flush();
-  const duplex = client.release();
+  const duplex = client.tunnel();
   return { kind: "open", link: { duplex, destination, isSecure: false, stage: "inside", alpn: null, depth: link.depth + 1 } };
 }
 

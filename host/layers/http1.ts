@@ -3,18 +3,16 @@
 import type { ExchangeEnd } from "../exchange/exchange.ts";
 import { exchange } from "../exchange/exchange.ts";
 import { H1ClientSide } from "../exchange/h1-client-side.ts";
-import type { H1Upstream } from "../exchange/h1-upstream.ts";
 import { newHttpFlow, type RequestPlace } from "../exchange/new-flow.ts";
 import { sendErrorPage } from "../exchange/send-page.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { RequestHead } from "../http/http-event.ts";
 import { parseAuthority, parseRequestTarget } from "../http/request-target.ts";
-import { isOnboarding, onboardingScope } from "./onboarding.ts";
-import { relay, relayTimes } from "../net/relay.ts";
 import { admit, isAddressed } from "./admission.ts";
 import { connectLayer } from "./connect.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { isRenamed, nameAsServer } from "./reverse.ts";
+import { tunnelLayer } from "./tunnel.ts";
 
 /** Serves requests until the connection ends or becomes a tunnel. The client's last response is sent, but may still be on its way. */
 export async function http1Layer(scope: LayerScope, link: Link): Promise<Next> {
@@ -35,7 +33,10 @@ export async function http1Layer(scope: LayerScope, link: Link): Promise<Next> {
       if (opened.kind === "killed" || !opened.persists) return end;
     } else {
       const ended = await serveRequest(scope, link, client, head);
-      if (ended.kind === "tunnel") return tunnel(scope, client, ended.upstream);
+      if (ended.kind === "tunnel") {
+        if (!(await tunnelLayer(scope, client.tunnel(), ended))) link.duplex.reset();
+        return end;
+      }
       if (ended.kind === "cut") link.duplex.destroy();
       if (ended.kind !== "next") return end;
     }
@@ -72,8 +73,8 @@ async function serveRequest(scope: LayerScope, link: Link, client: H1ClientSide,
     refuse(scope, client, place, head);
     return { kind: "close" };
   }
-  const own = isOnboarding(scope.context, place.host) ? onboardingScope(scope) : scope;
-  return exchange(own, newHttpFlow(own, head, place, own.upstreams.recordFor(place)), head, client);
+  const server = scope.upstreams.recordFor(place);
+  return exchange(scope, newHttpFlow(scope, head, place, server), head, client);
 }
 
 /** Where a request goes: where its tunnel leads, or where its target says. */
@@ -87,9 +88,6 @@ function placeOf(scope: LayerScope, link: Link, head: RequestHead): RequestPlace
     return { ...place, path, authority: target.kind === "absolute" ? target.authority : "" };
   }
   if (target.kind === "absolute") return target;
-  // A client that has the proxy's address but does not use it as a proxy yet, and knows the name.
-  const named = parseAuthority(head.headers.get("host") ?? "", 80);
-  if (named !== null && isOnboarding(scope.context, named.host)) return { scheme: "http", ...named, path, authority: "" };
   return exchangeFault("not-a-proxy-request", `The request names no server${hostHint(head)}: a proxy needs a whole address in the request line.`);
 }
 
@@ -126,16 +124,5 @@ function refuse(scope: LayerScope, client: H1ClientSide, fault: ExchangeFault, h
   logRefusal(scope, fault);
   sendErrorPage(client, fault, { head, url: head?.target ?? "", mayPersist: false });
   client.flush();
-  return end;
-}
-
-/** After a 101: bytes of a protocol we do not read, both ways. */
-async function tunnel(scope: LayerScope, client: H1ClientSide, upstream: H1Upstream): Promise<Next> {
-  const duplex = client.release();
-  const server = upstream.release();
-  const { waker, alarm, context } = scope;
-  const result = await relay(duplex, server.duplex, { waker, alarm, ...relayTimes(context.timeouts), isOver: () => alarm.hasPassed });
-  if (result.kind === "broken") duplex.reset();
-  server.close(result.kind === "ended");
   return end;
 }

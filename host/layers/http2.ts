@@ -6,6 +6,7 @@ import { H2ClientSide } from "../exchange/h2-client-side.ts";
 import { endWell } from "../exchange/h2-session.ts";
 import { newHttpFlow, type RequestPlace } from "../exchange/new-flow.ts";
 import { sendErrorPage } from "../exchange/send-page.ts";
+import { isWebSocketOpening } from "../exchange/websocket-opening.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import { h2Codes, h2LimitTable as limits } from "../http/h2-limits.ts";
 import { requestFromH2, type H2Request, type RawFields } from "../http/h2-map.ts";
@@ -15,9 +16,9 @@ import { Alarm } from "../net/timeouts.ts";
 import { Waker } from "../net/waker.ts";
 import { floodGuard } from "./flood-guard.ts";
 import { admit, isAddressed } from "./admission.ts";
-import { isOnboarding, onboardingScope } from "./onboarding.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { isRenamed, nameAsServer } from "./reverse.ts";
+import { tunnelLayer } from "./tunnel.ts";
 
 const flagEndStream = 0x1;
 
@@ -110,9 +111,9 @@ class Http2Connection {
     if (fault !== null) return this.#refuse(side, fault, head);
     const place = this.#placeOf(request);
     if ("cause" in place) return this.#refuse(side, place, head);
-    const own = isOnboarding(scope.context, place.host) ? onboardingScope(scope) : scope;
-    const ended = await exchange(own, newHttpFlow(own, head, place, own.upstreams.recordFor(place)), head, side);
-    if (ended.kind === "cut") side.reset(h2Codes.cancel);
+    if (head.upgrade.length > 0 && !isWebSocketOpening(head)) return this.#refuse(side, notAWebSocket(head), head);
+    const ended = await exchange(scope, newHttpFlow(scope, head, place, scope.upstreams.recordFor(place)), head, side);
+    if (ended.kind === "cut" || (ended.kind === "tunnel" && !(await tunnelLayer(scope, side.tunnel(), ended)))) side.reset(h2Codes.cancel);
     else side.stopRequest();
   }
 
@@ -180,8 +181,14 @@ class Http2Connection {
   }
 }
 
+/** RFC 8441 §5, RFC 9220 §3: 501 for a protocol that is not known. */
+function notAWebSocket({ upgrade }: RequestHead): ExchangeFault {
+  if (upgrade[0]?.toLowerCase() !== "websocket") return exchangeFault("not-supported", "CONNECT over HTTP/2 is supported for WebSockets only.");
+  return exchangeFault("invalid-request", "The request is no valid opening of a WebSocket (RFC 8441 §5).");
+}
+
 const sessionOptions = {
   maxSendHeaderBlockLength: limits.sentHeadBytes.value, maxHeaderListPairs: limits.fields.value, maxSessionMemory: limits.sessionMegabytes.value,
   maxSessionInvalidFrames: limits.invalidFrames.value, maxSessionRejectedStreams: limits.rejectedStreams.value, strictSingleValueFields: false,
-  settings: { maxConcurrentStreams: limits.streams.value, initialWindowSize: limits.streamWindowBytes.value, maxHeaderListSize: limits.headBytes.value },
+  settings: { enableConnectProtocol: true, maxConcurrentStreams: limits.streams.value, initialWindowSize: limits.streamWindowBytes.value, maxHeaderListSize: limits.headBytes.value },
 };

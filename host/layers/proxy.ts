@@ -1,6 +1,7 @@
 // The proxy as one thing with a beginning and an end: listeners, the connections they accept, and a drain. Protocols are in the
 // layers, decisions of addons behind the gate, certificates behind the leaf source.
 import type { Socket } from "node:net";
+import { defaultLimits } from "../../sandbox-api/schema/limits.ts";
 import { replayRequest } from "../exchange/replay.ts";
 import { randomBytes } from "node:crypto";
 import type { Via } from "../flows/connection.ts";
@@ -15,10 +16,9 @@ import { TimeoutWheel } from "../net/timeouts.ts";
 import { OperatorError } from "../operator-error.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
-import { UpstreamSessions } from "../tls/upstream-sessions.ts";
 import type { ProxyAuth } from "../access/proxy-auth.ts";
 import { serveConnection, type ServedConnection } from "./client-connection.ts";
-import type { LayerContext, LeafSource, Onboarding, PlacePattern } from "./layer-scope.ts";
+import type { LayerContext, LeafSource, PlacePattern } from "./layer-scope.ts";
 import { readMode, type ListenerMode } from "./mode.ts";
 
 export interface ProxyOptions {
@@ -30,6 +30,8 @@ export interface ProxyOptions {
   readonly trust: UpstreamTrust;
   /** Largest body that is collected for addons, in bytes; larger ones pass by unseen. */
   readonly bodyBytes: number;
+  /** Largest message of a WebSocket that addons look at, in bytes (close code 1009 beyond it); default: the limit's. */
+  readonly webSocketMessageBytes?: number;
   /** Largest body that passes at all, in bytes (413 or 502 beyond it); null or absent: any. */
   readonly bodySizeLimitBytes?: number | null;
   /** Bodies that no addon wants are kept in the flow up to so many bytes, for whoever saves it; null or absent: they are not. */
@@ -50,8 +52,6 @@ export interface ProxyOptions {
   readonly upstreamAuth?: string | null;
   /** Shown to clients that speak TLS to the proxy itself; null or absent: leaves from `leafCache`. */
   readonly listenerCertificate?: Pick<LeafContext, "secureContext"> | null;
-  /** The magic host, and what it shows; null or absent: none. */
-  readonly onboarding?: Onboarding | null;
   readonly timeouts?: Partial<ProxyTimeouts>;
   /** Shared with whoever else makes flows in this process. */
   readonly keys?: KeySource;
@@ -139,12 +139,12 @@ function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDra
   const credential = options.upstreamAuth == null ? null : `Basic ${Buffer.from(options.upstreamAuth, "utf8").toString("base64")}`;
   const isOperators = (via: Via): boolean => upstreamProxies.some(({ scheme, host, port }) => scheme === via.scheme && host === via.host && port === via.port);
   return {
-    gate: options.gate, log: options.log, trust: options.trust, sessions: new UpstreamSessions(), leaves: options.leafCache,
+    gate: options.gate, log: options.log, trust: options.trust, leaves: options.leafCache,
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
-    bodyBytes: options.bodyBytes, bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
+    bodyBytes: options.bodyBytes, webSocketMessageBytes: options.webSocketMessageBytes ?? defaultLimits.websocketMessageBytes,
+    bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
-    onboarding: options.onboarding ?? null,
     isDraining, loopMark: mark,
     // WALL: an addon that names another proxy does not get the operator's password sent there.
     fieldsFor: (via) => [...(credential !== null && isOperators(via) ? [["Proxy-Authorization", credential] as const] : []), ["Via", `1.1 ${mark}`]],

@@ -2,6 +2,7 @@
 // and looks at flags; `onNews` says when looking is worth it. Holds at most about `holdBytes` unread bytes, then stops reading.
 // It knows nothing of protocols, never throws for what a peer does, and is the only place that listens to the socket's events.
 import type { Socket } from "node:net";
+import type { BytePipe } from "./byte-pipe.ts";
 
 /** LIMIT: unread bytes after which the socket is paused; the kernel then slows the peer down. */
 export const holdBytes = 65_536;
@@ -11,7 +12,7 @@ const joinBelowBytes = 8_192;
 
 const nothing = (): void => {};
 
-export class PlainDuplex {
+export class PlainDuplex implements BytePipe {
   /** Called at bytes, end, drain and close. It may be replaced at any time; it must not throw. */
   onNews: () => void = nothing;
   /** Why the connection broke, if it did. */

@@ -1,7 +1,7 @@
 // Carries bytes between two connections, both ways, with back-pressure and half-close: an end on one side shuts down writing on the
 // other only. A hook may look at, change or hold each chunk; without one the bytes are only passed on.
 import type { Alarm } from "./timeouts.ts";
-import type { PlainDuplex } from "./plain-duplex.ts";
+import type { BytePipe } from "./byte-pipe.ts";
 import type { ProxyTimeouts } from "./proxy-timeouts.ts";
 import type { Waker } from "./waker.ts";
 
@@ -30,7 +30,7 @@ export function relayTimes({ tunnelMs, stallMs }: ProxyTimeouts): Pick<RelayOpti
 }
 
 /** Resolves when nothing can move any more; the connections are the caller's to close. Never rejects unless the hook does. */
-export async function relay(client: PlainDuplex, server: PlainDuplex, options: RelayOptions): Promise<RelayEnd> {
+export async function relay(client: BytePipe, server: BytePipe, options: RelayOptions): Promise<RelayEnd> {
   const { waker, alarm, idleMs, halfClosedMs, isOver } = options;
   client.onNews = server.onNews = waker.wake;
   const ways = [{ from: client, to: server, isFromClient: true }, { from: server, to: client, isFromClient: false }] as const;
@@ -53,7 +53,7 @@ export async function relay(client: PlainDuplex, server: PlainDuplex, options: R
   }
 }
 
-function endOf(client: PlainDuplex, server: PlainDuplex): RelayEnd | null {
+function endOf(client: BytePipe, server: BytePipe): RelayEnd | null {
   if (client.hasEnd && server.hasEnd && client.isEnded && server.isEnded) return { kind: "ended", error: null, isFromClient: true };
   for (const side of [client, server]) {
     if (side.isClosed && side.isEnded && (side.error !== null || !side.hasEnd)) return { kind: "broken", error: side.error, isFromClient: side === client };

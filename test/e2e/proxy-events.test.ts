@@ -321,16 +321,16 @@ test("http_connect can refuse, kill, and see the target", async (t) => {
   t.deepEqual(seen, ["CONNECT refused.test:443", "CONNECT killed.test:443"]);
 });
 
-test("a WebSocket handshake has its event, and frames pass untouched", async (t) => {
+test("a WebSocket has its events, and frames pass as they were", async (t) => {
   const { gate, url, client } = await stage(t, (socket) => {
-    socket.once("data", () => { socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi"); });
+    socket.once("data", () => { socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi", "latin1"); });
     socket.on("end", () => socket.end());
   });
   const one = await client();
   one.send(get(url, "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"));
   t.regex(await one.until(/hi$/), /^HTTP\/1\.1 101 /);
   one.close();
-  await expectEvents(t, gate, ...begin, "requestheaders", "request", "websockets_handshake", "serverconnect", "responseheaders", "response", ...finish);
+  await expectEvents(t, gate, ...begin, "requestheaders", "request", "websockets_handshake", "serverconnect", "responseheaders", "response", "websocket_start", "websocket_message", "websocket_end", ...finish);
 });
 
 test("what addons change goes out, with framing by the host", async (t) => {

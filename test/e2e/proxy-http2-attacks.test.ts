@@ -86,7 +86,7 @@ const smuggling: readonly (readonly [string, (place: string) => readonly (readon
   ["a pseudo-header field after others", (place) => [["a", "1"], ...basic(place)]],
   ["an unknown pseudo-header field", (place) => [[":evil", "1"], ...basic(place)]],
   [":status in a request", (place) => [...basic(place), [":status", "200"]]],
-  [":protocol without the setting", (place) => [...basic(place), [":protocol", "websocket"]]],
+  [":protocol without CONNECT", (place) => [...basic(place), [":protocol", "websocket"]]],
   ["no :path", (place) => basic(place).filter(([name]) => name !== ":path")],
   ["no :method", (place) => basic(place).filter(([name]) => name !== ":method")],
   ["no :scheme", (place) => basic(place).filter(([name]) => name !== ":scheme")],
