@@ -2,6 +2,7 @@
 // through runtime/isolate; decides nothing about failures.
 import type { LoadText } from "../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./isolate/binary.ts";
+import { makeDeadlines } from "./isolate/deadline.ts";
 import { type IsolateMaker, makeIsolateMaker } from "./isolate/create.ts";
 import { makeThreadClock } from "./isolate/meter.ts";
 import { AddonIsolate } from "./isolate/run.ts";
@@ -15,7 +16,7 @@ export interface Instance {
 
 export class Registry {
   readonly #vm: IsolatedVm;
-  readonly #clock = makeThreadClock();
+  readonly #clocks = { clock: makeThreadClock(), deadlines: makeDeadlines() };
   readonly #instances = new Map<number, Instance>();
   #maker: IsolateMaker | undefined;
   #loads = 0;
@@ -34,7 +35,7 @@ export class Registry {
     if (this.#maker === undefined) throw new Error("load before boot");
     if (this.#instances.has(id)) throw new Error(`instance ${id} is loaded already`);
     this.#loads++;
-    const instance: Instance = { id, isolate: new AddonIsolate(this.#vm, this.#maker, this.#clock, settings), releasedKeys: "" };
+    const instance: Instance = { id, isolate: new AddonIsolate(this.#vm, this.#maker, this.#clocks, settings), releasedKeys: "" };
     this.#instances.set(id, instance);
     return instance;
   }

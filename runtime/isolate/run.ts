@@ -6,22 +6,24 @@ import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/gues
 import { type LoadText, resultStatus } from "../../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./binary.ts";
 import { type Bridge, makeBridge, type Post } from "./bridge.ts";
+import type { Deadlines } from "./deadline.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
 import { makeMeter, type Meter, type ThreadClock } from "./meter.ts";
 import { type Answer, type EntryResult, faultAnswer, isTimeout, readAnswer, readSettled, thrownMessage } from "./result.ts";
 
-// isolated-vm's timeout is on the wall clock, CPU time is compared afterwards: the difference is room for other processes.
-const wallGraceMs = 150;
 const entriesPerWeighing = 128;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 
-/** What an entry may use. */
 /** The kernel counts a thread's CPU time in ticks of 4 ms and charges it what interrupts cost: an entry that returned gets this much more. */
 const toleratedShare = 1.5;
 /** A timer that fires before an entry has had this share of its CPU time says more about the machine than about the addon. */
 const starvedShare = 0.5;
 
+/** What an entry may use. */
 interface Clock { readonly limit: "cpuMs" | "startupMs"; readonly valueMs: number; readonly leftMs: number }
+
+/** What all isolates of a process share. */
+export interface Clocks { readonly clock: ThreadClock; readonly deadlines: Deadlines }
 
 export interface DispatchInput {
   readonly call: number;
@@ -40,6 +42,7 @@ export class AddonIsolate {
   readonly #guest: GuestIsolate;
   readonly #bridge: Bridge;
   readonly #meter: Meter;
+  readonly #deadlines: Deadlines;
   readonly #settings: LoadText;
   #startupUsedMs = 0;
   #entries = 0;
@@ -47,8 +50,9 @@ export class AddonIsolate {
   #forgivenMicros = 0;
 
   /** Throws when no isolate can be made; no addon code has run then. */
-  constructor(vm: IsolatedVm, maker: IsolateMaker, clock: ThreadClock, settings: LoadText) {
+  constructor(vm: IsolatedVm, maker: IsolateMaker, { clock, deadlines }: Clocks, settings: LoadText) {
     this.#vm = vm;
+    this.#deadlines = deadlines;
     this.#settings = settings;
     this.#bridge = makeBridge(settings.limits);
     this.#guest = maker.make(settings.limits.memoryMiB, this.#bridge.post, (micros) => { this.#forgivenMicros += micros; });
@@ -113,7 +117,7 @@ export class AddonIsolate {
     this.#forgivenMicros = 0;
     let answer: Answer;
     try {
-      answer = run(Math.ceil(clock.leftMs) + wallGraceMs);
+      answer = run(this.#deadlines.timeout(clock.leftMs, startedAt));
     } catch (error) {
       answer = this.#stopped(error, clock, performance.now() - startedAt);
     }
