@@ -2,10 +2,8 @@
 // through runtime/isolate; decides nothing about failures.
 import type { LoadText } from "../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./isolate/binary.ts";
-import { makeDeadlines } from "./isolate/deadline.ts";
 import { type IsolateMaker, makeIsolateMaker } from "./isolate/create.ts";
-import { makeThreadClock } from "./isolate/meter.ts";
-import { AddonIsolate } from "./isolate/run.ts";
+import { AddonIsolate, makeClocks } from "./isolate/run.ts";
 
 export interface Instance {
   readonly id: number;
@@ -16,7 +14,7 @@ export interface Instance {
 
 export class Registry {
   readonly #vm: IsolatedVm;
-  readonly #clocks = { clock: makeThreadClock(), deadlines: makeDeadlines() };
+  readonly #clocks = makeClocks();
   readonly #instances = new Map<number, Instance>();
   #maker: IsolateMaker | undefined;
   #loads = 0;

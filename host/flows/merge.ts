@@ -1,7 +1,7 @@
 // Applies a list of changes that validate.ts has passed to the object they are about, in order, and renders who changed what for
 // the history. Pure but for the object: no clock (the time is passed in), no I/O. Content set by an addon is left unencoded in the
 // body; addons/bodies.ts encodes it before anybody reads on. Fields that frame a message stay the host's (events.md §1.9).
-import type { Change, FieldReference, MadeResponse } from "../../sandbox-api/schema/changes.ts";
+import { isFieldRun, type Change, type FieldReference, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
 import { hostOwnedFields } from "../../sandbox-api/schema/http.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
 import { HeaderFields } from "../http/header-fields.ts";
@@ -50,7 +50,7 @@ class Merge {
   constructor(subject: GateSubject, context: MergeContext, changes: readonly Change[]) {
     this.#subject = subject;
     this.#context = context;
-    this.#setsHost = changes.some((change) => change[0] === "request.headers" && change[1].some((entry) => typeof entry !== "number" && entry[0].toLowerCase() === "host"));
+    this.#setsHost = changes.some((change) => change[0] === "request.headers" && change[1].some((entry) => isPair(entry) && entry[0].toLowerCase() === "host"));
   }
 
   apply(change: Change): Rendered {
@@ -255,12 +255,18 @@ function keepFraming(fields: HeaderFields, list: readonly FieldReference[]): rea
   let kept: FieldReference[] | null = null;
   for (let i = 0; i < fields.length; i++) {
     if (named[i] === 1 || !hostOwnedFields.has(fields.name(i).toLowerCase())) continue;
-    kept ??= [...list];
+    kept ??= list.flatMap(spelledOut);
     const next = kept.findIndex((entry) => typeof entry === "number" && entry > i);
     kept.splice(next < 0 ? kept.length : next, 0, i);
   }
   return kept ?? list;
 }
+
+const isPair = (entry: FieldReference): entry is readonly [string, string] => typeof entry !== "number" && !isFieldRun(entry);
+
+/** A run as the indexes that it stands for. */
+const spelledOut = (entry: FieldReference): readonly FieldReference[] =>
+  typeof entry === "number" || !isFieldRun(entry) ? [entry] : Array.from({ length: entry[1] }, (_, at) => entry[0] + at);
 
 const defaultPorts = { http: 80, https: 443 } as const;
 const bracketed = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host);
@@ -276,14 +282,17 @@ function renderList(before: HeaderFields, list: readonly FieldReference[]): Rend
   const gone: string[] = [];
   const come: string[] = [];
   for (let i = 0; i < before.length; i++) if (named[i] === 0) gone.push(before.line(i));
-  for (const entry of list) if (typeof entry !== "number") come.push(`${entry[0]}: ${entry[1]}`);
+  for (const entry of list) if (isPair(entry)) come.push(`${entry[0]}: ${entry[1]}`);
   return [gone.join("; "), come.join("; ")];
 }
 
 /** For each of `length` fields: 1 where the list keeps it. PERF: a set of numbers costs ten times as much (bench/host-event). */
 function namedIn(list: readonly FieldReference[], length: number): Uint8Array {
   const named = new Uint8Array(length);
-  for (const entry of list) if (typeof entry === "number") named[entry] = 1;
+  for (const entry of list) {
+    if (typeof entry === "number") named[entry] = 1;
+    else if (isFieldRun(entry)) named.fill(1, entry[0], entry[0] + entry[1]);
+  }
   return named;
 }
 

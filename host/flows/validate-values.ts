@@ -1,7 +1,7 @@
 // WALL 5, one value at a time: the value of each change address as a hostile cell may have sent it, checked for type, size and
 // protocol legality and built anew from checked pieces. Parsed objects are only read, never assigned, so a "__proto__" key is
 // one unknown key more. Whether the addon may change that part at all is decided in validate.ts.
-import { layerKinds, type AttachmentIndex, type ChangeAddress, type ChangeValues, type FieldReference, type InjectedMessage, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
+import { isFieldRun, layerKinds, type AttachmentIndex, type ChangeAddress, type ChangeValues, type FieldReference, type FieldRun, type InjectedMessage, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
 import type { FaultCode } from "../../sandbox-api/schema/faults.ts";
 import { hostOwnedFields, isFieldName, isFieldValue, isHost, isMethod, isOwnStatus, isPath, isPort, isReason, mostFields } from "../../sandbox-api/schema/http.ts";
 import { mostInjections } from "../../sandbox-api/schema/websocket.ts";
@@ -87,11 +87,15 @@ const fieldPair = (value: unknown, { withheld }: ValueContext, isTrailer: boolea
   return [name, content];
 };
 
-/** An untouched field, by index: once at most. */
-function untouched(value: number, { fields }: ValueContext, used: Uint8Array): Refused | null {
-  if (!Number.isInteger(value) || value < 0 || value >= fields.length) return new Refused("refers to a field that is not there");
-  if (used[value] === 1) return new Refused("refers to one field twice");
-  used[value] = 1;
+const isRun = (item: unknown): item is FieldRun => Array.isArray(item) && item.length === 2 && typeof item[0] === "number" && typeof item[1] === "number";
+
+/** Untouched fields, by index: once at most each. */
+function untouched(from: number, count: number, { fields }: ValueContext, used: Uint8Array): Refused | null {
+  if (!Number.isInteger(from) || !Number.isInteger(count) || from < 0 || count < 1 || from + count > fields.length) return new Refused("refers to a field that is not there");
+  for (let index = from; index < from + count; index++) {
+    if (used[index] === 1) return new Refused("refers to one field twice");
+    used[index] = 1;
+  }
   return null;
 }
 
@@ -101,18 +105,28 @@ const fieldList = (isTrailer: boolean, isRequest: boolean): Check<readonly Field
   const items: readonly unknown[] = value;
   const used = new Uint8Array(context.fields.length);
   const list: FieldReference[] = [];
+  let count = 0;
   for (let place = 0; place < items.length; place++) {
     const item = items[place];
     if (typeof item === "number") {
-      const refused = untouched(item, context, used);
+      const refused = untouched(item, 1, context, used);
       if (refused !== null) return new Refused(`entry ${place} ${refused.reason}`);
       list.push(item);
+      count++;
+    } else if (isRun(item)) {
+      const [from, length] = item;
+      const refused = untouched(from, length, context, used);
+      if (refused !== null) return new Refused(`entry ${place} ${refused.reason}`);
+      list.push([from, length]);
+      count += length;
     } else {
       const pair = fieldPair(item, context, isTrailer);
       if (pair instanceof Refused) return new Refused(`entry ${place}: ${pair.reason}`, pair.code);
       list.push(pair);
+      count++;
     }
   }
+  if (count > mostFields) return new Refused(`has ${count} fields, at most ${mostFields} are allowed`);
   return checkWhole(list, context, used, isRequest);
 };
 
@@ -122,7 +136,7 @@ function checkWhole(list: readonly FieldReference[], { fields, withheld }: Value
   if (!isRequest) return list;
   let hosts = 0;
   for (let at = fields.indexOf("host"); at >= 0; at = fields.indexOf("host", at + 1)) if (used[at] === 1) hosts++;
-  for (const entry of list) if (typeof entry !== "number" && entry[0].toLowerCase() === "host") hosts++;
+  for (const entry of list) if (typeof entry !== "number" && !isFieldRun(entry) && entry[0].toLowerCase() === "host") hosts++;
   // RFC 9112 §3.2: two Host fields are what two parsers disagree about.
   return hosts > 1 ? new Refused("holds more than one Host field") : list;
 }

@@ -2,7 +2,7 @@
 // is legal, granted and allowed in this event, or the call has failed with a fault that names the field. Pure: reads the flow,
 // changes nothing (merge.ts does), and believes nothing but sizes that were counted here.
 import { isUtf8 } from "node:buffer";
-import { changePrefix, changeTable, isChangeAddress, type Change, type ChangeAddress, type ChangeValues, type FieldReference } from "../../sandbox-api/schema/changes.ts";
+import { changePrefix, changeTable, isChangeAddress, isFieldRun, type Change, type ChangeAddress, type ChangeValues, type FieldReference } from "../../sandbox-api/schema/changes.ts";
 import { eventTable } from "../../sandbox-api/schema/events.ts";
 import type { Fault, FaultCode } from "../../sandbox-api/schema/faults.ts";
 import { permissionTable, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
@@ -114,17 +114,26 @@ const noFields: SeenFields = [];
 /** What a list of references to `before` made of it. PERF: asked only when one call changes a list twice. */
 class ChangedFields implements SeenFields {
   readonly #before: SeenFields;
-  readonly #list: readonly FieldReference[];
+  readonly #references: readonly FieldReference[];
+  #list: readonly (number | string)[] | null = null;
 
-  constructor(before: SeenFields, list: readonly FieldReference[]) {
+  constructor(before: SeenFields, references: readonly FieldReference[]) {
     this.#before = before;
-    this.#list = list;
+    this.#references = references;
   }
 
-  get length(): number { return this.#list.length; }
+  get length(): number { return this.#entries.length; }
 
   indexOf(lowerName: string, from = 0): number {
-    return this.#list.findIndex((entry, at) => at >= from && (typeof entry === "number" ? this.#before.indexOf(lowerName, entry) === entry : entry[0].toLowerCase() === lowerName));
+    return this.#entries.findIndex((entry, at) => at >= from && (typeof entry === "number" ? this.#before.indexOf(lowerName, entry) === entry : entry === lowerName));
+  }
+
+  /** Each field: where it was, or the name of a new one. */
+  get #entries(): readonly (number | string)[] {
+    return (this.#list ??= this.#references.flatMap((entry): readonly (number | string)[] => {
+      if (typeof entry === "number") return [entry];
+      return isFieldRun(entry) ? Array.from({ length: entry[1] }, (_, at) => entry[0] + at) : [entry[0].toLowerCase()];
+    }));
   }
 }
 

@@ -231,12 +231,12 @@ const responsePart: Part<HttpResponse> = {
   } satisfies ResponseView) + fieldLines(response.headers, withheld),
 };
 
-/** LF after the JSON, then each field as a line. */
+/** What follows the JSON: how many fields there are, and each as a line. */
 function fieldLines(fields: HeaderFields, withheld: ReadonlySet<string>): string {
   // PERF: most heads have none of them, and then no name has to be looked at (bench/host-event).
-  if (!hasOneOf(fields, withheld)) return `\n${fields.toLines()}`;
-  let lines = "\n";
-  for (let i = 0; i < fields.length; i++) lines += `${fields.name(i)}: ${shownValue(fields, i, withheld)}\n`;
+  if (!hasOneOf(fields, withheld)) return `\n${fields.length}\n${fields.toPlainBlock()}`;
+  let lines = `\n${fields.length}\n`;
+  for (let i = 0; i < fields.length; i++) lines += `${fields.name(i)}: ${shownValue(fields, i, withheld)}\r\n`;
   return lines;
 }
 

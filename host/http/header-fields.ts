@@ -11,8 +11,8 @@ import { isSendableValue, trimWhitespace } from "./field-rules.ts";
 const STRIDE = 2;
 const NAME_END = 1;
 
-/** Number n: field n of the present list, its line untouched. Pair: a new field of that name and value. */
-export type FieldEntry = number | readonly [string, string];
+/** Number n: field n of the present list, its line untouched. Two numbers: that many fields from the first on. Two texts: a new field of that name and value. */
+export type FieldEntry = number | readonly [number, number] | readonly [string, string];
 
 /**
  * An ordered list of fields. Names and values are latin1 strings, one character per byte. Names are looked up
@@ -140,17 +140,20 @@ export class HeaderFields {
     let text = "";
     let runStart = 0; // The block from runStart to runEnd is kept but not yet in text: neighbours are copied as one piece.
     let runEnd = 0;
+    const keep = (from: number, count: number): void => {
+      const start = this.#mark(from, 0);
+      if (start !== runEnd || runEnd === 0) {
+        text += block.slice(runStart, runEnd);
+        runStart = start;
+      }
+      const shift = text.length - runStart;
+      for (let i = from; i < from + count; i++) marks.push(this.#mark(i, 0) + shift, this.#mark(i, NAME_END) + shift);
+      runEnd = this.#lineAfter(from + count - 1);
+    };
     for (const entry of entries) {
-      if (typeof entry === "number") {
-        const start = this.#mark(entry, 0);
-        if (start !== runEnd || runEnd === 0) {
-          text += block.slice(runStart, runEnd);
-          runStart = start;
-        }
-        const shift = text.length - runStart;
-        marks.push(start + shift, this.#mark(entry, NAME_END) + shift);
-        runEnd = this.#lineAfter(entry);
-      } else {
+      if (typeof entry === "number") keep(entry, 1);
+      else if (isRun(entry)) keep(entry[0], entry[1]);
+      else {
         text += block.slice(runStart, runEnd);
         runStart = runEnd = 0;
         text += appendLine(marks, text.length, entry[0], entry[1]);
@@ -171,11 +174,11 @@ export class HeaderFields {
     return this.#block;
   }
 
-  /** Each field as a line `Name: value` that ends with LF alone. PERF: a block that is spelled so already, as nearly all are, is copied in one piece. */
-  toLines(): string {
-    if (this.#isSpelledPlainly()) return this.#block.replaceAll("\r\n", "\n");
+  /** Each field as a line `Name: value CRLF`, with one space. PERF: a block that is spelled so already, as nearly all are, is given as it is. */
+  toPlainBlock(): string {
+    if (this.#isSpelledPlainly()) return this.#block;
     let lines = "";
-    for (let i = 0; i < this.length; i++) lines += `${this.name(i)}: ${this.value(i)}\n`;
+    for (let i = 0; i < this.length; i++) lines += `${this.name(i)}: ${this.value(i)}\r\n`;
     return lines;
   }
 
@@ -238,6 +241,8 @@ export class HeaderFields {
     this.#nameLengths = 0;
   }
 }
+
+const isRun = (entry: Exclude<FieldEntry, number>): entry is readonly [number, number] => typeof entry[0] === "number";
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;

@@ -6,9 +6,9 @@ import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/gues
 import { type LoadText, resultStatus } from "../../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./binary.ts";
 import { type Bridge, makeBridge, type Post } from "./bridge.ts";
-import type { Deadlines } from "./deadline.ts";
+import { makeDeadlines, type Deadlines } from "./deadline.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
-import { makeMeter, type Meter, type ThreadClock } from "./meter.ts";
+import { makeMeter, makeThreadClock, type Meter, type ThreadClock } from "./meter.ts";
 import { type Answer, type EntryResult, faultAnswer, isTimeout, readAnswer, readSettled, thrownMessage } from "./result.ts";
 
 const entriesPerWeighing = 128;
@@ -24,6 +24,7 @@ interface Clock { readonly limit: "cpuMs" | "startupMs"; readonly valueMs: numbe
 
 /** What all isolates of a process share. */
 export interface Clocks { readonly clock: ThreadClock; readonly deadlines: Deadlines }
+export const makeClocks = (): Clocks => ({ clock: makeThreadClock(), deadlines: makeDeadlines() });
 
 export interface DispatchInput {
   readonly call: number;

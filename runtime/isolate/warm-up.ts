@@ -27,7 +27,7 @@ export const warmUpAddon = `$module(function (exports) {
 const flow: FlowView = { id: "1", type: "http", live: true, error: null, intercepted: false, marked: "", comment: "", isReplay: null, timestampCreated: 1, websocket: false };
 const request: RequestView = { method: "GET", scheme: "https", host: "example.com", port: 443, path: "/?q=1", authority: "", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2 };
 const response: ResponseView = { statusCode: 200, reason: "OK", httpVersion: "HTTP/1.1", timestampStart: 3, timestampEnd: 4 };
-const fields = "\nHost: example.com\nx-field: 1\nx-gone: 1\n";
+const fields = "\n3\nHost: example.com\r\nx-field: 1\r\nx-gone: 1\r\n";
 const patch = JSON.stringify([["request.headers", [0, 1, ["x-other", "1"]]]]);
 
 /** Texts of events of one flow, in order; the call's number is the place in the list. */

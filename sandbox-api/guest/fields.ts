@@ -1,38 +1,25 @@
 // Lists of header fields as they go over the wire: byte strings, in order, with spelling and duplicates. Lists and fields are
 // never changed in place: a change makes a new list, and a field that nobody touched stays the same object, which is how changes
 // refer to it by index. Refuses what HTTP forbids and what only the host may set (events.md §1.9).
-import { hostOwnedFields, isFieldName, isFieldValue, mostFields, withheldValue } from "../schema/http.ts";
-import { bareArray, indexOf, setHas, slice, toLowerCase } from "./intrinsics.ts";
+import { hostOwnedFields, isFieldValue, largestFieldValue, mostFields, withheldValue } from "../schema/http.ts";
+import { bareArray, exec, setHas, slice, toLowerCase } from "./intrinsics.ts";
 import { encodeText } from "./byte-string.ts";
+import { fieldName } from "./field-name.ts";
 import { quoteAscii } from "./json-text.ts";
 import { refuse } from "./thrown.ts";
 
 export class Field {
   readonly name: string;
   readonly value: string;
-  #lower: string | null = null;
-  constructor(name: string, value: string) {
+  /** Name in lower case. */
+  readonly lower: string;
+  constructor(name: string, value: string, lower: string = toLowerCase(name)) {
     this.name = name;
     this.value = value;
-  }
-  /** Name in lower case. PERF: made when first compared. */
-  get lower(): string {
-    return (this.#lower ??= toLowerCase(this.name));
+    this.lower = lower;
   }
 }
 export type Fields = readonly Field[];
-
-/** Fields from the text of a part (schema/view.ts), beginning at `from`. */
-export function parseFields(text: string, from: number): Fields {
-  const fields = bareArray<Field>();
-  for (let at = from, index = 0; at < text.length; index++) {
-    const end = indexOf(text, "\n", at);
-    const colon = indexOf(text, ": ", at);
-    fields[index] = new Field(slice(text, at, colon), slice(text, colon + 2, end));
-    at = end + 1;
-  }
-  return fields;
-}
 
 /** Fields from parsed JSON pairs. */
 export function fieldsOfPairs(pairs: readonly (readonly [name: string, value: string])[]): Fields {
@@ -56,12 +43,16 @@ export function copiedField(what: string, name: unknown, value: unknown, present
   return isStrict ? newField(what, name, value) : null;
 }
 
+// PERF: the ordinary value needs no trimming, encoding or second look (bench/isolate-entry).
+const plainValue = /^[!-~](?:[\t -~]*[!-~])?$/;
+
 function legalField(what: string, name: unknown, value: unknown): Field {
-  if (typeof name !== "string") throw refuse(what, `${what}: a field name must be a string`);
-  if (typeof value !== "string" && typeof value !== "number") throw refuse(what, `${what}: the value of ${name} must be a string`);
-  const field = new Field(name, encodeText(trimmed(typeof value === "string" ? value : `${value}`)));
-  if (!isFieldName(name)) throw refuse(what, `${what}: ${quoteAscii(slice(name, 0, 80))} is not a field name (RFC 9110 token)`);
-  if (!isFieldValue(field.value)) throw refuse(what, `${what}: the value of ${name} has characters that no field value may have, or is too long`);
+  const { name: text, lower, isLegal } = fieldName(what, name);
+  if (typeof value === "string" && isLegal && value.length <= largestFieldValue && exec(plainValue, value) !== null) return new Field(text, value, lower);
+  if (typeof value !== "string" && typeof value !== "number") throw refuse(what, `${what}: the value of ${text} must be a string`);
+  const field = new Field(text, encodeText(trimmed(typeof value === "string" ? value : `${value}`)), lower);
+  if (!isLegal) throw refuse(what, `${what}: ${quoteAscii(slice(text, 0, 80))} is not a field name (RFC 9110 token)`);
+  if (!isFieldValue(field.value)) throw refuse(what, `${what}: the value of ${text} has characters that no field value may have, or is too long`);
   return field;
 }
 
@@ -78,9 +69,7 @@ function trimmed(value: string): string {
 
 export function findField(fields: Fields, lower: string, from = 0): number {
   for (let index = from; index < fields.length; index++) {
-    const field = fields[index]!;
-    // PERF: most names differ in length already.
-    if (field.name.length === lower.length && field.lower === lower) return index;
+    if (fields[index]!.lower === lower) return index;
   }
   return -1;
 }
@@ -89,8 +78,13 @@ function checkWithheld(what: string, field: Field): void {
   if (field.value === withheldValue) throw refuse(what, `${what}: ${field.name} is withheld from this addon, so it cannot be changed`, "permission");
 }
 
+/** LIMIT: throws a refusal when a list would have that many. */
+export function checkLength(what: string, length: number): void {
+  if (length > mostFields) throw refuse(what, `${what}: more than ${mostFields} fields`);
+}
+
 function checkCount(what: string, fields: Fields): Fields {
-  if (fields.length > mostFields) throw refuse(what, `${what}: more than ${mostFields} fields`);
+  checkLength(what, fields.length);
   return fields;
 }
 
@@ -121,10 +115,10 @@ export function withValues(what: string, fields: Fields, lower: string, values: 
   let to = 0;
   for (let index = 0; index < fields.length; index++) {
     const present = fields[index]!;
-    if (present.name.length !== lower.length || present.lower !== lower) { list[to++] = present; continue; }
+    if (present.lower !== lower) { list[to++] = present; continue; }
     checkWithheld(what, present);
     const value = values[used++];
-    if (value !== undefined) list[to++] = value.value === present.value ? present : new Field(present.name, value.value);
+    if (value !== undefined) list[to++] = value.value === present.value ? present : new Field(present.name, value.value, lower);
   }
   for (; used < values.length; used++) list[to++] = values[used]!;
   return checkCount(what, list);
@@ -156,25 +150,4 @@ export function withAll(what: string, present: Fields, wanted: Fields): Fields {
     else checkWithheld(what, field);
   }
   return checkCount(what, list);
-}
-
-/** The new list as FieldReferences to the list that the addon saw; `null` when it is the same. */
-export function referencesText(now: Fields, seen: Fields): string | null {
-  if (now === seen) return null;
-  let text = "";
-  let next = 0;
-  let isSame = now.length === seen.length;
-  for (let index = 0; index < now.length; index++) {
-    const field = now[index]!;
-    const place = seen[next] === field ? next : placeOf(seen, field);
-    if (place !== index) isSame = false;
-    if (place >= 0) next = place + 1;
-    text += `${index > 0 ? "," : ""}${place >= 0 ? `${place}` : `[${quoteAscii(field.name)},${quoteAscii(field.value)}]`}`;
-  }
-  return isSame ? null : `[${text}]`;
-}
-
-function placeOf(seen: Fields, field: Field): number {
-  for (let index = 0; index < seen.length; index++) if (seen[index] === field) return index;
-  return -1;
 }

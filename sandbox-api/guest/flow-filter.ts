@@ -98,10 +98,10 @@ class HttpTexts extends FlowTexts {
     const { request, response } = this.#state;
     const head = request.knownHead;
     switch (of) {
-      case "request.headers": return list(fieldLines(head?.fields));
-      case "response.headers": return list(fieldLines(response?.knownHead?.fields));
-      case "request.type": return contentTypes(head?.fields);
-      case "response.type": return contentTypes(response?.knownHead?.fields);
+      case "request.headers": return list(fieldLines(request.knownFields));
+      case "response.headers": return list(fieldLines(response?.knownFields ?? null));
+      case "request.type": return contentTypes(request.knownFields);
+      case "response.type": return contentTypes(response?.knownFields ?? null);
       case "request.body": return withMessages(bodyOf(request), this.#state.webSocket, true);
       case "response.body": return withMessages(bodyOf(response), this.#state.webSocket, false);
       case "method": return list(head?.method ?? null);
@@ -109,10 +109,10 @@ class HttpTexts extends FlowTexts {
         if (head === null) return noTexts;
         const texts = bareArray<string>();
         texts[0] = head.host;
-        texts[1] = prettyHost(head.fields) ?? head.host;
+        texts[1] = prettyHost(request.fields) ?? head.host;
         return texts;
       }
-      case "url": return list(head === null ? null : targetText(head.scheme, prettyHost(head.fields) ?? head.host, head.port, head.path));
+      case "url": return list(head === null ? null : targetText(head.scheme, prettyHost(request.fields) ?? head.host, head.port, head.path));
       default: return noTexts;
     }
   }
@@ -134,16 +134,16 @@ function bodyOf<H extends Head<H>>(message: MessageState<H> | null): Texts {
   return message === null ? noTexts : list(message.body.content ?? message.body.raw);
 }
 
-function fieldLines(fields: Fields | undefined): string | null {
-  if (fields === undefined) return null;
+function fieldLines(fields: Fields | null): string | null {
+  if (fields === null) return null;
   let lines = "";
   for (let index = 0; index < fields.length; index++) lines += `${fields[index]!.name}: ${fields[index]!.value}\r\n`;
   return lines;
 }
 
-function contentTypes(fields: Fields | undefined): Texts {
+function contentTypes(fields: Fields | null): Texts {
   const texts = bareArray<string>();
-  for (let index = 0; fields !== undefined && index < fields.length; index++) if (fields[index]!.lower === "content-type") texts[texts.length] = fields[index]!.value;
+  for (let index = 0; fields !== null && index < fields.length; index++) if (fields[index]!.lower === "content-type") texts[texts.length] = fields[index]!.value;
   return texts;
 }
 

@@ -46,8 +46,13 @@ export class Grants {
     if (this.#withheld === null) return;
     for (let index = 0; index < now.length; index++) {
       const field = now[index]!;
-      if (this.#withheld[field.lower] === true && !isIn(before, field)) throw refuse(what, `${what}: ${field.name} is withheld from this addon, which has not been granted header:${field.lower}`, "permission");
+      if (field !== before[index] && !isIn(before, field)) this.checkField(what, field);
     }
+  }
+
+  /** Throws a refusal when a new field has a withheld name. */
+  checkField(what: string, { name, lower }: Field): void {
+    if (this.#withheld?.[lower] === true) throw refuse(what, `${what}: ${name} is withheld from this addon, which has not been granted header:${lower}`, "permission");
   }
 }
 

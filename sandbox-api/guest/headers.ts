@@ -2,12 +2,13 @@
 // `getAll`, `setAll`, `insert`, `fields`. Unlike the standard's: iteration gives every field as it stands, unsorted and not joined.
 // One class for the headers and trailers of messages and for lists an addon makes; where the list lives is the source's affair.
 import { decodeText } from "./byte-string.ts";
+import { fieldName, type FieldName } from "./field-name.ts";
 import { copiedField, findField, newField, withAll, withInserted, withoutName, withValues, type Field, type Fields } from "./fields.ts";
-import { apply, bareArray, expose, freeze, isArray, isEnumerable, isInteger, isObject, ordinaryArray, ownKeys, toLowerCase } from "./intrinsics.ts";
+import { apply, bareArray, expose, freeze, isArray, isEnumerable, isInteger, isObject, ordinaryArray, ownKeys } from "./intrinsics.ts";
 import { eachOf, isIterable, readMember } from "./iterate.ts";
 import { refuse } from "./thrown.ts";
 
-/** Where a list of fields lives. `what` names it in messages; `write` throws when it cannot be changed now. */
+/** Where a list of fields lives. `what` names it in messages; `write` and `append` throw when it cannot be changed now. */
 export abstract class FieldSource {
   readonly #isOurs = true;
   readonly what: string;
@@ -19,6 +20,24 @@ export abstract class FieldSource {
   }
   abstract read(): Fields;
   abstract write(fields: Fields): void;
+  // PERF: a source that keeps lines may answer these three without a list.
+  has({ lower }: FieldName): boolean {
+    return findField(this.read(), lower) >= 0;
+  }
+  /** All values of that name as one byte string, joined with ", "; `null` when there is none. */
+  value({ lower }: FieldName): string | null {
+    const fields = this.read();
+    let at = findField(fields, lower);
+    if (at < 0) return null;
+    let text = fields[at]!.value;
+    while ((at = findField(fields, lower, at + 1)) >= 0) text += `, ${fields[at]!.value}`;
+    return text;
+  }
+  /** A further field at the end. */
+  append(field: Field): void {
+    const fields = this.read();
+    this.write(withInserted(this.what, fields, fields.length, field));
+  }
 }
 
 /** What a list can be made of. */
@@ -38,11 +57,6 @@ class OwnFields extends FieldSource {
     this.#fields = fields;
   }
 }
-
-const lowerName = (what: string, name: unknown): string => {
-  if (typeof name !== "string") throw refuse(what, `${what}: a field name must be a string`);
-  return toLowerCase(name);
-};
 
 const noFields: Fields = freeze(bareArray<Field>());
 
@@ -64,32 +78,28 @@ export class Headers {
 
   /** All values of that name, joined with ", "; `null` when there is none. */
   get(name: string): string | null {
-    const fields = this.#source.read();
-    const lower = lowerName(this.#source.what, name);
-    let at = findField(fields, lower);
-    if (at < 0) return null;
-    let text = fields[at]!.value;
-    while ((at = findField(fields, lower, at + 1)) >= 0) text += `, ${fields[at]!.value}`;
-    return decodeText(text);
+    const text = this.#source.value(fieldName(this.#source.what, name));
+    return text === null ? null : decodeText(text);
   }
 
   /** Each value of that name. */
   getAll(name: string): string[] {
     const fields = this.#source.read();
-    const lower = lowerName(this.#source.what, name);
+    const { lower } = fieldName(this.#source.what, name);
     const values = bareArray<string>();
     for (let at = findField(fields, lower); at >= 0; at = findField(fields, lower, at + 1)) values[values.length] = decodeText(fields[at]!.value);
     return ordinaryArray(values);
   }
 
   has(name: string): boolean {
-    return findField(this.#source.read(), lowerName(this.#source.what, name)) >= 0;
+    return this.#source.has(fieldName(this.#source.what, name));
   }
 
   /** One field with this value: in the place and spelling of the first of that name, the others go; at the end if there was none. */
   set(name: string, value: string): void {
     const { what } = this.#source;
     const field = newField(what, name, value);
+    if (!this.#source.has(fieldName(what, name))) return this.#source.append(field);
     const list = bareArray<Field>();
     list[0] = field;
     this.#source.write(withValues(what, this.#source.read(), field.lower, list));
@@ -100,14 +110,13 @@ export class Headers {
     const { what } = this.#source;
     const list = bareArray<Field>();
     eachOf(what, values, (value) => { list[list.length] = newField(what, name, value); });
-    if (list.length === 0) this.#source.write(withoutName(what, this.#source.read(), lowerName(what, name)));
+    if (list.length === 0) this.#remove(name);
     else this.#source.write(withValues(what, this.#source.read(), list[0]!.lower, list));
   }
 
   /** A further field at the end. */
   append(name: string, value: string): void {
-    const fields = this.#source.read();
-    this.#source.write(withInserted(this.#source.what, fields, fields.length, newField(this.#source.what, name, value)));
+    this.#source.append(newField(this.#source.what, name, value));
   }
 
   /** A further field before the one at `index` (0: first). */
@@ -120,8 +129,12 @@ export class Headers {
 
   /** Removes all fields of that name. Fields that the proxy owns (Content-Length and the like) stay: they are made anew anyway. */
   delete(name: string): void {
+    this.#remove(name);
+  }
+  #remove(name: string): void {
     const { what } = this.#source;
-    this.#source.write(withoutName(what, this.#source.read(), lowerName(what, name)));
+    const known = fieldName(what, name);
+    if (this.#source.has(known)) this.#source.write(withoutName(what, this.#source.read(), known.lower));
   }
 
   getSetCookie(): string[] {

@@ -111,7 +111,7 @@ export class HttpFlowState implements Draftable {
     copy.flow.assumeView(this.flow);
     copy.client.assumeView(this.client);
     copy.server.assumeView(this.server);
-    copy.request.assume(this.request.knownHead?.copy() ?? null, this.request.trailers, this.request.body.settled());
+    copy.request.assume(this.request.knownHead?.copy() ?? null, this.request.knownList, this.request.trailers, this.request.body.settled());
     if (this.#response !== null) copy.assumeResponse(this.#response.copyFor(copy.owner, false));
     return copy;
   }

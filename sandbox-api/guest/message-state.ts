@@ -4,30 +4,31 @@
 import type { TrailersView } from "../schema/view.ts";
 import { noAttachments, noBody, parseBody, type Attachments, type Body } from "./body.ts";
 import { beginWrite, type Call, type Changes, type Draftable, type Owner } from "./draft.ts";
-import { fieldsOfPairs, findField, referencesText, type Fields } from "./fields.ts";
+import { FieldList, referencesText } from "./field-list.ts";
+import type { FieldName } from "./field-name.ts";
+import { checkLength, fieldsOfPairs, findField, type Field, type Fields } from "./fields.ts";
 import { absent } from "./grants.ts";
 import { FieldSource } from "./headers.ts";
-import { bareArray, jsonParse, toLowerCase } from "./intrinsics.ts";
+import { bareArray, indexOf, jsonParse, slice, toLowerCase } from "./intrinsics.ts";
 import { refuse } from "./thrown.ts";
 
 /** `true`: passes through; a function gets each chunk (events.md §4). */
 export type StreamFunction = (chunk: Uint8Array) => StreamResult | Promise<StreamResult>;
 export type StreamResult = Uint8Array | string | Iterable<Uint8Array | string> | null | undefined | void;
 
-/** Attributes of the head; one instance belongs to one state and is copied before a call's first write. */
+/** Attributes of the head but its fields; one instance belongs to one state and is copied before a call's first write. */
 export interface Head<H> {
-  fields: Fields;
   readonly httpVersion: string;
   readonly timestampStart: number;
   readonly timestampEnd: number | null;
   copy(): H;
 }
 
+/** PERF: each is kept when it is first written, so that nobody parses what nobody touches; `undefined`: not written. */
 interface Saved<H> {
-  /** `null`: not given to this addon. */
-  readonly head: H | null;
   readonly stream: boolean | StreamFunction;
-  /** PERF: these two are kept when first written, so that nobody parses what nobody touches; `undefined`: not written. */
+  head: H | undefined;
+  fields: FieldList | undefined;
   trailers: Fields | null | undefined;
   body: Body | undefined;
 }
@@ -39,6 +40,7 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   stream: boolean | StreamFunction = false;
   #headText = "";
   #head: H | null = null;
+  #fields: FieldList | null = null;
   #trailersText = "null";
   #trailers: Fields | null | undefined = null;
   #bodyText = "";
@@ -51,13 +53,14 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
     this.kind = kind;
   }
 
-  protected abstract parseHead(text: string): H;
+  protected abstract parseHead(json: string): H;
   /** Attributes other than fields, trailers, body and stream. */
   protected abstract collectHead(changes: Changes, now: H, before: H): void;
 
   acceptHead(text: string): void {
     this.#headText = text;
     this.#head = null;
+    this.#fields = null;
   }
   acceptTrailers(text: string): void {
     this.#trailersText = text;
@@ -78,7 +81,28 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   /** `null`: not given to this addon. */
   get knownHead(): H | null {
     if (this.#head !== null || this.#headText === "") return this.#head;
-    return (this.#head = this.parseHead(this.#headText));
+    return (this.#head = this.parseHead(slice(this.#headText, 0, indexOf(this.#headText, "\n"))));
+  }
+  /** Throws a refusal where they are not given to this addon. */
+  get fields(): Fields {
+    return this.#givenFields.fields;
+  }
+  /** `null`: not given to this addon. */
+  get knownFields(): Fields | null {
+    return this.knownList?.fields ?? null;
+  }
+  /** PERF: the fields without making one of each line. */
+  get knownList(): FieldList | null {
+    if (this.#fields !== null || this.#headText === "") return this.#fields;
+    const text = this.#headText;
+    const start = indexOf(text, "\n") + 1;
+    const end = indexOf(text, "\n", start);
+    return (this.#fields = FieldList.ofText(text, end, +slice(text, start, end)));
+  }
+  get #givenFields(): FieldList {
+    const fields = this.knownList;
+    if (fields === null) throw absent(`flow.${this.kind}`, `read:${this.kind}`);
+    return fields;
   }
   get trailers(): Fields | null {
     if (this.#trailers !== undefined) return this.#trailers;
@@ -93,16 +117,22 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   }
 
   /** Values from elsewhere, outside any draft: a copy, or the work of addons before this one. */
-  assume(head: H | null, trailers: Fields | null, body: Body): void {
+  assume(head: H | null, fields: FieldList | null, trailers: Fields | null, body: Body): void {
     this.#head = head;
+    this.#fields = fields;
     this.#trailers = trailers;
     this.#body = body;
   }
 
+  /** Likewise. */
+  assumeFields(fields: FieldList): void {
+    this.#fields = fields;
+  }
+
   /** Whether raw bytes and content differ; where the head is not given to this addon they may. */
   get hasEncoding(): boolean {
-    const fields = this.knownHead?.fields;
-    if (fields === undefined) return true;
+    const fields = this.knownFields;
+    if (fields === null) return true;
     const at = findField(fields, "content-encoding");
     return at >= 0 && fields[at]!.value !== "" && toLowerCase(fields[at]!.value) !== "identity";
   }
@@ -111,8 +141,30 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   write(field: string): H {
     this.#begin(field);
     const head = this.head;
-    if (head !== this.#saved?.head) return head;
+    if (this.#saved === null || this.#saved.head !== undefined) return head;
+    this.#saved.head = head;
     return (this.#head = head.copy());
+  }
+  has(name: FieldName): boolean {
+    return this.#givenFields.has(name);
+  }
+  value(name: FieldName): string | null {
+    return this.#givenFields.value(name);
+  }
+  /** `fields` are whole; see `write`. */
+  writeFields(field: string, fields: Fields): void {
+    this.#keepFields(field);
+    this.#fields = FieldList.of(fields);
+  }
+  appendField(field: string, added: Field): void {
+    const present = this.#givenFields;
+    checkLength(field, present.length + 1);
+    this.#keepFields(field);
+    this.#fields = present.with(added);
+  }
+  #keepFields(field: string): void {
+    this.#begin(field);
+    if (this.#saved !== null) this.#saved.fields ??= this.#givenFields;
   }
   writeTrailers(fields: Fields | null): void {
     this.#begin(`${this.kind}.trailers`);
@@ -142,19 +194,15 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   }
 
   save(): void {
-    // The head is parsed now, so that there is something to compare with.
-    this.#saved = { head: this.knownHead, stream: this.stream, trailers: undefined, body: undefined };
+    this.#saved = { stream: this.stream, head: undefined, fields: undefined, trailers: undefined, body: undefined };
   }
 
   collect(changes: Changes): void {
     const saved = this.#saved;
     if (saved === null) return;
-    const now = this.knownHead;
-    if (now !== null && saved.head !== null && now !== saved.head) {
-      this.collectHead(changes, now, saved.head);
-      const references = referencesText(now.fields, saved.head.fields);
-      if (references !== null) changes.add(`${this.kind}.headers`, references);
-    }
+    if (saved.head !== undefined) this.collectHead(changes, this.head, saved.head);
+    const references = saved.fields === undefined ? null : this.#givenFields.references(saved.fields);
+    if (references !== null) changes.add(`${this.kind}.headers`, references);
     this.#collectRest(changes, saved);
   }
 
@@ -181,7 +229,8 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   revert(): void {
     const saved = this.#saved;
     if (saved === null) return;
-    this.#head = saved.head;
+    if (saved.head !== undefined) this.#head = saved.head;
+    if (saved.fields !== undefined) this.#fields = saved.fields;
     if (saved.trailers !== undefined) this.#trailers = saved.trailers;
     if (saved.body !== undefined) this.#body = saved.body;
     this.stream = saved.stream;
@@ -199,13 +248,23 @@ export class HeadSource<H extends Head<H>> extends FieldSource {
     this.#state = state;
   }
   read(): Fields {
-    return this.#state.head.fields;
+    return this.#state.fields;
   }
   write(fields: Fields): void {
-    const { owner, head } = this.#state;
-    if (fields === head.fields) return;
-    owner.call?.grants.checkFields(this.what, fields, head.fields);
-    this.#state.write(this.what).fields = fields;
+    const { owner, fields: present } = this.#state;
+    if (fields === present) return;
+    owner.call?.grants.checkFields(this.what, fields, present);
+    this.#state.writeFields(this.what, fields);
+  }
+  override has(name: FieldName): boolean {
+    return this.#state.has(name);
+  }
+  override value(name: FieldName): string | null {
+    return this.#state.value(name);
+  }
+  override append(field: Field): void {
+    this.#state.owner.call?.grants.checkField(this.what, field);
+    this.#state.appendField(this.what, field);
   }
 }
 

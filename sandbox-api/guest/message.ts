@@ -109,7 +109,7 @@ export abstract class Message<H extends Head<H>> {
 
   get #contentType(): string | null {
     // Not given: UTF-8, as for a body without a type.
-    const fields = this.#state.knownHead?.fields ?? bareArray<Field>();
+    const fields = this.#state.knownFields ?? bareArray<Field>();
     const at = findField(fields, "content-type");
     return at < 0 ? null : decodeText(fields[at]!.value);
   }

@@ -1,9 +1,11 @@
 // Applies the changes of addons that ran before this one in the same chain to this addon's copy (part "patch", schema/view.ts).
 // They come from the host's side of the wall and are neither reported nor rolled back. Unknown addresses are left alone.
-import type { Address, FieldReference, MadeResponse, Via } from "../schema/changes.ts";
+import { isFieldRun, type Address, type FieldReference, type MadeResponse, type Via } from "../schema/changes.ts";
+import { mostFields } from "../schema/http.ts";
 import type { PatchView } from "../schema/view.ts";
 import { attachedBytes, assignedBody, noBody, type Attachments, type Body } from "./body.ts";
 import type { ServerState } from "./connection.ts";
+import { FieldList } from "./field-list.ts";
 import { Field, type Fields } from "./fields.ts";
 import type { FlowState } from "./flow-state.ts";
 import type { HttpFlowState } from "./http-flow.ts";
@@ -14,12 +16,31 @@ import { ResponseHead, ResponseState } from "./response.ts";
 /** The list that `references` make of the one that stands. */
 function referredFields(references: readonly FieldReference[], seen: Fields): Fields {
   const list = bareArray<Field>();
-  for (let index = 0; index < references.length; index++) {
+  // LIMIT: what a hostile addon sends here has not been checked.
+  for (let index = 0; index < references.length && list.length <= mostFields; index++) {
     const reference = references[index]!;
-    const field = typeof reference === "number" ? seen[reference] : new Field(reference[0], reference[1]);
-    if (field !== undefined) list[list.length] = field;
+    if (typeof reference === "number") keep(list, seen, reference, 1);
+    else if (isFieldRun(reference)) keep(list, seen, reference[0], reference[1]);
+    else list[list.length] = new Field(reference[0], reference[1]);
   }
   return list;
+}
+
+function keep(list: Field[], seen: Fields, from: number, count: number): void {
+  for (let index = from < 0 ? 0 : from; index < from + count && index < seen.length; index++) if (seen[index] !== undefined) list[list.length] = seen[index]!;
+}
+
+/** PERF: further fields at the end, which is what most addons do, need no list of those there are. */
+function referredList(references: readonly FieldReference[], seen: FieldList): FieldList {
+  const first = references[0];
+  if (typeof first !== "object" || !isFieldRun(first) || first[0] !== 0 || first[1] !== seen.length) return FieldList.of(referredFields(references, seen.fields));
+  const added = bareArray<Field>();
+  for (let index = 1; index < references.length; index++) {
+    const reference = references[index]!;
+    if (typeof reference === "number" || isFieldRun(reference)) return FieldList.of(referredFields(references, seen.fields));
+    added[index - 1] = new Field(reference[0], reference[1]);
+  }
+  return seen.withAll(added);
 }
 
 function applyMessage<H extends Head<H>>(state: MessageState<H>, what: string, value: never, attachments: Attachments, setAttribute: (head: H) => void): void {
@@ -27,17 +48,21 @@ function applyMessage<H extends Head<H>>(state: MessageState<H>, what: string, v
     case "body": case "content": {
       const bytes = attachedBytes(attachments, value) ?? new RealUint8Array(0);
       const body: Body = assignedBody(bytes, what === "body" ? "raw" : "content", state.hasEncoding);
-      return state.assume(state.knownHead, state.trailers, body.settled());
+      return state.assume(state.knownHead, state.knownList, state.trailers, body.settled());
     }
-    case "trailers": return state.assume(state.knownHead, referredFields(value, state.trailers ?? bareArray<Field>()), state.body);
+    case "trailers": return state.assume(state.knownHead, state.knownList, referredFields(value, state.trailers ?? bareArray<Field>()), state.body);
     case "stream": return;
+    // What this addon may not see is not told to it by what others make of it either.
+    case "headers": {
+      const list = state.knownList;
+      if (list !== null) state.assumeFields(referredList(value, list));
+      return;
+    }
     default: {
-      // What this addon may not see is not told to it by what others make of it either.
       const head = state.knownHead?.copy() ?? null;
       if (head === null) return;
-      if (what === "headers") head.fields = referredFields(value, head.fields);
-      else setAttribute(head);
-      return state.assume(head, state.trailers, state.body);
+      setAttribute(head);
+      return state.assume(head, state.knownList, state.trailers, state.body);
     }
   }
 }
@@ -47,10 +72,11 @@ function madeResponse(flow: HttpFlowState, made: MadeResponse, attachments: Atta
   const now = dateNow() / 1_000;
   const fields = bareArray<Field>();
   for (let index = 0; index < made.fields.length; index++) fields[index] = new Field(made.fields[index]![0], made.fields[index]![1]);
-  const head = new ResponseHead({ statusCode: made.statusCode, reason: made.reason, httpVersion: "HTTP/1.1", timestampStart: now, timestampEnd: now }, fields);
-  state.assume(head, null, noBody);
+  const head = new ResponseHead({ statusCode: made.statusCode, reason: made.reason, httpVersion: "HTTP/1.1", timestampStart: now, timestampEnd: now });
+  const list = FieldList.of(fields);
+  state.assume(head, list, null, noBody);
   const bytes = attachedBytes(attachments, made.body) ?? new RealUint8Array(0);
-  state.assume(head, null, assignedBody(bytes, made.encode ? "content" : "raw", state.hasEncoding).settled());
+  state.assume(head, list, null, assignedBody(bytes, made.encode ? "content" : "raw", state.hasEncoding).settled());
   return state;
 }
 

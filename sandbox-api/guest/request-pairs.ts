@@ -41,7 +41,7 @@ export class CookieSource extends PairSource {
     this.#state = state;
   }
   read(): readonly Pair[] {
-    const { fields } = this.#state.head;
+    const { fields } = this.#state;
     const pairs = bareArray<Pair>();
     for (let at = findField(fields, "cookie"); at >= 0; at = findField(fields, "cookie", at + 1)) {
       if (fields[at]!.value === withheldValue) continue;
@@ -51,10 +51,10 @@ export class CookieSource extends PairSource {
     return pairs;
   }
   write(pairs: readonly Pair[]): void {
-    const { fields } = this.#state.head;
+    const { fields } = this.#state;
     let value = "";
     for (let index = 0; index < pairs.length; index++) value += `${index > 0 ? "; " : ""}${this.#pairText(pairs[index]!)}`;
-    this.#state.write("request.headers").fields = value === "" ? withoutName(this.what, fields, "cookie") : withValues(this.what, fields, "cookie", listOf(new Field("Cookie", value)));
+    this.#state.writeFields("request.headers", value === "" ? withoutName(this.what, fields, "cookie") : withValues(this.what, fields, "cookie", listOf(new Field("Cookie", value))));
   }
   #pairText({ name, value, raw }: Pair): string {
     if (raw !== null) return raw;
@@ -84,7 +84,7 @@ export class FormSource extends PairSource {
     this.#state = state;
   }
   get #isForm(): boolean {
-    const { fields } = this.#state.head;
+    const { fields } = this.#state;
     const at = findField(fields, "content-type");
     return at >= 0 && exec(formType, fields[at]!.value) !== null;
   }
@@ -96,8 +96,8 @@ export class FormSource extends PairSource {
     const bytes = latin1Bytes(pairsText(pairs));
     if (bytes === null) throw refuse(this.what, "request.urlencodedForm: not writable as bytes");
     if (!this.#isForm) {
-      const { fields } = this.#state.head;
-      this.#state.write("request.headers").fields = withValues(this.what, fields, "content-type", listOf(new Field("Content-Type", "application/x-www-form-urlencoded")));
+      const { fields } = this.#state;
+      this.#state.writeFields("request.headers", withValues(this.what, fields, "content-type", listOf(new Field("Content-Type", "application/x-www-form-urlencoded"))));
     }
     this.#state.writeBody(this.what, (mostBytes) => {
       checkSize(byteLengthOf(bytes), mostBytes);

@@ -4,8 +4,8 @@ import { isHost, isMethod, isPath, isPort } from "../schema/http.ts";
 import type { RequestView } from "../schema/view.ts";
 import { decodeText, encodeText } from "./byte-string.ts";
 import type { Changes } from "./draft.ts";
-import { findField, parseFields, type Fields } from "./fields.ts";
-import { expose, indexOf, jsonParse, slice } from "./intrinsics.ts";
+import { findField } from "./fields.ts";
+import { expose, jsonParse } from "./intrinsics.ts";
 import { quoteAscii } from "./json-text.ts";
 import { Message } from "./message.ts";
 import { MessageState, type Head } from "./message-state.ts";
@@ -26,8 +26,7 @@ export class RequestHead implements Head<RequestHead> {
   readonly httpVersion: string;
   readonly timestampStart: number;
   readonly timestampEnd: number | null;
-  fields: Fields;
-  constructor(view: RequestView, fields: Fields) {
+  constructor(view: RequestView) {
     this.method = view.method;
     this.scheme = view.scheme;
     this.host = view.host;
@@ -37,18 +36,15 @@ export class RequestHead implements Head<RequestHead> {
     this.httpVersion = view.httpVersion;
     this.timestampStart = view.timestampStart;
     this.timestampEnd = view.timestampEnd;
-    this.fields = fields;
   }
   copy(): RequestHead {
-    return new RequestHead(this, this.fields);
+    return new RequestHead(this);
   }
 }
 
 export class RequestState extends MessageState<RequestHead> {
-  protected parseHead(text: string): RequestHead {
-    const end = indexOf(text, "\n");
-    const view: RequestView = jsonParse(end < 0 ? text : slice(text, 0, end));
-    return new RequestHead(view, parseFields(text, end < 0 ? text.length : end + 1));
+  protected parseHead(json: string): RequestHead {
+    return new RequestHead(jsonParse(json) as RequestView);
   }
 
   protected collectHead(changes: Changes, now: RequestHead, before: RequestHead): void {
@@ -164,13 +160,13 @@ export class Request extends Message<RequestHead> {
   }
   /** The parts of a multipart/form-data body, for reading; empty for other bodies. */
   get multipartForm(): readonly FormPart[] {
-    return multipartOf(this.#state.head.fields, this.#state.body.content);
+    return multipartOf(this.#state.fields, this.#state.body.content);
   }
 
   #named(): { readonly host: string } | null {
-    const { fields, authority } = this.#state.head;
+    const { fields } = this.#state;
     const at = findField(fields, "host");
-    return parseAuthority(at < 0 ? authority : fields[at]!.value);
+    return parseAuthority(at < 0 ? this.#state.head.authority : fields[at]!.value);
   }
 }
 expose(Request, "Request");

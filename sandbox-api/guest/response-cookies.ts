@@ -15,7 +15,7 @@ export class SetCookieSource extends PairSource {
     this.#state = state;
   }
   read(): readonly Pair[] {
-    const { fields } = this.#state.head;
+    const { fields } = this.#state;
     const pairs = bareArray<Pair>();
     for (let at = findField(fields, "set-cookie"); at >= 0; at = findField(fields, "set-cookie", at + 1)) {
       const raw = fields[at]!.value;
@@ -26,7 +26,7 @@ export class SetCookieSource extends PairSource {
     return pairs;
   }
   write(pairs: readonly Pair[]): void {
-    const { fields } = this.#state.head;
+    const { fields } = this.#state;
     const list = bareArray<Field>();
     for (let index = 0; index < pairs.length; index++) {
       const { name, value, raw } = pairs[index]!;
@@ -34,6 +34,6 @@ export class SetCookieSource extends PairSource {
       if (!isFieldValue(text) || indexOf(name, "=") >= 0 || indexOf(name, ";") >= 0) throw refuse(this.what, "response.cookies: a name or value has characters that no Set-Cookie may have");
       list[index] = new Field("Set-Cookie", text);
     }
-    this.#state.write("response.headers").fields = list.length === 0 ? withoutName(this.what, fields, "set-cookie") : withValues(this.what, fields, "set-cookie", list);
+    this.#state.writeFields("response.headers", list.length === 0 ? withoutName(this.what, fields, "set-cookie") : withValues(this.what, fields, "set-cookie", list));
   }
 }

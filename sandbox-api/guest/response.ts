@@ -5,9 +5,10 @@ import type { ResponseView } from "../schema/view.ts";
 import { decodeText, encodeText } from "./byte-string.ts";
 import { assignedBody, bytesFrom, noBody, type Body } from "./body.ts";
 import { Owner, type Changes } from "./draft.ts";
-import { parseFields, type Fields } from "./fields.ts";
+import { FieldList } from "./field-list.ts";
+import type { Fields } from "./fields.ts";
 import { fieldsOfInit, type HeadersInit } from "./headers.ts";
-import { bareArray, byteLengthOf, dateNow, expose, indexOf, isObject, jsonParse, slice } from "./intrinsics.ts";
+import { bareArray, byteLengthOf, dateNow, expose, isObject, jsonParse } from "./intrinsics.ts";
 import { quoteAscii } from "./json-text.ts";
 import { Message } from "./message.ts";
 import { MessageState, type Head } from "./message-state.ts";
@@ -22,25 +23,21 @@ export class ResponseHead implements Head<ResponseHead> {
   readonly httpVersion: string;
   readonly timestampStart: number;
   readonly timestampEnd: number | null;
-  fields: Fields;
-  constructor(view: ResponseView, fields: Fields) {
+  constructor(view: ResponseView) {
     this.statusCode = view.statusCode;
     this.reason = view.reason;
     this.httpVersion = view.httpVersion;
     this.timestampStart = view.timestampStart;
     this.timestampEnd = view.timestampEnd;
-    this.fields = fields;
   }
   copy(): ResponseHead {
-    return new ResponseHead(this, this.fields);
+    return new ResponseHead(this);
   }
 }
 
 export class ResponseState extends MessageState<ResponseHead> {
-  protected parseHead(text: string): ResponseHead {
-    const end = indexOf(text, "\n");
-    const view: ResponseView = jsonParse(end < 0 ? text : slice(text, 0, end));
-    return new ResponseHead(view, parseFields(text, end < 0 ? text.length : end + 1));
+  protected parseHead(json: string): ResponseHead {
+    return new ResponseHead(jsonParse(json) as ResponseView);
   }
 
   protected collectHead(changes: Changes, now: ResponseHead, before: ResponseHead): void {
@@ -51,13 +48,14 @@ export class ResponseState extends MessageState<ResponseHead> {
   /** The same values for another owner; a body that an addon assigned stays marked so only for `isDraft`. */
   copyFor(owner: Owner, isDraft: boolean): ResponseState {
     const copy = new ResponseState(owner, "response");
-    copy.assume(this.knownHead?.copy() ?? null, this.trailers, isDraft ? this.body : this.body.settled());
+    copy.assume(this.knownHead?.copy() ?? null, this.knownList, this.trailers, isDraft ? this.body : this.body.settled());
     return copy;
   }
 
   /** The whole response as one change (`MadeResponse`). */
   collectWhole(changes: Changes): void {
-    const { statusCode, reason, fields } = this.head;
+    const { statusCode, reason } = this.head;
+    const { fields } = this;
     changes.grants.checkFields("response.headers", fields, noFields);
     let list = "";
     for (let index = 0; index < fields.length; index++) list += `${index > 0 ? "," : ""}[${quoteAscii(fields[index]!.name)},${quoteAscii(fields[index]!.value)}]`;
@@ -76,8 +74,9 @@ export class ResponseState extends MessageState<ResponseHead> {
 function madeState(status: number, reason: string, fields: Fields, body: (state: ResponseState) => Body): ResponseState {
   const state = new ResponseState(new Owner(true), "response");
   const now = dateNow() / 1_000;
-  state.assume(new ResponseHead({ statusCode: status, reason, httpVersion: "HTTP/1.1", timestampStart: now, timestampEnd: now }, fields), null, noBody);
-  state.assume(state.head, null, body(state));
+  const list = FieldList.of(fields);
+  state.assume(new ResponseHead({ statusCode: status, reason, httpVersion: "HTTP/1.1", timestampStart: now, timestampEnd: now }), list, null, noBody);
+  state.assume(state.head, list, null, body(state));
   return state;
 }
 

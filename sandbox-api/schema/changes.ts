@@ -4,8 +4,11 @@
 import type { ChangePrefix } from "./events.ts";
 import type { PermissionName } from "./permissions.ts";
 
-/** A field of the new list: an index into the list as the addon saw it (untouched, at most once each), or a new field. */
-export type FieldReference = number | readonly [name: string, value: string];
+/** Neighbours of the list as the addon saw it, untouched. */
+export type FieldRun = readonly [from: number, count: number];
+/** A field of the new list: an index into the list as the addon saw it (untouched, at most once each), several of these as a run, or a new field. */
+export type FieldReference = number | FieldRun | readonly [name: string, value: string];
+export const isFieldRun = (reference: Exclude<FieldReference, number>): reference is FieldRun => typeof reference[0] === "number";
 /** Index into the attachments (bodies) that travel beside the changes. */
 export type AttachmentIndex = number;
 export interface Address { readonly host: string; readonly port: number }

@@ -4,7 +4,8 @@
 //
 //   text  = envelope-JSON *( NUL part )         all of it latin1; JSON is ASCII with \u escapes
 //   part  = JSON                                for every part but the two heads
-//         / JSON LF *( name ": " value LF )     for "request" and "response": own attributes, then the fields as sent
+//         / JSON LF count LF *( name ": " value CRLF )
+//                                             for "request" and "response": own attributes, then the fields as sent
 //
 // Numbers called AttachmentIndex count the ArrayBuffers beside the text, from 0.
 import type { AttachmentIndex, LayerKind } from "./changes.ts";

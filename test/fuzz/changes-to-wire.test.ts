@@ -14,13 +14,14 @@ import { linesOf, makeHttpFlow, makeRequest, makeResponse } from "../helpers/flo
 const spice = fc.constantFrom("\r\n", "\n", "\r", "\0", " ", "\t", ":", "\u010a", "\u010d", "\x85", "\u2028", "x", "chunked", "Content-Length", "Host", "/", "#", "?", "\x7f", "\xff", "0");
 const text = fc.oneof(fc.string({ maxLength: 12 }), fc.array(spice, { maxLength: 5 }).map((parts) => parts.join("")), fc.constantFrom("x-a", "Host", "GET", "POST", "/a?b", "example.com", "", "ok"));
 const fieldName = fc.oneof(fc.constantFrom("X-A", "host", "Cookie", "transfer-encoding", "Content-Length", "Connection", "x_b", "Te", "Trailer"), text);
-const field = fc.oneof(fc.integer({ min: -1, max: 4 }), fc.tuple(fieldName, text), fc.anything());
+const run = fc.tuple(fc.integer({ min: -1, max: 3 }), fc.integer({ min: -1, max: 4 }));
+const field = fc.oneof(fc.integer({ min: -1, max: 4 }), run, fc.tuple(fieldName, text), fc.anything());
 const fields = fc.oneof({ weight: 6, arbitrary: fc.array(field, { maxLength: 6 }) }, { weight: 1, arbitrary: fc.anything() });
 const values = fc.oneof(text, fields, fc.integer({ min: -1, max: 700 }), fc.boolean(), fc.anything(),
   fc.record({ statusCode: fc.integer({ min: 99, max: 600 }), reason: text, fields: fc.array(fc.tuple(fieldName, text), { maxLength: 4 }), body: fc.constantFrom(null, 0, 1), encode: fc.boolean() }));
 const addresses = fc.constantFrom(...Object.keys(changeTable), "__proto__", "constructor", "request.__proto__");
 const made = fc.record({ statusCode: fc.integer({ min: 199, max: 300 }), reason: text, fields: fc.array(fc.tuple(fieldName, text), { maxLength: 3 }), body: fc.constantFrom(null, 0), encode: fc.boolean() });
-const fieldList = fc.array(fc.oneof(fc.integer({ min: 0, max: 2 }), fc.tuple(fieldName, text)), { maxLength: 4 });
+const fieldList = fc.array(fc.oneof(fc.integer({ min: 0, max: 2 }), run, fc.tuple(fieldName, text)), { maxLength: 4 });
 const fitting = fc.oneof(
   fc.tuple(fc.constantFrom("request.method", "request.path", "request.host", "response.reason"), text), fc.tuple(fc.constantFrom("request.headers", "request.trailers", "response.headers", "response.trailers"), fieldList),
   fc.tuple(fc.constant("response.statusCode"), fc.integer({ min: 199, max: 600 })), fc.tuple(fc.constant("response.make"), made), fc.tuple(fc.constantFrom("request.body", "response.body"), fc.constant(0)),

@@ -87,9 +87,9 @@ export const sampleParts = {
   client: (change: object = {}): Part => ["client", JSON.stringify({ id: "c1", address: { host: "127.0.0.1", port: 5000 }, sockname: { host: "127.0.0.1", port: 8080 }, mode: "regular", tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampStart: 1, timestampTlsSetup: null, timestampEnd: null, ...change })],
   server: (change: object = {}): Part => ["server", JSON.stringify({ id: "s1", address: { host: "example.com", port: 80 }, via: null, peername: null, sockname: null, tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampStart: null, timestampTcpSetup: null, timestampTlsSetup: null, timestampEnd: null, error: null, ...change })],
   request: (change: object = {}, fields: readonly (readonly [string, string])[] = [["Host", "example.com"], ["Accept", "*/*"]]): Part =>
-    ["request", `${JSON.stringify({ method: "GET", scheme: "http", host: "example.com", port: 80, path: "/", authority: "", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2, ...change })}\n${fields.map(([name, value]) => `${name}: ${value}\n`).join("")}`],
+    ["request", `${JSON.stringify({ method: "GET", scheme: "http", host: "example.com", port: 80, path: "/", authority: "", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2, ...change })}\n${fields.length}\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")}`],
   response: (change: object = {}, fields: readonly (readonly [string, string])[] = [["Content-Type", "text/plain"], ["Content-Length", "5"]]): Part =>
-    ["response", `${JSON.stringify({ statusCode: 200, reason: "OK", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2, ...change })}\n${fields.map(([name, value]) => `${name}: ${value}\n`).join("")}`],
+    ["response", `${JSON.stringify({ statusCode: 200, reason: "OK", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2, ...change })}\n${fields.length}\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")}`],
   body: (of: "request" | "response", change: object = {}): Part => [`${of}.body`, JSON.stringify({ raw: null, content: null, contentError: null, truncated: false, streamed: false, ...change })],
 } as const;
 

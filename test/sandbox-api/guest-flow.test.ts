@@ -26,7 +26,7 @@ const changing: readonly (readonly [body: string, changes: unknown, bodies?: rea
   ["flow.request.headers.set('accept', 'a')", [["request.headers", [0, 1, 3, 4, 5]]]],
   ["flow.request.headers.setAll('accept', ['b', 'a', 'c'])", [["request.headers", [0, ["Accept", "b"], ["ACCEPT", "a"], 3, 4, 5, ["accept", "c"]]]]],
   ["flow.request.headers.setAll('accept', ['a', 'b'])", null],
-  ["flow.request.headers.append('X-New', ' v ')", [["request.headers", [0, 1, 2, 3, 4, 5, ["X-New", "v"]]]]],
+  ["flow.request.headers.append('X-New', ' v ')", [["request.headers", [[0, 6], ["X-New", "v"]]]]],
   ["flow.request.headers.insert(1, 'x', 'y')", [["request.headers", [0, ["x", "y"], 1, 2, 3, 4, 5]]]],
   ["flow.request.headers.delete('ACCEPT'); flow.request.headers.delete('nope'); flow.request.headers.delete('content-length')", [["request.headers", [0, 3, 4, 5]]]],
   ["flow.request.headers = [...flow.request.headers].reverse()", [["request.headers", [5, 4, 3, 2, 1, 0]]]],
@@ -37,8 +37,8 @@ const changing: readonly (readonly [body: string, changes: unknown, bodies?: rea
   ["flow.request.body = null", [["request.body", 0]], [""]],
   ["flow.request.text = 'tëxt'", [["request.body", 0]], ["tëxt"]],
   ["flow.request.content = 'one'; flow.request.body = new Uint8Array([50])", [["request.body", 0]], ["2"]],
-  ["flow.request.headers.set('Content-Encoding', 'gzip'); flow.request.content = 'plain'", [["request.headers", [0, 1, 2, 3, 4, 5, ["Content-Encoding", "gzip"]]], ["request.content", 0]], ["plain"]],
-  ["flow.request.headers.set('content-type', 'text/plain; charset=latin1'); flow.request.text = 'é'", [["request.headers", [0, 1, 2, 3, 4, 5, ["content-type", "text/plain; charset=latin1"]]], ["request.body", 0]], ["\ufffd"]],
+  ["flow.request.headers.set('Content-Encoding', 'gzip'); flow.request.content = 'plain'", [["request.headers", [[0, 6], ["Content-Encoding", "gzip"]]], ["request.content", 0]], ["plain"]],
+  ["flow.request.headers.set('content-type', 'text/plain; charset=latin1'); flow.request.text = 'é'", [["request.headers", [[0, 6], ["content-type", "text/plain; charset=latin1"]]], ["request.body", 0]], ["\ufffd"]],
   ["flow.request.urlencodedForm.set('a', 'b c')", [["request.headers", [0, 1, 2, 3, 4, 5, ["Content-Type", "application/x-www-form-urlencoded"]]], ["request.body", 0]], ["a=b+c"]],
   ["const b = new Uint8Array([65]); flow.request.body = b; b[0] = 66", [["request.body", 0]], ["A"]],
   ["flow.request.body[0] = 66", null],
@@ -130,7 +130,7 @@ test("an addon sees its own changes in later events, and refers to the list as i
     export function request(flow) { flow.request.headers.append("x-seen", flow.request.headers.get("accept") + flow.request.method); }`, guest);
   t.deepEqual(realm.dispatch("requestheaders", 1, request(), [encode("b")]).value, [["request.method", "PUT"], ["request.headers", [0, ["Accept", "z"], 3, 4, 5]]]);
   t.deepEqual(realm.dispatch("request", 1, []).value, [["request.headers", [0, 1, 2, 3, 4, ["x-seen", "zPUT"]]]]);
-  t.deepEqual(realm.dispatch("request", 1, [part.request({}, [["Accept", "again"]])]).value, [["request.headers", [0, ["x-seen", "againGET"]]]]);
+  t.deepEqual(realm.dispatch("request", 1, [part.request({}, [["Accept", "again"]])]).value, [["request.headers", [[0, 1], ["x-seen", "againGET"]]]]);
 });
 
 test("one flow is one object for as long as it lives", async (t) => {

@@ -3,7 +3,8 @@
 import test from "ava";
 import fc from "fast-check";
 import { decodeText, decodeUtf8, encodeText, encodeUtf8, latin1Bytes, latin1Text } from "../../sandbox-api/guest/byte-string.ts";
-import { fieldsOfPairs, referencesText } from "../../sandbox-api/guest/fields.ts";
+import { referencesText } from "../../sandbox-api/guest/field-list.ts";
+import { fieldsOfPairs } from "../../sandbox-api/guest/fields.ts";
 import { quoteAscii } from "../../sandbox-api/guest/json-text.ts";
 import { Headers } from "../../sandbox-api/guest/headers.ts";
 import { atob as guestAtob, btoa as guestBtoa } from "../../sandbox-api/guest/globals/base64.ts";

@@ -5,9 +5,8 @@ import { join } from "node:path";
 import type { LoadText, HostCallText } from "../../sandbox-api/wire/messages.ts";
 import type { IsolateMaker } from "../../runtime/isolate/create.ts";
 import type { IsolatedVm } from "../../runtime/isolate/binary.ts";
-import { makeThreadClock } from "../../runtime/isolate/meter.ts";
 import type { EntryResult } from "../../runtime/isolate/result.ts";
-import { AddonIsolate } from "../../runtime/isolate/run.ts";
+import { AddonIsolate, makeClocks } from "../../runtime/isolate/run.ts";
 import { resultStatus } from "../../sandbox-api/wire/messages.ts";
 import { doneMark, reportMark, testOrigin, testScript, type TestFile } from "./test-file.ts";
 
@@ -35,7 +34,7 @@ class FileRun {
 
   constructor({ vm, maker, tree }: Machine) {
     this.#tree = tree;
-    this.#isolate = new AddonIsolate(vm, maker, makeThreadClock(), settings);
+    this.#isolate = new AddonIsolate(vm, maker, makeClocks(), settings);
   }
 
   async run(script: string): Promise<FileResult> {

@@ -34,7 +34,7 @@ async function stage(t: ExecutionContext, scripts: { readonly [name: string]: Sc
 
 const addon = (handlers: { readonly [event: string]: Handler }, manifest?: unknown): ScriptedAddon => ({ handlers, ...(manifest !== undefined && { manifest }) });
 const addHeader = (name: string, value: string): Handler => ({ parts }) => {
-  const lines = (parts.get("request") ?? parts.get("response") ?? "").split("\n").slice(1, -1);
+  const lines = (parts.get("request") ?? parts.get("response") ?? "").split(/\r?\n/).slice(2, -1);
   return [[`${parts.has("response") ? "response" : "request"}.headers`, [...lines.map((_, index) => index), [name, value]]]];
 };
 
@@ -103,7 +103,7 @@ test("addons of different grants get frames and views of their own", async (t) =
   const [first, second] = pool.received.filter(({ event }) => event === "response");
   t.true(first?.parts.get("response")?.includes("secret"));
   t.deepEqual([...(second?.parts.keys() ?? [])], ["flow", "response", "response.trailers"]);
-  t.true(second?.parts.get("response")?.endsWith("\nSet-Cookie: [withheld]\nX: 1\n"));
+  t.true(second?.parts.get("response")?.endsWith("\nSet-Cookie: [withheld]\r\nX: 1\r\n"));
 });
 
 test("an illegal change fails the call whole, and later addons of the frame are asked again", async (t) => {

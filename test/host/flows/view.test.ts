@@ -13,9 +13,10 @@ test("the request part: JSON of the line, then the fields as sent", (t) => {
   const flow = makeHttpFlow(makeRequest([["HOST", "example.com"], ["X-Raw", "caf\u00e9"]]));
   const { text, attachments } = writer().write("requestheaders", flow, everythingOnTheFlow, [new SeenParts()]);
   t.deepEqual(partsOf(text), ["flow", "client", "server", "request", "request.trailers"]);
-  const [line, ...fields] = text.split("\0")[4]?.split("\n") ?? [];
+  const [line, count, ...fields] = text.split("\0")[4]?.split("\n") ?? [];
   t.like(JSON.parse(line ?? ""), { method: "GET", scheme: "https", host: "example.com", port: 443, path: "/path" });
-  t.deepEqual(fields, ["HOST: example.com", "X-Raw: caf\u00e9", ""]);
+  t.is(count, "2");
+  t.deepEqual(fields, ["HOST: example.com\r", "X-Raw: caf\u00e9\r", ""]);
   t.is(attachments.length, 0);
   t.regex(text, /^[\0-\xff]*$/);
 });
