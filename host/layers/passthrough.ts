@@ -1,15 +1,16 @@
 // A raw relay in which the proxy takes no part: the client's own bytes to the server and back, TLS and certificate included, no
 // events about the content.
 import { relay, relayTimes } from "../net/relay.ts";
+import { openWatched } from "./first-speaker.ts";
 import { end, targetOf, type LayerScope, type Link, type Next } from "./layer-scope.ts";
-import { openWatched } from "./tls.ts";
 
 /** Needs a destination. Ends when both sides have. */
 export async function passthroughLayer(scope: LayerScope, link: Link): Promise<Next> {
   const { destination } = link;
   if (destination === null) return end;
   // Plain TCP whatever the client speaks, unless we already took its TLS off.
-  const opened = await openWatched(scope, link, targetOf(link, destination));
+  const target = targetOf(link, destination);
+  const opened = scope.upstreams.takeUnspoken(target) ?? (await openWatched(scope, link, target));
   if ("cause" in opened) {
     if (opened.cause !== "client-left") scope.context.log.warn(opened.message, { event: "passthrough", host: destination.host, port: destination.port });
     link.duplex.reset();

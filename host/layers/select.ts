@@ -4,6 +4,7 @@ import type { LayerKind } from "../../sandbox-api/schema/changes.ts";
 import type { LayerProposal } from "../flows/flow.ts";
 import { mostPeekedBytes, peek } from "../net/peek.ts";
 import type { ClientHello } from "../tls/client-hello.ts";
+import { hasSpoken, meetSilently } from "./first-speaker.ts";
 import type { LayerContext, LayerScope, Link, PlacePattern } from "./layer-scope.ts";
 import type { RefusedOpening } from "./opening.ts";
 import { sniff, type Sniffed } from "./sniff.ts";
@@ -30,13 +31,12 @@ interface Look { readonly sniffed: Sniffed; readonly first: Buffer }
 export async function select(scope: LayerScope, link: Link): Promise<Choice> {
   const { context, listener: { mode } } = scope;
   const { destination } = link;
-  // Raw bytes for one place: they go there whatever they are, and the server may speak first.
-  const isRaw = mode.kind === "tcp" && destination !== null && link.stage !== "inside";
+  const isRaw = isRawTo(scope, link);
   // Where TLS was taken off, that was decided before it was.
   const isDecided = destination === null || (mode.kind === "reverse" ? link.stage !== "listener" : link.isSecure);
   // The bytes of a reverse proxy's client may have to be put under TLS; whether that is needed says the first of them.
   if (!isDecided && mode.kind !== "reverse" && isIgnored(context, [destination.host], destination.port) === true) return passthrough;
-  if (isRaw && !context.gate.wants("next_layer", destination.host)) return { kind: "tcp" };
+  if (isRaw && destination !== null && !context.gate.wants("next_layer", destination.host)) return { kind: "tcp" };
   const seen = await look(scope, link);
   const { sniffed, first } = seen;
   if (link.duplex.isClosed || (first.length === 0 && link.duplex.isEnded) || isOver(scope, first)) return close;
@@ -47,6 +47,9 @@ export async function select(scope: LayerScope, link: Link): Promise<Choice> {
   const proposed = isRaw ? asTheyCame("tcp", seen) : atListener(scope, link, seen) ?? propose(scope, link, seen);
   return proposed.kind === "refuse" || proposed.kind === "socks" ? proposed : await ask(scope, link, proposed, seen);
 }
+
+/** Raw bytes for one place: they go there whatever they are, and the server may speak first. */
+const isRawTo = ({ listener: { mode } }: LayerScope, { destination, stage }: Link): boolean => mode.kind === "tcp" && destination !== null && stage !== "inside";
 
 /** A relay of the client's bytes, its TLS included. */
 const asTheyCame = (kind: "tcp" | "passthrough", seen: Look): Choice => (isTls(seen) ? { kind, keepsTls: true } : { kind });
@@ -69,8 +72,9 @@ function isOver(scope: LayerScope, first: Buffer): boolean {
   return scope.alarm.hasPassed || (first.length === 0 && scope.context.isDraining());
 }
 
-async function look(scope: LayerScope, { duplex, destination, alpn, stage }: Link): Promise<Look> {
-  const { waker, alarm } = scope;
+async function look(scope: LayerScope, link: Link): Promise<Look> {
+  const { waker, alarm, upstreams } = scope;
+  const { duplex, destination, alpn, stage } = link;
   const { peekMs, idleMs, headMs } = scope.context.timeouts;
   let first: Buffer = Buffer.alloc(0);
   const see = (bytes: Buffer, isFinal: boolean): Sniffed | null => {
@@ -80,13 +84,23 @@ async function look(scope: LayerScope, { duplex, destination, alpn, stage }: Lin
   };
   // Where the client has to speak first, there is nothing to be gained by giving up early.
   const isClientFirst = destination === null || alpn !== null || (stage === "listener" && (scope.listener.needsTls || scope.listener.mode.kind === "reverse"));
-  const waitMs = isClientFirst ? null : peekMs;
   alarm.set(idleMs);
-  const options = { waker, waitMs, isOver: () => isOver(scope, first) };
+  const options = { waker, waitMs: isClientFirst ? null : peekMs, isOver: () => isOver(scope, first) };
   let sniffed = await peek(duplex, see, options);
+  const isSilent = first.length === 0 && !duplex.isEnded && !isOver(scope, first);
+  // Where addons would not see more of the client's bytes than of the server's, there is nothing to find out.
+  const server = isSilent && destination !== null && !isRawTo(scope, link) ? await meetSilently(scope, link, destination) : null;
+  if (server !== null) {
+    alarm.set(idleMs);
+    sniffed = await peek(duplex, see, { ...options, waitMs: null, isOver: () => isOver(scope, first) || (first.length === 0 && hasSpoken(server)) });
+  }
   // The rest of a client hello is worth waiting for: it is the client's turn until it is complete.
   if (sniffed?.kind === "tls-partial" && first.length < mostPeekedBytes) sniffed = await peek(duplex, see, { ...options, waitMs: null });
-  return { sniffed: sniffed ?? { kind: "unknown" }, first };
+  const seen: Look = { sniffed: sniffed ?? { kind: "unknown" }, first };
+  // The client's TLS needs a connection of its own, with what it says to the server.
+  if (server !== null && isTls(seen)) server.close();
+  else if (server !== null) upstreams.keepUnspoken(server);
+  return seen;
 }
 
 function propose({ context, client, listener: { mode } }: LayerScope, link: Link, seen: Look): Choice {

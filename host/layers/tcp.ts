@@ -5,8 +5,8 @@ import { nowSeconds } from "../exchange/context.ts";
 import type { ServerLink } from "../exchange/server-link.ts";
 import type { ServerConnection, TcpFlow } from "../flows/flow.ts";
 import { relay, relayTimes, type ChunkHook, type RelayEnd } from "../net/relay.ts";
+import { openWatched } from "./first-speaker.ts";
 import { end, targetOf, type LayerScope, type Link, type Next } from "./layer-scope.ts";
-import { openWatched } from "./tls.ts";
 
 const tcpEvents = ["tcp_start", "tcp_message", "tcp_error", "tcp_end"] as const satisfies readonly (TcpEventName & keyof typeof eventTable)[];
 

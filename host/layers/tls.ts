@@ -1,7 +1,5 @@
 // Takes TLS off: with a leaf of our own towards the client, with the client's wishes towards the server. Contacts the server first
 // when its choice of protocol or its certificate matters to the client, and leaves it for later otherwise.
-import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
-import type { ServerLink } from "../exchange/server-link.ts";
 import type { Target } from "../exchange/upstreams.ts";
 import { nowSeconds } from "../exchange/context.ts";
 import { PlainDuplex } from "../net/plain-duplex.ts";
@@ -9,6 +7,7 @@ import type { ClientHello } from "../tls/client-hello.ts";
 import { acceptClient } from "../tls/handshake.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
 import { alpnForClient, alpnForUpstream, type AlpnRules, type UpstreamAlpn } from "../tls/policy.ts";
+import { openWatched } from "./first-speaker.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 
 interface ServerView {
@@ -97,22 +96,4 @@ async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | nu
   }
   scope.upstreams.keepUnspoken(met);
   return { alpn: { kind: "connected", protocol: met.alpn ?? undefined }, certificate: met.certificate };
-}
-
-/** Opens a connection to the target and gives up when the client leaves meanwhile. */
-export async function openWatched(scope: LayerScope, link: Link, target: Target): Promise<ServerLink | ExchangeFault> {
-  const giveUp = new AbortController();
-  let isSettled = false;
-  const opening = scope.upstreams.openLink(target, giveUp.signal).finally(() => {
-    isSettled = true;
-    scope.waker.wake();
-  });
-  scope.alarm.clear();
-  while (!isSettled && !link.duplex.isClosed) await scope.waker.wait();
-  if (!isSettled) giveUp.abort();
-  const result = await opening;
-  if (result.kind === "fault") return result.fault;
-  if (!link.duplex.isClosed) return result.link;
-  result.link.close();
-  return exchangeFault("client-left", "The client left while the server was being contacted.");
 }

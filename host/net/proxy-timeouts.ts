@@ -3,7 +3,7 @@
 interface TimeoutRow { readonly ms: number; readonly reason: string }
 
 export const timeoutTable = {
-  peekMs: { ms: 400, reason: "first bytes of a client inside a tunnel; a protocol in which the server speaks first must not stall" },
+  peekMs: { ms: 400, reason: "silence of a client inside a tunnel before its server is met, which may be the one that speaks first" },
   headMs: { ms: 30_000, reason: "first byte to last byte of a request head or a client hello; against clients that send one byte a minute" },
   idleMs: { ms: 120_000, reason: "a client connection on which no request is under way; browsers keep theirs for one to five minutes" },
   connectMs: { ms: 15_000, reason: "DNS and TCP together; Linux alone would try for two minutes" },

@@ -129,7 +129,25 @@ test("a server that speaks first inside CONNECT is heard after a short wait", as
   t.is(await client.until(/hello\r\n/), "220 hello\r\n");
   client.socket.end();
   await client.untilEnd();
-  await expectEvents(t, gate, ...begin, "http_connect", "next_layer(tcp)", "serverconnect", "tcp_start", "tcp_message", "tcp_end", ...finish);
+  await expectEvents(t, gate, ...begin, "http_connect", "serverconnect", "next_layer(tcp)", "tcp_start", "tcp_message", "tcp_end", ...finish);
+});
+
+test("a client that is slow to speak is no raw TCP: its HTTP is seen, on the connection that waited for the server's word", async (t) => {
+  const { gate, port, server } = await stage(t, answering(ok), {}, { timeouts: { peekMs: 30 } });
+  const client = await tunnelClient(port, `127.0.0.1:${server.port}`);
+  await gate.seen("serverconnect", 1);
+  client.send(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: close\r\n\r\n`);
+  t.regex(await client.untilEnd(), /^HTTP\/1\.1 200 OK\r\n/);
+  await expectEvents(t, gate, ...begin, "http_connect", "serverconnect", "next_layer(http1)", "requestheaders", "request", "responseheaders", "response", ...finish);
+  t.is(server.connectionCount, 1);
+});
+
+test("a silent client whose server cannot be reached: what it says in the end gets the reason", async (t) => {
+  const { gate, port, server } = await stage(t, answering(ok), {}, { timeouts: { peekMs: 30 } });
+  server.close();
+  const client = await tunnelClient(port, `127.0.0.1:${server.port}`);
+  await client.untilEnd();
+  await expectEvents(t, gate, ...begin, "http_connect", "serverconnect", "next_layer(tcp)", "tcp_start", "tcp_error", "tcp_end", "clientdisconnect");
 });
 
 test("a TCP connection that is reset has a tcp_error, one that cannot be opened as well", async (t) => {
@@ -372,12 +390,13 @@ test("a response made in responseheaders replaces the server's, whose body is dr
 
 test("a streamed body passes while it comes; request and response fire when it has passed", async (t) => {
   const states: string[] = [];
+  const hasFirst = Promise.withResolvers<void>();
   const { gate, url, server, client } = await stage(t, (socket) => {
     let text = "";
     socket.on("data", (chunk: Buffer) => {
       text += chunk.toString("latin1");
       if (text.endsWith("one")) socket.write("");
-      if (text.endsWith("two")) { socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nfir"); setTimeout(() => socket.write("st!"), 100); }
+      if (text.endsWith("two")) { socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nfir"); void hasFirst.promise.then(() => socket.write("st!")); }
     });
   }, {
     requestheaders: (flow) => { flow.request.stream = true; },
@@ -389,6 +408,8 @@ test("a streamed body passes while it comes; request and response fire when it h
   one.send(`POST ${url}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\none`);
   while (!server.text().endsWith("one")) await new Promise((resolve) => setTimeout(resolve, 20));
   one.send("two");
+  await one.until(/FIR\r\n/);
+  hasFirst.resolve();
   t.is(await one.until(/0\r\n\r\n$/), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nFIR\r\n3\r\nST!\r\n4\r\n|end\r\n0\r\n\r\n");
   one.close();
   await expectEvents(t, gate, ...begin, "requestheaders", "serverconnect", "request", "responseheaders", "response", ...finish);

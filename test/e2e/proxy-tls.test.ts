@@ -47,6 +47,19 @@ test("a certificate for another name, and one that is over, are refused with the
   client.close();
 });
 
+test("a client that is slow to begin its handshake is intercepted all the same", async (t) => {
+  const server = await rawOrigin(answering(ok), { tls: certificate });
+  t.teardown(() => server.close());
+  const gate = recordingGate();
+  const { port, ca } = await startProxy(t, { gate, upstreamCaFile: certificate.certFile, timeouts: { peekMs: 20 } });
+  const tunnel = await tunnelClient(port, `localhost:${server.port}`);
+  await gate.seen("serverconnect", 1);
+  const client = await tunnel.secure({ ca, servername: "localhost" });
+  client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  t.is(await client.until(/ok$/), ok);
+  client.close();
+});
+
 test("under --ssl-insecure any certificate is taken", async (t) => {
   const server = await rawOrigin(answering(ok), { tls: certificate });
   t.teardown(() => server.close());
