@@ -59,5 +59,7 @@ export function makeHandler(link: CellLink, registry: Registry): Handler {
     const handler = byType[frame.type];
     if (handler === undefined) throw new Error(`no handler for message type ${frame.type}`);
     handler(frame);
+    // Every answer has been written by now.
+    registry.prepare();
   };
 }

@@ -28,6 +28,9 @@ export class Registry {
   /** Keeps the guest bundle that runs first in every isolate made from now on. */
   setGuest(guestBundle: string): void { this.#maker = makeIsolateMaker(this.#vm, guestBundle); }
 
+  /** Between two messages: a piece of work that makes later isolates faster. */
+  prepare(): void { this.#maker?.prepare(); }
+
   /** A new instance with the guest in it and no addon yet. */
   add(id: number, settings: LoadText): Instance {
     if (this.#maker === undefined) throw new Error("load before boot");

@@ -30,11 +30,10 @@ export interface GuestIsolate {
 type Post = (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
 
 export interface IsolateMaker {
-  /**
-   * `post` becomes `$post`. `forgive` is told microseconds spent within an entry that are the cell's own affair. Throws when the guest
-   * bundle is broken: that is our fault, not an addon's.
-   */
-  make(memoryMiB: number, post: Post, forgive: (micros: number) => void): GuestIsolate;
+  /** `post` becomes `$post`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
+  make(memoryMiB: number, post: Post): GuestIsolate;
+  /** To be called now and then, when nobody waits for an answer: does a piece of work that makes later isolates faster. */
+  prepare(): void;
 }
 
 const guestFile = "flowcell:guest";
@@ -53,10 +52,11 @@ export function makeIsolateMaker(vm: IsolatedVm, guestBundle: string): IsolateMa
   const store = new GuestPartStore(vm, parts, (isolate, load) => runGuest(vm, isolate, source, nowhere, load, {}).context);
   const cachedData = compileGuest(vm, source, store);
   return {
-    make: (memoryMiB, post, forgive) => {
+    make: (memoryMiB, post) => {
       const isolate = new vm.Isolate({ memoryLimit: memoryMiB });
-      return { isolate, ...runGuest(vm, isolate, source, post, store.loaderFor(isolate, forgive), cachedData === undefined ? {} : { cachedData }) };
+      return { isolate, ...runGuest(vm, isolate, source, post, store.loaderFor(isolate), cachedData === undefined ? {} : { cachedData }) };
     },
+    prepare: () => store.prepareOne(),
   };
 }
 
@@ -76,7 +76,7 @@ function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, post: Post, 
 function compileGuest(vm: IsolatedVm, source: string, store: GuestPartStore): ExternalCopy<ArrayBuffer> | undefined {
   const isolate = new vm.Isolate({ memoryLimit: 64 });
   try {
-    const { context, entries } = runGuest(vm, isolate, source, nowhere, store.loaderFor(isolate, nothing), {});
+    const { context, entries } = runGuest(vm, isolate, source, nowhere, store.loaderFor(isolate), {});
     if (!warmUp(isolate, context, entries)) return undefined;
     // V8 finds the script that ran in the isolate's own cache, with all that was compiled since.
     const script = isolate.compileScriptSync(source, { filename: guestFile, produceCachedData: true });
@@ -85,8 +85,6 @@ function compileGuest(vm: IsolatedVm, source: string, store: GuestPartStore): Ex
     isolate.dispose();
   }
 }
-
-const nothing = (): void => undefined;
 
 /** False when the machine was too slow: that costs later isolates time and nothing else. What the entries answer, nobody needs. */
 function warmUp(isolate: Isolate, context: Context, { prepare, load, dispatch }: EntryHandles): boolean {

@@ -1,6 +1,6 @@
 // Loads parts of the guest into an isolate that asks for one: compiles the part's script and runs it, in the middle of the entry that
 // touched it (decision 0011). WALL 2: what runs here is our own script, which hands one function to the guest and calls nothing of
-// the addon's; the function itself is called by the guest, inside the timed entry. The code cache is made once for each cell and part.
+// the addon's; the function itself is called by the guest, inside the timed entry. Code caches are made later, while nobody waits.
 import type { Context, ExternalCopy, Isolate } from "isolated-vm";
 import { isGuestPart, type GuestPart } from "../../sandbox-api/schema/own-builds.ts";
 import type { IsolatedVm } from "./binary.ts";
@@ -27,6 +27,8 @@ export class GuestPartStore {
   readonly #sources: ReadonlyMap<string, string>;
   readonly #boot: (isolate: Isolate, load: PartLoader) => Context;
   readonly #caches = new Map<GuestPart, ExternalCopy<ArrayBuffer> | null>();
+  /** Parts that were loaded without a cache. */
+  readonly #wanted = new Set<GuestPart>();
 
   /** `boot` runs the guest in a new isolate; no addon comes near that one. */
   constructor(vm: IsolatedVm, sources: ReadonlyMap<string, string>, boot: (isolate: Isolate, load: PartLoader) => Context) {
@@ -35,17 +37,28 @@ export class GuestPartStore {
     this.#boot = boot;
   }
 
-  /** The `$part` of one isolate. `forgive` is told the microseconds that went into making a code cache. */
-  loaderFor(isolate: Isolate, forgive: (micros: number) => void): PartLoader {
+  /** The `$part` of one isolate. */
+  loaderFor(isolate: Isolate): PartLoader {
     const attempts = new Map<GuestPart, number>();
     return (context, name) => {
       const source = this.#admit(attempts, name);
       if (!isGuestPart(name)) return;
-      const startedAt = performance.now();
-      const cachedData = this.#cacheOf(name, source);
-      forgive((performance.now() - startedAt) * 1_000);
-      run(isolate, context, name, source, cachedData);
+      const cachedData = this.#caches.get(name);
+      if (cachedData === undefined) this.#wanted.add(name);
+      run(isolate, context, name, source, cachedData ?? null);
     };
+  }
+
+  /**
+   * Makes the code cache of one part that was loaded without; to be called when no entry is running and no answer is owed. It takes as
+   * long as a cold load or two, once for each cell and part.
+   */
+  prepareOne(): void {
+    for (const name of this.#wanted) {
+      this.#wanted.delete(name);
+      this.#caches.set(name, this.#makeCache(name, this.#sources.get(name) ?? ""));
+      return;
+    }
   }
 
   #admit(attempts: Map<GuestPart, number>, name: unknown): string {
@@ -55,14 +68,6 @@ export class GuestPartStore {
     if (attempt > mostAttempts) throw refusal("this part was asked for too often");
     attempts.set(name, attempt);
     return source;
-  }
-
-  #cacheOf(name: GuestPart, source: string): ExternalCopy<ArrayBuffer> | null {
-    const known = this.#caches.get(name);
-    if (known !== undefined) return known;
-    const made = this.#makeCache(name, source);
-    this.#caches.set(name, made);
-    return made;
   }
 
   /** Null when the part could not be warmed up in time: that costs later isolates time and nothing else. */

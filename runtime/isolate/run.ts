@@ -47,8 +47,6 @@ export class AddonIsolate {
   readonly #settings: LoadText;
   #startupUsedMs = 0;
   #entries = 0;
-  /** What this entry spent on work that is the cell's own. */
-  #forgivenMicros = 0;
 
   /** Throws when no isolate can be made; no addon code has run then. */
   constructor(vm: IsolatedVm, maker: IsolateMaker, { clock, deadlines }: Clocks, settings: LoadText) {
@@ -56,7 +54,7 @@ export class AddonIsolate {
     this.#deadlines = deadlines;
     this.#settings = settings;
     this.#bridge = makeBridge(settings.limits);
-    this.#guest = maker.make(settings.limits.memoryMiB, this.#bridge.post, (micros) => { this.#forgivenMicros += micros; });
+    this.#guest = maker.make(settings.limits.memoryMiB, this.#bridge.post);
     this.#meter = makeMeter(this.#guest.isolate, clock);
   }
 
@@ -115,7 +113,6 @@ export class AddonIsolate {
   #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer): EntryResult {
     const startedAt = performance.now();
     this.#bridge.open(call);
-    this.#forgivenMicros = 0;
     let answer: Answer;
     try {
       answer = run(this.#deadlines.timeout(clock.leftMs, startedAt));
@@ -123,7 +120,7 @@ export class AddonIsolate {
       answer = this.#stopped(error, clock, performance.now() - startedAt);
     }
     const posts = this.#bridge.close();
-    const cpuMicros = Math.max(0, this.#meter.lap() - this.#forgivenMicros);
+    const cpuMicros = this.#meter.lap();
     if (clock.limit === "startupMs") this.#startupUsedMs += cpuMicros / 1_000;
     if (!answer.isFatal) answer = this.#broken(clock, cpuMicros) ?? answer;
     else if (answer.isTimeout === true && clock.limit === "cpuMs" && cpuMicros < clock.leftMs * 1_000 * starvedShare) answer = starvedAnswer(clock, cpuMicros);
