@@ -2,7 +2,7 @@
 // one script that an isolate runs, and the module that answers when "flowcell" is imported outside the sandbox.
 // Nothing in the repository itself runs from dist, and it does not look at tests.
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions } from "esbuild";
@@ -51,6 +51,8 @@ rmSync(inRoot("dist"), { recursive: true, force: true });
 compile("tsconfig.build.json");
 chmodSync(inRoot("dist/host/launch.js"), 0o755);
 compile("sandbox-api/tsconfig.build.json");
+// The compiler leaves declarations that are sources where they are; authors name them in "types".
+writeFileSync(inRoot("dist/sandbox-api/globals.d.ts"), readFileSync(inRoot("sandbox-api/globals.d.ts"), "utf8").replaceAll(/(import\("\.[^"]*)\.ts"\)/g, '$1.js")'));
 const names = await exportedNames(inRoot("sandbox-api/index.ts"));
 writeFileSync(inRoot("dist/sandbox-api/outside.js"), outsideModule(names));
 // host/addons/own-code.ts finds both.

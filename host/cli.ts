@@ -11,6 +11,7 @@ export type Command =
   | { readonly kind: "run"; readonly input: ConfigInput }
   | { readonly kind: "options"; readonly input: ConfigInput }
   | { readonly kind: "check"; readonly addons: readonly string[]; readonly input: ConfigInput }
+  | { readonly kind: "test"; readonly addon: string; readonly files: readonly string[]; readonly record: string | null; readonly expect: string | null; readonly input: ConfigInput }
   | { readonly kind: "inspect"; readonly addon: string; readonly har: string | null; readonly input: ConfigInput }
   | { readonly kind: "approve"; readonly addon: string; readonly input: ConfigInput }
   | { readonly kind: "ca"; readonly action: "print" | "install-help" | "export"; readonly input: ConfigInput; readonly format: CaFormat; readonly out: string | null }
@@ -37,7 +38,7 @@ export async function readWithYargs(words: readonly string[], version: string): 
   let text = "";
   const parser = commands(yargs().scriptName("flowcell").version(version), (chosen) => { command = chosen; })
     .exitProcess(false).strict().recommendCommands().wrap(100).help().alias("help", "h")
-    .demandCommand(1, "give a command: run, check, inspect, approve or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
+    .demandCommand(1, "give a command: run, check, test, inspect, approve or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
   await parser.parseAsync([...words], {}, (_error, _argv, output) => { text = output; });
   return command === null || text !== "" ? { kind: "text", text } : command;
 }
@@ -55,6 +56,9 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .command("check <addons..>", "compile and load addons without traffic: handlers, warnings, errors", checkOptions, (args) => {
       choose({ kind: "check", addons: texts(args.addons), input: runInput({ ...args, port: 0 }) });
     })
+    .command("test <addon> [files..]", "run an addon over recorded flows (HAR or own format) without a network, and show what it would change", testOptions, (args) => {
+      choose({ kind: "test", addon: String(args.addon), files: texts(args.files), record: args.record ?? null, expect: args.expect ?? null, input: runInput({ ...args, port: 0 }) });
+    })
     .command("inspect <addon> [har]", "what an addon asks for and what could leave through it, of recorded traffic too", inspectOptions, (args) => {
       choose({ kind: "inspect", addon: String(args.addon), har: args.har === undefined ? null : String(args.har), input: runInput({ ...args, port: 0 }) });
     })
@@ -71,6 +75,7 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .example("flowcell run -r traffic.flows my-addon.ts --har changed.har", "what an addon makes of it, without a network")
     .example("flowcell check my-addon.ts", "does it compile and load?")
     .example("flowcell inspect found-on-the-net/ my-traffic.har", "what could it do, what would it have seen?")
+    .example("flowcell test my-addon/ traffic.har", "what would it change?")
     .example("flowcell run tool/ --grant tool:-read:response.body", "with less than its manifest asks for")
     .example("flowcell ca install-help", "how to make clients trust the proxy");
 }
@@ -119,6 +124,11 @@ const runTable = {
   http2: { type: "boolean", default: true, describe: "speak HTTP/2 where client and server do (--no-http2: HTTP/1 only)" },
   "ssl-insecure": { type: "boolean", default: false, describe: "do not verify servers' certificates" },
   "upstream-ca": { type: "string", describe: "PEM file of further authorities to trust for servers" },
+  "client-certs": { type: "string", nargs: 1, describe: "for servers that ask for one: a PEM file with key and certificate, or a folder of HOST.pem" },
+  certs: { type: "string", array: true, nargs: 1, describe: "own certificate for clients, [HOST=]FILE: PEM with key, certificate and chain; HOST may be *.name (repeatable)" },
+  cert: { type: "string", nargs: 1, describe: "own certificate for clients that speak TLS to the proxy itself: PEM with key, certificate and chain" },
+  onboarding: { type: "boolean", default: true, describe: "serve the CA to clients of the proxy at http://flow.cell/ (--no-onboarding: do not)" },
+  "onboarding-host": { type: "string", nargs: 1, describe: "another name for that (flow.cell)" },
   options: { type: "boolean", default: false, describe: "list the options of these addons with their values, and exit" },
   quiet: { alias: "q", type: "boolean", default: false, describe: "warnings and errors only" },
   verbose: { alias: "v", type: "boolean", default: false, describe: "connections and debug lines too" },
@@ -132,10 +142,20 @@ function checkOptions(parser: Argv) {
   return sandboxOptions(parser).positional("addons", { type: "string", array: true, demandOption: true, describe: "addon files or folders" });
 }
 
+function testOptions(parser: Argv) {
+  return sandboxOptions(parser)
+    .positional("addon", { type: "string", demandOption: true, describe: "an addon's file or folder" })
+    .positional("files", { type: "string", array: true, describe: "recorded traffic: HAR 1.2, or what --save wrote" })
+    .option("record", { type: "string", describe: "write what it would change to this file, as what is expected from now on" })
+    .option("expect", { type: "string", describe: "compare with what --record wrote; exit code 1 when it differs" })
+    .option("grant", { type: "string", array: true, nargs: 1, describe: "narrow or widen what the manifest asks for (repeatable)" })
+    .conflicts("record", "expect");
+}
+
 function inspectOptions(parser: Argv) {
   return sandboxOptions(parser)
     .positional("addon", { type: "string", demandOption: true, describe: "an addon's file or folder" })
-    .positional("har", { type: "string", describe: "recorded traffic (HAR 1.2)" });
+    .positional("har", { type: "string", describe: "recorded traffic (HAR 1.2, or a file of --save)" });
 }
 
 function approveOptions(parser: Argv) {
@@ -163,11 +183,13 @@ function runInput(args: RunArguments): ConfigInput {
     upstreamCa: args["upstream-ca"],
     proxyAuth: args["proxy-auth"],
     upstreamAuth: args["upstream-auth"],
+    clientCerts: args["client-certs"],
+    listenerCert: args.cert,
     ...defined({
-      host: args.host, port: args.port, mode: args.mode, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
+      host: args.host, port: args.port, mode: args.mode, certs: args.certs, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
       jail: args.jail, cells: args.cells, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],
       tcpHosts: args["tcp-hosts"], http2: args.http2, keepHostHeader: args["keep-host-header"], sslInsecure: args["ssl-insecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["log-format"],
-      save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read,
+      save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read, onboarding: args.onboarding, onboardingHost: args["onboarding-host"],
     }),
   };
 }

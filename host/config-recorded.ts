@@ -3,7 +3,10 @@
 import path from "node:path";
 import type { Filter } from "../sandbox-api/schema/filter.ts";
 import { parseFilter } from "../sandbox-api/schema/filter-parse.ts";
+import { isHost } from "../sandbox-api/schema/http.ts";
 import { OperatorError } from "./operator-error.ts";
+
+export const defaultOnboardingHost = "flow.cell";
 
 export interface RecordedConfig {
   /** `-w`; begins with "+" where flows are to be added to the file. */
@@ -13,6 +16,8 @@ export interface RecordedConfig {
   readonly saveFilter: Filter | null;
   /** `-r`: no proxy is started, these are played. */
   readonly read: readonly string[];
+  /** The magic host that serves the authority's certificate; null: none. */
+  readonly onboarding: string | null;
 }
 
 /** As the command line gives it; absent means default. */
@@ -21,6 +26,8 @@ export interface RecordedInput {
   readonly har?: string;
   readonly saveFilter?: string;
   readonly read?: readonly string[];
+  readonly onboarding?: boolean;
+  readonly onboardingHost?: string;
 }
 
 export function recordedConfig(input: RecordedInput): RecordedConfig {
@@ -29,7 +36,12 @@ export function recordedConfig(input: RecordedInput): RecordedConfig {
   const har = input.har === undefined ? null : path.resolve(input.har);
   if (input.saveFilter !== undefined && save === null && har === null) throw usage("--save-filter says what is saved: give --save FILE or --har FILE with it");
   if (read.some((file) => file === save || file === har)) throw usage(`${read[0] ?? ""} cannot be read and written at once; give another name to --save or --har`);
-  return Object.freeze({ save, har, saveFilter: input.saveFilter === undefined ? null : filter("--save-filter", input.saveFilter), read: Object.freeze(read) });
+  return Object.freeze({ save, har, saveFilter: input.saveFilter === undefined ? null : filter("--save-filter", input.saveFilter), read: Object.freeze(read), onboarding: input.onboarding === false ? null : onboardingHost(input.onboardingHost ?? defaultOnboardingHost) });
+}
+
+function onboardingHost(name: string): string {
+  if (!isHost(name)) throw usage(`--onboarding-host ${name}: give the name of a host, without a port`);
+  return name.toLowerCase();
 }
 
 function filter(option: string, expression: string): Filter {

@@ -8,6 +8,7 @@ import type { ProxyAuthChoice } from "./access/proxy-auth.ts";
 import { readMode } from "./layers/mode.ts";
 import { recordedConfig, type RecordedConfig, type RecordedInput } from "./config-recorded.ts";
 import { OperatorError } from "./operator-error.ts";
+import { readOwnCertificate, type OwnCertificate } from "./tls/host-names.ts";
 
 export type LogFormat = "pretty" | "json";
 export type Jail = "auto" | "require" | "off";
@@ -44,6 +45,11 @@ export interface Config {
   readonly upstreamAuth: string | null;
   readonly sslInsecure: boolean;
   readonly upstreamCa: string | null;
+  readonly clientCerts: string | null;
+  /** Own certificates for clients, by host pattern. */
+  readonly certs: readonly OwnCertificate[];
+  /** Own certificate of the listeners. */
+  readonly listenerCert: string | null;
   readonly verbosity: "quiet" | "normal" | "verbose";
   readonly logFormat: LogFormat;
   readonly recorded: RecordedConfig;
@@ -79,6 +85,10 @@ export interface ConfigInput extends RecordedInput {
   readonly upstreamAuth?: string | undefined;
   readonly sslInsecure?: boolean;
   readonly upstreamCa?: string | undefined;
+  readonly clientCerts?: string | undefined;
+  /** [HOST=]FILE */
+  readonly certs?: readonly string[];
+  readonly listenerCert?: string | undefined;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly logFormat?: LogFormat;
@@ -116,7 +126,10 @@ export function makeConfig(input: ConfigInput): Config {
     keepHostHeader: input.keepHostHeader ?? false,
     upstreamAuth: readUpstreamAuth(input.upstreamAuth, modes),
     sslInsecure: input.sslInsecure ?? false,
-    upstreamCa: input.upstreamCa === undefined ? null : path.resolve(expandHome(input.upstreamCa)),
+    upstreamCa: filePath(input.upstreamCa),
+    clientCerts: filePath(input.clientCerts),
+    certs: Object.freeze((input.certs ?? []).map(readOwnCertificate).map(({ pattern, file }) => ({ pattern, file: path.resolve(expandHome(file)) }))),
+    listenerCert: filePath(input.listenerCert),
     verbosity: input.quiet === true ? "quiet" : input.verbose === true ? "verbose" : "normal",
     logFormat: input.logFormat ?? "pretty",
     recorded: recordedConfig(input),
@@ -220,6 +233,8 @@ function patterns(option: string, sources: readonly string[] | undefined): reado
     }
   }));
 }
+
+const filePath = (file: string | undefined): string | null => (file === undefined ? null : path.resolve(expandHome(file)));
 
 function expandHome(file: string): string {
   return file === "~" || file.startsWith("~/") ? path.join(homedir(), file.slice(1)) : file;

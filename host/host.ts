@@ -28,7 +28,9 @@ import { StorageFile } from "./services/storage-file.ts";
 import { createProxy, type Proxy } from "./layers/proxy.ts";
 import { openAuthority, type Authority } from "./tls/authority.ts";
 import { createLeafCache } from "./tls/leaf-cache.ts";
+import { openOwnCertificate, openOwnCertificates } from "./tls/own-certificates.ts";
 import { minimumTlsVersion } from "./tls/policy.ts";
+import { onboardingSite } from "./tls/onboarding-site.ts";
 import type { UpstreamTrust } from "./tls/policy.ts";
 import { openUpstreamTrust } from "./tls/trust.ts";
 
@@ -108,7 +110,7 @@ async function open(config: Config, grants: GrantRules, print: (record: LogRecor
   owners.push(() => pool.close());
   const [authority, trust] = await Promise.all([
     openAuthority(config.confdir),
-    openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }) }),
+    openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }), ...(config.clientCerts === null ? {} : { clientCertsPath: config.clientCerts }) }),
   ]);
   for (const warning of authority.warnings) log.warn(warning, { event: "ca" });
   const own = new OwnAddresses();
@@ -134,11 +136,13 @@ async function open(config: Config, grants: GrantRules, print: (record: LogRecor
 
 async function assemble(config: Config, parts: Parts, owners: (() => Promise<void>)[]): Promise<Omit<Flowcell, "stop">> {
   const { log, saving, authority, trust, own, addons } = parts;
+  const listenerCertificate = config.listenerCert === null ? null : await openOwnCertificate(config.listenerCert, "--cert");
   const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
   if (proxyAuth !== null) owners.push(() => proxyAuth.close());
   const proxy = createProxy({
-    proxyAuth, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
-    gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: createLeafCache(authority), trust, bodyBytes: config.limits.bodyBytes,
+    proxyAuth, listenerCertificate, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
+    onboarding: config.recorded.onboarding === null ? null : { host: config.recorded.onboarding, pages: onboardingSite(authority) },
+    gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: await openOwnCertificates(config.certs, createLeafCache(authority)), trust, bodyBytes: config.limits.bodyBytes,
     webSocketMessageBytes: config.limits.websocketMessageBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });

@@ -32,6 +32,7 @@ async function execute(command: Command): Promise<number> {
     // Each command's code is loaded when it is asked for: a usage error should not wait for the proxy.
     case "ca": return (await import("./ca-command.ts")).runCa(command, makeConfig(command.input), process.stdout);
     case "check": return (await import("./check-command.ts")).runCheck(command.addons, makeConfig(command.input), process.stdout);
+    case "test": return (await import("./test-command.ts")).runTest(command, withEnvironment(command.input), process.stdout);
     case "inspect": return (await import("./inspect-command.ts")).runInspect(command.addon, command.har, makeConfig(command.input), process.stdout);
     case "approve": return (await import("./inspect-command.ts")).runApprove(command.addon, makeConfig(command.input), process.stdout);
     case "options": return (await import("./options-command.ts")).runOptions(withEnvironment(command.input), process.stdout);

@@ -64,7 +64,8 @@ export interface AddonHostSettings {
 /** What the host has for addons beyond flows. Whoever made the file closes it, after `close`. */
 export interface HostServices {
   readonly storage: StorageFile;
-  readonly network: FetchNetwork;
+  /** Null: nobody fetches. */
+  readonly network: FetchNetwork | null;
 }
 
 export interface AddonState {
@@ -121,6 +122,8 @@ export interface AddonHost {
   unknownOptions(): UnknownOptions;
   /** Hands an event-log entry to `log` handlers; drops entries that a `log` handler caused. */
   tellLog(record: LogRecord): void;
+  /** Resolves when every addon has been told what happened so far. */
+  toldAll(): Promise<void>;
   addons(): readonly AddonState[];
   /** Ends a suspension. False: there is no such addon. */
   resume(name: string): boolean;
@@ -186,6 +189,9 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
     unknownOptions: () => lifecycle.options.unknown(),
     tellLog(record) {
       if (record.fields["causedByLog"] !== true) pipeline.notify("log", plainView("log", 0, [["entry", { msg: record.msg, level: record.level }]]), () => true);
+    },
+    async toldAll() {
+      await Promise.all(lifecycle.addons.map(({ told }) => new Promise<void>((resolve) => told.add(resolve))));
     },
     addons: () => lifecycle.addons.map((addon) => stateOf(addon, now())),
     resume(name) {
@@ -255,7 +261,7 @@ function watchOptions({ path, isRequired }: { readonly path: string; readonly is
 function servicesOf(services: HostServices | undefined, name: string, now: () => number): AddonServices {
   const replays = new AddonReplays(now);
   if (services === undefined) return { storage: null, fetch: null, replays };
-  return { replays, storage: new AddonStorage(services.storage, `operator/${name}`), fetch: new AddonFetch(services.network, now) };
+  return { replays, storage: new AddonStorage(services.storage, `operator/${name}`), fetch: services.network === null ? null : new AddonFetch(services.network, now) };
 }
 
 function stateOf(addon: Addon, now: number): AddonState {

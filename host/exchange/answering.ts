@@ -5,6 +5,7 @@ import type { HttpFlow } from "../flows/flow.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import { endToEnd } from "../http/hop-by-hop.ts";
 import { faultOf, type Fault, type HttpEvent, type RequestHead, type ResponseHead } from "../http/http-event.ts";
+import { explainLateAlert } from "../tls/explain.ts";
 import { chain, type Asking, type Maybe, type Stop } from "./asking.ts";
 import { wantsBody } from "./body-wishes.ts";
 import type { ExchangeContext } from "./context.ts";
@@ -27,9 +28,12 @@ export function closedEarly(server: ServerSide): ExchangeFault {
   return faultFrom(faultOf("closed-before-response", "server"), server);
 }
 
-function faultFrom(fault: Fault, { resetCode }: ServerSide): ExchangeFault {
-  const exchangeFault = syntaxFault(fault, "server");
-  return resetCode === null ? exchangeFault : { ...exchangeFault, resetCode };
+function faultFrom(fault: Fault, { resetCode, brokenBy, record }: ServerSide): ExchangeFault {
+  const plain = syntaxFault(fault, "server");
+  // A server may say only now what it missed in the handshake.
+  const alert = plain.cause === "server-closed" && brokenBy !== null ? explainLateAlert(brokenBy, record.sni ?? record.address?.host ?? "the server") : null;
+  if (alert !== null) return exchangeFault("tls-failed", alert.message);
+  return resetCode === null ? plain : { ...plain, resetCode };
 }
 
 export interface AnsweringParts {

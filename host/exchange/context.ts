@@ -9,6 +9,7 @@ import type { ProxyTimeouts } from "../net/proxy-timeouts.ts";
 import type { Alarm } from "../net/timeouts.ts";
 import type { Waker } from "../net/waker.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
+import type { UpstreamSessions } from "../tls/upstream-sessions.ts";
 import type { ForwardFields } from "./server-link.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -16,6 +17,8 @@ export interface ExchangeContext {
   readonly gate: Gate;
   readonly log: Log;
   readonly trust: UpstreamTrust;
+  /** TLS sessions with servers, which all clients' connections resume. */
+  readonly sessions: UpstreamSessions;
   readonly keys: KeySource;
   readonly own: OwnAddresses;
   readonly timeouts: ProxyTimeouts;

@@ -30,6 +30,10 @@ export class H1Upstream implements ServerSide {
     return this.link.forward;
   }
 
+  get brokenBy(): Error | null {
+    return this.link.duplex.error;
+  }
+
   get record(): ServerConnection {
     return this.link.record;
   }

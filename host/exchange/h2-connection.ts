@@ -6,8 +6,6 @@ import { endWell } from "./h2-session.ts";
 import { H2Upstream } from "./h2-upstream.ts";
 import type { ServerLink } from "./server-link.ts";
 
-const nothing = (): void => {};
-
 const sessionOptions = {
   maxSendHeaderBlockLength: limits.sentHeadBytes.value, maxHeaderListPairs: limits.fields.value, maxSessionMemory: limits.sessionMegabytes.value,
   maxSessionInvalidFrames: limits.invalidFrames.value, maxReservedRemoteStreams: 0, strictSingleValueFields: false,
@@ -19,6 +17,8 @@ export class H2Connection {
   readonly link: ServerLink;
   /** A response came on it. */
   hasAnswered = false;
+  /** What the system said when it broke. */
+  brokenBy: Error | null = null;
   readonly #session: ClientHttp2Session;
   readonly #onIdle: () => void;
   readonly #streams = new Set<H2Upstream>();
@@ -36,7 +36,7 @@ export class H2Connection {
     // Requests name their servers themselves; this name is never sent.
     this.#session = endWell(connect("https://unnamed.invalid", { createConnection: () => socket, ...sessionOptions }));
     const session = this.#session;
-    session.on("error", nothing).on("goaway", this.#onGoaway).on("close", this.#onClose);
+    session.on("error", (error) => { this.brokenBy ??= error; }).on("goaway", this.#onGoaway).on("close", this.#onClose);
     session.once("remoteSettings", ({ enableConnectProtocol }) => this.#settings.resolve(enableConnectProtocol === true));
     session.once("connect", () => {
       if (!session.destroyed) session.setLocalWindowSize(limits.connectionWindowBytes.value);

@@ -37,6 +37,10 @@ export class H2Upstream implements ServerSide {
     this.#hadAnswers = connection.hasAnswered;
   }
 
+  get brokenBy(): Error | null {
+    return this.#connection.brokenBy;
+  }
+
   get record(): ServerConnection {
     return this.#connection.link.record;
   }

@@ -32,6 +32,9 @@ export interface Wish {
   readonly mayForward: boolean;
 }
 
+/** `certificate`: DER of what the server showed. */
+interface Secured { readonly kind: "secured"; readonly socket: TLSSocket; readonly certificate: Buffer | null }
+
 interface Failure { readonly kind: "failed"; readonly fault: ExchangeFault; readonly isProtocolRefused?: boolean }
 
 /** Bytes to somewhere: the outermost socket and the TCP socket under it, and who reads it already. */
@@ -67,7 +70,7 @@ async function connectTcp({ own, timeouts: { connectMs } }: ExchangeContext, rec
 async function throughProxy(context: ExchangeContext, pipe: Pipe, { via, to }: { readonly via: Via; readonly to: Address | null }, signal: AbortSignal): Promise<Pipe | Failure> {
   let { socket } = pipe;
   if (via.scheme === "https") {
-    const secured = await secure(context, socket, { host: via.host, sni: null, alpnProtocols: ["http/1.1"] }, signal);
+    const secured = await secure(context, socket, via, { host: via.host, sni: null, alpnProtocols: ["http/1.1"] }, signal);
     if (secured.kind === "failed") return failure(secured.fault);
     socket = secured.socket;
   }
@@ -83,30 +86,32 @@ async function throughProxy(context: ExchangeContext, pipe: Pipe, { via, to }: {
 
 async function finish(context: ExchangeContext, record: ServerConnection, pipe: Pipe, target: SecureTarget | null, signal: AbortSignal): Promise<OpenResult> {
   if (target === null) return opened(record, pipe, { alpn: null, certificate: null, forward: null });
+  invariant(record.address !== null, "a connection without an address");
   if (pipe.duplex?.hasEnd === true) {
     pipe.duplex.destroy();
     return failed(record, failure(exchangeFault("upstream-proxy", "The upstream proxy closed the tunnel before a byte of the server came.")));
   }
-  const secured = await secure(context, pipe.duplex?.detach() ?? pipe.socket, target, signal);
+  const secured = await secure(context, pipe.duplex?.detach() ?? pipe.socket, record.address, target, signal);
   if (secured.kind === "failed") return failed(record, secured);
   noteTls(record, secured.socket, target);
-  const certificate = secured.socket.getPeerX509Certificate()?.raw ?? null;
-  return opened(record, { ...pipe, socket: secured.socket, duplex: null }, { alpn: record.alpn, certificate, forward: null });
+  return opened(record, { ...pipe, socket: secured.socket, duplex: null }, { alpn: record.alpn, certificate: secured.certificate, forward: null });
 }
 
 function opened(record: ServerConnection, { socket, transport, duplex }: Pipe, facts: Omit<ServerLinkFacts, "record" | "duplex">): OpenResult {
   return { kind: "open", facts: { ...facts, record, duplex: duplex ?? new PlainDuplex(socket, transport) } };
 }
 
-async function secure(context: ExchangeContext, socket: Socket, { host, sni, alpnProtocols }: SecureTarget, signal: AbortSignal): Promise<{ readonly kind: "secured"; readonly socket: TLSSocket } | Failure> {
-  const { handshakeMs } = context.timeouts;
-  const deadline = AbortSignal.timeout(handshakeMs);
-  const result = await connectUpstream(socket, { target: { host, alpnProtocols, ...(sni !== null && { sni }) }, trust: context.trust, signal: AbortSignal.any([signal, deadline]) });
-  if (result.kind === "open") return { kind: "secured", socket: result.socket };
-  if (result.kind === "fault") return { kind: "failed", fault: exchangeFault("tls-failed", result.fault.message), isProtocolRefused: result.fault.code === "no-application-protocol" };
-  return failure(deadline.aborted
-    ? exchangeFault("connect-timeout", `The TLS handshake with ${host} took longer than ${handshakeMs} ms.`)
-    : exchangeFault("client-left", "The client left while the server was being contacted."));
+/** TLS with that target at the other end of `socket`, which leads to `to`. */
+async function secure(context: ExchangeContext, socket: Socket, to: Address, { host, sni, alpnProtocols }: SecureTarget, signal: AbortSignal): Promise<Secured | Failure> {
+  const { trust, sessions, timeouts: { handshakeMs: mostMs } } = context;
+  const target = { host, place: `${to.host}:${to.port}`, alpnProtocols, ...(sni !== null && { sni }) };
+  const result = await connectUpstream(socket, { target, trust, sessions, signal, mostMs });
+  switch (result.kind) {
+    case "open": return { kind: "secured", socket: result.socket, certificate: result.certificate };
+    case "fault": return { kind: "failed", fault: exchangeFault("tls-failed", result.fault.message), isProtocolRefused: result.fault.code === "no-application-protocol" };
+    case "expired": return failure(exchangeFault("connect-timeout", `The TLS handshake with ${host} took longer than ${mostMs} ms.`));
+    case "aborted": return failure(exchangeFault("client-left", "The client left while the server was being contacted."));
+  }
 }
 
 const faultCauses = {

@@ -68,6 +68,8 @@ export interface ServerSide extends MessageSide {
   readonly isUnprocessed: boolean;
   /** Code with which the server reset the stream; null where it did not. */
   readonly resetCode: number | null;
+  /** What the system said when the connection broke; null where it said nothing. */
+  readonly brokenBy: Error | null;
   /** Ends HTTP after a 101: the bytes of another protocol, those that came already among them. */
   tunnel(): BytePipe;
   /** The tunnel is over. `isClean`: what was sent may still arrive, for some seconds. */

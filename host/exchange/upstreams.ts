@@ -55,6 +55,8 @@ const http1Offer: TunnelOffer = { sni: null, alpnProtocols: ["http/1.1"] };
 const http2Offer: TunnelOffer = { sni: null, alpnProtocols: ["h2", "http/1.1"] };
 
 const nothing = (): void => {};
+/** Why what is under way ends; nobody asks. PERF: without a reason Node makes an exception with a stack each time. */
+const closed = Object.freeze(new Error("the client's connection has ended"));
 const clientLeft: FaultResult = { kind: "fault", fault: exchangeFault("client-left", "The client left while the server was being contacted.") };
 
 export class Upstreams {
@@ -71,7 +73,8 @@ export class Upstreams {
   readonly #h1Targets = new Set<string>();
   readonly #leftOver: ServerConnection[] = [];
   readonly #adopted = new WeakSet<ServerConnection>();
-  readonly #lifetime = new AbortController();
+  /** Made when something outlives its exchange. */
+  #lifetime: AbortController | null = null;
   #defaultOffer = http1Offer;
   #exchanges = 0;
   #isClosed = false;
@@ -235,7 +238,7 @@ export class Upstreams {
   /** Closes every connection and releases every record. */
   close(): void {
     this.#isClosed = true;
-    this.#lifetime.abort();
+    this.#lifetime?.abort(closed);
     for (const { link, speaker } of [...this.#kept]) {
       if (speaker?.protocol === "h2") speaker.close();
       else link.close();
@@ -268,7 +271,7 @@ export class Upstreams {
   #openShared(target: Target, key: string): Promise<LinkResult> {
     const running = this.#opening.get(key);
     if (running !== undefined) return running;
-    const opening = this.openLink(target, this.#lifetime.signal).then((result) => {
+    const opening = this.openLink(target, (this.#lifetime ??= new AbortController()).signal).then((result) => {
       this.#opening.delete(key);
       if (result.kind === "open") {
         if (!this.#speaksH2(target, result.link)) this.#h1Targets.add(key);

@@ -8,6 +8,7 @@ import { sendErrorPage } from "../exchange/send-page.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { RequestHead } from "../http/http-event.ts";
 import { parseAuthority, parseRequestTarget } from "../http/request-target.ts";
+import { isOnboarding, onboardingScope } from "./onboarding.ts";
 import { admit, isAddressed } from "./admission.ts";
 import { connectLayer } from "./connect.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
@@ -73,8 +74,8 @@ async function serveRequest(scope: LayerScope, link: Link, client: H1ClientSide,
     refuse(scope, client, place, head);
     return { kind: "close" };
   }
-  const server = scope.upstreams.recordFor(place);
-  return exchange(scope, newHttpFlow(scope, head, place, server), head, client);
+  const own = isOnboarding(scope.context, place.host) ? onboardingScope(scope) : scope;
+  return exchange(own, newHttpFlow(own, head, place, own.upstreams.recordFor(place)), head, client);
 }
 
 /** Where a request goes: where its tunnel leads, or where its target says. */
@@ -88,6 +89,9 @@ function placeOf(scope: LayerScope, link: Link, head: RequestHead): RequestPlace
     return { ...place, path, authority: target.kind === "absolute" ? target.authority : "" };
   }
   if (target.kind === "absolute") return target;
+  // A client that has the proxy's address but does not use it as a proxy yet, and knows the name.
+  const named = parseAuthority(head.headers.get("host") ?? "", 80);
+  if (named !== null && isOnboarding(scope.context, named.host)) return { scheme: "http", ...named, path, authority: "" };
   return exchangeFault("not-a-proxy-request", `The request names no server${hostHint(head)}: a proxy needs a whole address in the request line.`);
 }
 

@@ -16,6 +16,7 @@ import { Alarm } from "../net/timeouts.ts";
 import { Waker } from "../net/waker.ts";
 import { floodGuard } from "./flood-guard.ts";
 import { admit, isAddressed } from "./admission.ts";
+import { isOnboarding, onboardingScope } from "./onboarding.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 import { isRenamed, nameAsServer } from "./reverse.ts";
 import { tunnelLayer } from "./tunnel.ts";
@@ -112,8 +113,9 @@ class Http2Connection {
     const place = this.#placeOf(request);
     if ("cause" in place) return this.#refuse(side, place, head);
     if (head.upgrade.length > 0 && !isWebSocketOpening(head)) return this.#refuse(side, notAWebSocket(head), head);
-    const ended = await exchange(scope, newHttpFlow(scope, head, place, scope.upstreams.recordFor(place)), head, side);
-    if (ended.kind === "cut" || (ended.kind === "tunnel" && !(await tunnelLayer(scope, side.tunnel(), ended)))) side.reset(h2Codes.cancel);
+    const own = isOnboarding(scope.context, place.host) ? onboardingScope(scope) : scope;
+    const ended = await exchange(own, newHttpFlow(own, head, place, own.upstreams.recordFor(place)), head, side);
+    if (ended.kind === "cut" || (ended.kind === "tunnel" && !(await tunnelLayer(own, side.tunnel(), ended)))) side.reset(h2Codes.cancel);
     else side.stopRequest();
   }
 

@@ -6,6 +6,7 @@ import type { TimeoutWheel } from "../net/timeouts.ts";
 import type { PlainDuplex } from "../net/plain-duplex.ts";
 import type { ProxyAuth } from "../access/proxy-auth.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
+import type { OnboardingPage } from "../tls/onboarding-site.ts";
 import type { ListenerMode } from "./mode.ts";
 
 /** A pattern on "host:port". */
@@ -30,8 +31,17 @@ export interface LayerContext extends ExchangeContext {
   readonly loopMark: string;
   /** A reverse proxy shows its server the name that the client used. */
   readonly keepHostHeader: boolean;
+  /** Null: there is none. */
+  readonly onboarding: Onboarding | null;
   /** What listeners show to clients that speak TLS to the proxy itself; null: a leaf of our own authority. */
   readonly listenerCertificate: Pick<LeafContext, "secureContext"> | null;
+}
+
+/** The magic host, through which a client gets the authority's certificate from the proxy itself. */
+export interface Onboarding {
+  /** In lower case. */
+  readonly host: string;
+  readonly pages: ReadonlyMap<string, OnboardingPage>;
 }
 
 export interface LayerScope extends ClientScope {

@@ -16,9 +16,10 @@ import { TimeoutWheel } from "../net/timeouts.ts";
 import { OperatorError } from "../operator-error.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
+import { UpstreamSessions } from "../tls/upstream-sessions.ts";
 import type { ProxyAuth } from "../access/proxy-auth.ts";
 import { serveConnection, type ServedConnection } from "./client-connection.ts";
-import type { LayerContext, LeafSource, PlacePattern } from "./layer-scope.ts";
+import type { LayerContext, LeafSource, Onboarding, PlacePattern } from "./layer-scope.ts";
 import { readMode, type ListenerMode } from "./mode.ts";
 
 export interface ProxyOptions {
@@ -52,6 +53,8 @@ export interface ProxyOptions {
   readonly upstreamAuth?: string | null;
   /** Shown to clients that speak TLS to the proxy itself; null or absent: leaves from `leafCache`. */
   readonly listenerCertificate?: Pick<LeafContext, "secureContext"> | null;
+  /** The magic host, and what it shows; null or absent: none. */
+  readonly onboarding?: Onboarding | null;
   readonly timeouts?: Partial<ProxyTimeouts>;
   /** Shared with whoever else makes flows in this process. */
   readonly keys?: KeySource;
@@ -139,12 +142,13 @@ function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDra
   const credential = options.upstreamAuth == null ? null : `Basic ${Buffer.from(options.upstreamAuth, "utf8").toString("base64")}`;
   const isOperators = (via: Via): boolean => upstreamProxies.some(({ scheme, host, port }) => scheme === via.scheme && host === via.host && port === via.port);
   return {
-    gate: options.gate, log: options.log, trust: options.trust, leaves: options.leafCache,
+    gate: options.gate, log: options.log, trust: options.trust, sessions: new UpstreamSessions(), leaves: options.leafCache,
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
     bodyBytes: options.bodyBytes, webSocketMessageBytes: options.webSocketMessageBytes ?? defaultLimits.websocketMessageBytes,
     bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
+    onboarding: options.onboarding ?? null,
     isDraining, loopMark: mark,
     // WALL: an addon that names another proxy does not get the operator's password sent there.
     fieldsFor: (via) => [...(credential !== null && isOperators(via) ? [["Proxy-Authorization", credential] as const] : []), ["Via", `1.1 ${mark}`]],

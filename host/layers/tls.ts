@@ -8,6 +8,7 @@ import { acceptClient } from "../tls/handshake.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
 import { alpnForClient, alpnForUpstream, type AlpnRules, type UpstreamAlpn } from "../tls/policy.ts";
 import { openWatched } from "./first-speaker.ts";
+import { isOnboarding } from "./onboarding.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 
 interface ServerView {
@@ -30,7 +31,7 @@ export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello
   const rules = rulesFor(scope, link);
   const alpn = alpnForClient(offered, server.alpn, rules) ?? offered.find((protocol) => isTranslated(protocol, server.alpn));
   const named = hello?.sni ?? host ?? "the proxy itself";
-  const result = await acceptClient(socket, { leaf, alpn, host: named, signal: AbortSignal.timeout(context.timeouts.handshakeMs) });
+  const result = await acceptClient(socket, { leaf, alpn, host: named, mostMs: context.timeouts.handshakeMs });
   if (result.kind !== "open") {
     const message = result.kind === "fault" ? result.fault.message : `The TLS handshake of the client for ${named} took longer than ${context.timeouts.handshakeMs} ms.`;
     context.log.warn(message, { event: "client-handshake", host: named, client: `${client.address.host}:${client.address.port}`, code: result.kind === "fault" ? result.fault.code : "timeout" });
@@ -83,7 +84,7 @@ async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | nu
   const { destination } = link;
   const { mode } = scope.listener;
   // A reverse proxy's server is known by the name in the operator's address, under the operator's scheme.
-  if (destination === null || hello === null || (mode.kind === "reverse" && mode.scheme === "http")) return notContacted;
+  if (destination === null || hello === null || isOnboarding(scope.context, destination.host) || (mode.kind === "reverse" && mode.scheme === "http")) return notContacted;
   const target: Target = { scheme: "https", ...destination };
   const sni = mode.kind === "reverse" && !scope.context.keepHostHeader ? null : hello.sni ?? null;
   scope.upstreams.offer(target, { sni, alpnProtocols: offerToServer(hello.alpnProtocols, rulesFor(scope, link)) });

@@ -82,7 +82,7 @@ const verificationRows: Readonly<Record<string, Row>> = {
 
 const versionUpstream: Row = ["protocol-version", (host) => `${host} speaks no TLS version that the proxy accepts (1.2 and 1.3): it has to be updated there.`];
 const notTlsUpstream: Row = ["not-tls", (host) => `${host} does not answer with TLS on this port: check scheme and port (http:// instead of https://?).`];
-const refusedUpstream: Row = ["handshake-refused", (host) => `${host} refused the handshake: it may not know this name, want a client certificate, or share no cipher with the proxy.`];
+const refusedUpstream: Row = ["handshake-refused", (host) => `${host} refused the handshake: it may not know this name, want a client certificate (--client-certs), or share no cipher with the proxy.`];
 
 const versionClient: Row = ["protocol-version", (host) => `The client, asking for ${host}, speaks only TLS versions older than 1.2: update the client.`];
 const cipherClient: Row = ["no-shared-cipher", (host) => `The client, asking for ${host}, shares no cipher with the proxy, which shows ECDSA certificates: update the client, or leave the host alone with --ignore-hosts.`];
@@ -154,6 +154,11 @@ export function explainTlsError(error: unknown, context: TlsFaultContext): TlsFa
   return code.startsWith("ERR_SSL_") && alert === undefined
     ? { code: "malformed", message: `The TLS handshake ${whose} failed, as the other side broke the protocol (${reason}).` }
     : { code: alert === undefined ? "other" : "handshake-refused", message: `The TLS handshake ${whose} failed: ${reason}.` };
+}
+
+/** What an alert says that came after the handshake, as TLS 1.3 servers answer a missing certificate; null: the error is no alert. */
+export function explainLateAlert(error: Error, host: string): TlsFault | null {
+  return /SSL alert number \d/.test(error.message) ? explainTlsError(error, { side: "upstream", host }) : null;
 }
 
 /** OpenSSL's reason out of "…:error:0A000418:SSL routines:function:reason:file:line:…". */

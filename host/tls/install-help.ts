@@ -1,5 +1,5 @@
 /**
- * How a person makes a client trust the proxy's certificate authority, per system: text for `flowcell ca install-help`.
+ * How a person makes a client trust the proxy's certificate authority, per system: text for `flowcell ca install-help` and the onboarding page.
  * Pure, a table; nothing here runs any of these commands. Only the certificate is ever named, never the file with the key.
  */
 import type { AuthorityFiles } from "./authority.ts";
@@ -114,12 +114,22 @@ export function isInstallSystem(name: string): name is InstallSystem {
   return Object.hasOwn(table, name);
 }
 
-/** Instructions for one system, or for all of them, as plain text that ends in a newline. */
-export function installHelp(files: InstallFiles, system?: InstallSystem): string {
+export interface InstallSections {
+  readonly warning: string;
+  readonly sections: readonly { readonly title: string; readonly lines: readonly string[] }[];
+}
+
+/** Instructions for one system, or for all of them, in parts. */
+export function installSections(files: InstallFiles, system?: InstallSystem): InstallSections {
   const chosen = system === undefined ? installSystems : [system];
   const warning = "Whoever has the private key beside this certificate can read the traffic of every client that trusts it: install it only where you need it.";
-  const sections = chosen.map((name) => [table[name].title, ...table[name].lines(files).map((line) => `  ${line}`)].join("\n"));
-  return `${[warning, ...sections].join("\n\n")}\n`;
+  return { warning, sections: chosen.map((name) => ({ title: table[name].title, lines: table[name].lines(files) })) };
+}
+
+/** Instructions for one system, or for all of them, as plain text that ends in a newline. */
+export function installHelp(files: InstallFiles, system?: InstallSystem): string {
+  const { warning, sections } = installSections(files, system);
+  return `${[warning, ...sections.map(({ title, lines }) => [title, ...lines.map((line) => `  ${line}`)].join("\n"))].join("\n\n")}\n`;
 }
 
 /** A path as one word of a POSIX shell. */

@@ -25,6 +25,8 @@ export interface UpstreamTrust {
   readonly secureContext: SecureContext;
   /** False under --ssl-insecure: any certificate is taken, and the reason it would have been refused is in `socket.authorizationError`. */
   readonly isVerified: boolean;
+  /** The context with a certificate of ours for that server, where there is one (--client-certs). */
+  readonly clientContextFor?: (host: string) => SecureContext | null;
 }
 
 export interface UpstreamTarget {
@@ -78,7 +80,7 @@ export function upstreamOptions(target: UpstreamTarget, trust: UpstreamTrust): C
     host: name,
     ...(isIP(name) === 0 ? { servername: name } : {}),
     ...(target.alpnProtocols.length === 0 ? {} : { ALPNProtocols: [...target.alpnProtocols] }),
-    secureContext: trust.secureContext,
+    secureContext: trust.clientContextFor?.(name) ?? trust.secureContext,
     rejectUnauthorized: trust.isVerified,
     minVersion: minimumTlsVersion,
   };

@@ -6,6 +6,8 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { AuthorityError, systemErrorCode } from "./authority-error.ts";
+import type { CertificateFile } from "./certificate-file.ts";
+import { ClientCertificates, readClientCertificates } from "./client-certificates.ts";
 import { minimumTlsVersion, type UpstreamTrust } from "./policy.ts";
 
 export interface TrustOptions {
@@ -13,6 +15,8 @@ export interface TrustOptions {
   readonly sslInsecure: boolean;
   /** --upstream-ca: a PEM file of certificates to believe besides the usual ones. */
   readonly upstreamCaFile?: string | undefined;
+  /** --client-certs: certificates for servers that ask for one (`readClientCertificates`). */
+  readonly clientCertsPath?: string | undefined;
 }
 
 /** Where Linux distributions and the BSDs keep all roots in one file, likeliest first. */
@@ -25,19 +29,23 @@ const bundleFiles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/c
 export async function openUpstreamTrust(options: TrustOptions): Promise<UpstreamTrust> {
   const extra = options.upstreamCaFile === undefined ? [] : await readExtraRoots(options.upstreamCaFile);
   const bundle = options.sslInsecure ? null : await systemBundle();
+  const files = options.clientCertsPath === undefined ? null : await readClientCertificates(options.clientCertsPath);
+  const roots = (): readonly string[] => (options.sslInsecure ? extra : [...usualRoots(bundle), ...extra]);
+  const own = files === null ? null : new ClientCertificates(files, (file) => contextFor(roots(), file));
   let secureContext: SecureContext | null = null;
   return {
     get secureContext() {
-      return secureContext ??= contextFor(options.sslInsecure ? extra : [...usualRoots(bundle), ...extra]);
+      return secureContext ??= contextFor(roots(), null);
     },
     isVerified: !options.sslInsecure,
+    ...(own !== null && { clientContextFor: (host: string) => own.contextFor(host) }),
   };
 }
 
-function contextFor(roots: readonly string[]): SecureContext {
+function contextFor(roots: readonly string[], own: CertificateFile | null): SecureContext {
   // The same certificate comes from two places, with lines of different lengths.
   const unique = new Map(roots.map((pem) => [pem.replaceAll(/\s/g, ""), pem]));
-  return createSecureContext({ ca: [...unique.values()], minVersion: minimumTlsVersion });
+  return createSecureContext({ ca: [...unique.values()], minVersion: minimumTlsVersion, ...(own !== null && { cert: own.certificatePem, key: own.keyPem }) });
 }
 
 function usualRoots(bundle: readonly string[] | null): readonly string[] {

@@ -41,5 +41,7 @@ export const warmUpParts: { readonly [P in GuestPart]: string } = {
   url: "{ const url = new URL('../b?c=d&e=%20f#g', 'https://user:pass@www.example.com:8443/a/x'); url.searchParams.append('h', 'i j'); url.pathname = '/k'; url.href + url.host + url.origin; URL.canParse('http://[::1]/'); new URL('http://127.0.0.1/'); [...new URLSearchParams({ a: '1' })]; }",
   idna: "new URL('https://b\u00fccher.example/');",
   encoding: "new TextDecoder().decode(new TextEncoder().encode('gr\u00fc\u00df'));",
+  events: "{ const c = new AbortController(); let n = 0; c.signal.addEventListener('abort', () => n++, { once: true }); AbortSignal.any([c.signal]); c.abort(); new EventTarget().dispatchEvent(new Event('x', { cancelable: true })); }",
+  clone: "structuredClone({ a: [1, new Map([[1, new Date(0)]]), new Set([1])], b: new Uint8Array(2) });",
   multibyte: "new TextDecoder('shift_jis').decode(new Uint8Array([0x82, 0xa0]));",
 };

@@ -6,7 +6,7 @@ import { decodeUtf8, encodeUtf8 } from "./byte-string.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { HostPort } from "./host-port.ts";
 import type { Timers } from "./globals/timers.ts";
-import { readMember } from "./iterate.ts";
+import { eachOf, readMember } from "./iterate.ts";
 import { quoteAscii } from "./json-text.ts";
 import { addGlobal, takeGlobal } from "./lockdown.ts";
 import type { Services } from "./services.ts";
@@ -22,7 +22,12 @@ type Factory = (kernel: Kernel) => Exports;
 export interface Kernel {
   readonly intrinsics: typeof intrinsics;
   readonly readMember: typeof readMember;
+  readonly eachOf: typeof eachOf;
   readonly flatten: typeof flatten;
+  /** Logs what a listener or callback threw; it stops nothing else. */
+  readonly report: (thrown: unknown) => void;
+  /** Prototypes of Web APIs, each with what copies an object of its kind: null where there is no copy, undefined where it is no such object. */
+  readonly interfaces: WeakMap<object, (value: object) => object | null | undefined>;
   readonly quoteAscii: typeof quoteAscii;
   readonly decodeUtf8: typeof decodeUtf8;
   readonly encodeUtf8: typeof encodeUtf8;
@@ -55,6 +60,12 @@ class NoSharedBuffer {
 
 const noGlobals: object = intrinsics.freeze({ __proto__: null as never });
 
+/** Logs an exception that nobody catches. */
+export function reportTo(port: HostPort, thrown: unknown, where = ""): void {
+  const { message, stack } = flatten(thrown);
+  port.log("error", `uncaught${where}: ${stack === "" ? message : stack}`);
+}
+
 export class Parts {
   readonly #global: Global;
   readonly #request: (name: string) => void;
@@ -67,7 +78,7 @@ export class Parts {
     this.#global = global;
     this.#request = request;
     const { port, hostCalls, timers, services } = surroundings;
-    this.#kernel = intrinsics.freeze<Kernel>({ intrinsics, readMember, flatten, quoteAscii, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, port, hostCalls, timers, services, part: (name) => this.load(name) });
+    this.#kernel = intrinsics.freeze<Kernel>({ intrinsics, readMember, eachOf, flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, port, hostCalls, timers, services, part: (name) => this.load(name) });
   }
 
   /** Puts an accessor on the global for every name that the table gives to a part. */

@@ -28,7 +28,7 @@ const hostCalls = new HostCalls(port);
 const services = new Services(hostCalls, port);
 const parts = new Parts(global, requestPart, { port, hostCalls, timers, services });
 parts.offer();
-addGlobals(port, timers, services, (name, value) => addGlobal(global, name, value));
+addGlobals({ port, timers, services, parts, realm: global }, (name, value) => addGlobal(global, name, value));
 
 const options = new OptionsState();
 const state = { name: "" };

@@ -26,6 +26,8 @@ export const guestParts = {
   idna: "sandbox-api/guest/parts/idna.ts",
   encoding: "sandbox-api/guest/parts/encoding.ts",
   multibyte: "sandbox-api/guest/parts/multibyte.ts",
+  events: "sandbox-api/guest/parts/events.ts",
+  clone: "sandbox-api/guest/parts/clone.ts",
 } as const;
 export type GuestPart = keyof typeof guestParts;
 export const isGuestPart = (name: unknown): name is GuestPart => typeof name === "string" && Object.hasOwn(guestParts, name);

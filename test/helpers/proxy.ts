@@ -27,18 +27,21 @@ export interface TestProxyOptions extends Partial<Omit<ProxyOptions, "gate" | "l
   /** Believed when servers show it; without it and without `sslInsecure`, only the system's roots are. */
   readonly upstreamCaFile?: string;
   readonly sslInsecure?: boolean;
+  readonly clientCertsPath?: string;
+  /** Default: leaves of the test's authority. */
+  readonly leafSource?: ProxyOptions["leafCache"];
 }
 
 interface Owner { teardown(clean: () => Promise<void>): void }
 
 /** Starts it on 127.0.0.1 and a free port; it is closed when the test ends. */
 export async function startProxy(t: Owner, options: TestProxyOptions = {}): Promise<TestProxy> {
-  const { gate = openGate, mode = "regular", upstreamCaFile, sslInsecure = false, ...rest } = options;
+  const { gate = openGate, mode = "regular", upstreamCaFile, clientCertsPath, leafSource, sslInsecure = false, ...rest } = options;
   const folder = await mkdtemp(join(tmpdir(), "flowcell-proxy-"));
   const authority = await openAuthority(folder);
-  const trust = await openUpstreamTrust({ sslInsecure, ...(upstreamCaFile !== undefined && { upstreamCaFile }) });
+  const trust = await openUpstreamTrust({ sslInsecure, ...(upstreamCaFile !== undefined && { upstreamCaFile }), ...(clientCertsPath !== undefined && { clientCertsPath }) });
   const log: LogRecord[] = [];
-  const proxy = createProxy({ bodyBytes: 8 * 1024 * 1024, ...rest, gate, log: makeLog((record) => void log.push(record)), leafCache: createLeafCache(authority), trust });
+  const proxy = createProxy({ bodyBytes: 8 * 1024 * 1024, ...rest, gate, log: makeLog((record) => void log.push(record)), leafCache: leafSource ?? createLeafCache(authority), trust });
   const { port } = await proxy.listen({ host: "127.0.0.1", port: 0, mode });
   t.teardown(async () => {
     await proxy.close(0);

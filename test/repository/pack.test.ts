@@ -86,6 +86,19 @@ test.serial("an addon's types are found and checked", async (t) => {
   t.regex(bad.stdout, /^bad\.ts\(3,\d+\): error TS2345/);
 });
 
+test.serial("an author's test runs the addon in an isolate, under node:test", async (t) => {
+  t.timeout(commandMs);
+  const source = 'import { loadAddon, makeRequestFlow } from "flowcell/testing";\nimport assert from "node:assert/strict";\nimport test from "node:test";\n'
+    + 'test("teapot", async () => {\n  await using addon = await loadAddon(new URL("good.ts", import.meta.url));\n  const flow = await addon.request(makeRequestFlow());\n  assert.equal(flow.response?.statusCode, 418);\n});\n';
+  writeFileSync(join(folder, "good.test.mjs"), source.replace("await using addon", "const addon").replace("statusCode, 418);", "statusCode, 418);\n  await addon.close();"));
+  succeeded(t, await run(process.execPath, ["--test", "good.test.mjs"]));
+  const recorded = join(folder, "one.har");
+  writeFileSync(recorded, JSON.stringify({ log: { entries: [{ request: { method: "GET", url: "https://example.com/", headers: [] }, response: { status: 200, statusText: "OK", headers: [], content: { text: "x" } } }] } }));
+  const tried = await run("npx", ["--no-install", "flowcell", "test", "good.ts", "one.har"]);
+  succeeded(t, tried);
+  t.regex(tried.stdout, /answered by the addon/);
+});
+
 test.serial("importing a value of flowcell outside the sandbox says where it belongs", async (t) => {
   writeFileSync(join(folder, "outside.js"), 'import { Response } from "flowcell";\nconsole.log(Response);\n');
   const { code, stderr } = await run(process.execPath, ["outside.js"]);

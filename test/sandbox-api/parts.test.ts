@@ -58,6 +58,15 @@ test("TextEncoder agrees with Node's, lone surrogates and short targets included
   }));
 });
 
+test("base64 agrees with Node's", (t) => {
+  fc.assert(fc.property(fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) }), (text) => {
+    const { mine, nodes } = agrees(`const text = ${JSON.stringify(text)}; return [btoa(text), atob(btoa(text)) === text, atob(" " + btoa(text).replace(/=/g, "") + "\\n") === text];`);
+    t.is(mine, nodes);
+  }));
+  for (const bad of ["a", "ab=c", "a===", "!", "abcd="]) t.is(agrees(`return atob("${bad}");`).mine, "throws InvalidCharacterError", bad);
+  t.is(agrees("return btoa('\\u0100');").mine, "throws InvalidCharacterError");
+});
+
 for (const [label, bytes, text] of [["shift_jis", "130,160", "\u3042"], ["windows-1252", "128,233", "\u20ac\u00e9"], ["gb18030", "129,48,129,48", "\u0080"], ["koi8-r", "193", "\u0430"], ["utf-16be", "0,65", "A"]] as const) {
   test(`TextDecoder decodes ${label}`, (t) => {
     t.is(realm.evaluate(`new TextDecoder("${label}").decode(new Uint8Array([${bytes}]))`), text);
@@ -83,4 +92,36 @@ test("URL setters and searchParams write through, as Node's", (t) => {
     url.search = "?z=1&y=2"; url.searchParams.sort(); url.pathname = "/p q"; url.hash = "h h"; url.host = "new.test:81"; url.hostname = "x.test"; url.username = "u:"; url.protocol = "https"; url.port = "443";
     return [first, url.href, url.searchParams.get("z"), [...url.searchParams], url.toString(), JSON.stringify({ url })];`);
   t.is(mine, nodes);
+});
+
+const equal: readonly (readonly [name: string, source: string])[] = [
+  ["structuredClone of everything", `const a = { d: new Date(5), r: /x/gi, m: new Map([[{ k: 1 }, [1]]]), s: new Set(["a"]), b: new Uint8Array([1, 2]), o: Object(1), n: null, u: undefined, e: new RangeError("m", { cause: 1 }) }; a.self = a; const c = structuredClone(a); return [c !== a, c.self === c, c.d.getTime(), c.r.flags, [...c.m], [...c.s], [...c.b], typeof c.o, "u" in c, c.e.message, c.e.name, c.e.cause, c.e instanceof RangeError];`],
+  ["structuredClone moves", "const b = new ArrayBuffer(4); new Uint8Array(b)[1] = 9; const c = structuredClone([b, b], { transfer: [b] }); return [b.byteLength, c[0] === c[1], ...new Uint8Array(c[0])];"],
+  ["structuredClone refuses functions", "structuredClone({ f() {} })"], ["structuredClone refuses symbols", "structuredClone(Symbol())"],
+  ["structuredClone of what a getter throws", "return structuredClone({ get a() { throw new RangeError('x'); } });"],
+  ["DOMException", "const e = new DOMException('m', 'AbortError'); return [e.name, e.message, e.code, e instanceof Error, DOMException.ABORT_ERR, Object.prototype.toString.call(e), typeof e.stack];"],
+  ["events", "const t = new EventTarget(), seen = []; t.addEventListener('a', (e) => seen.push(e.type, e.target === t, e.eventPhase), { once: true }); t.addEventListener('a', { handleEvent(e) { e.preventDefault(); seen.push('h'); } }); const r = [t.dispatchEvent(new Event('a', { cancelable: true })), t.dispatchEvent(new CustomEvent('a', { detail: 7 }))]; return [seen, r];"],
+  ["AbortSignal", "const c = new AbortController(), seen = []; const any = AbortSignal.any([c.signal, new AbortController().signal]); any.onabort = () => seen.push('any'); c.signal.addEventListener('abort', () => seen.push('own', any.aborted)); c.abort('why'); c.abort('again'); return [seen, any.reason, AbortSignal.abort().reason.name, c.signal.reason];"],
+  ["AbortSignal cannot be made", "new AbortSignal()"],
+];
+for (const [name, source] of equal) {
+  test(`as Node: ${name}`, (t) => {
+    const { mine, nodes } = agrees(source);
+    t.is(mine, nodes);
+  });
+}
+
+test("AbortSignal.timeout asks the host for the time", async (t) => {
+  const fresh = await guestRealm(addon, guest);
+  fresh.evaluate("globalThis.signal = AbortSignal.timeout(50)");
+  const asked = fresh.posted.at(-1);
+  t.deepEqual(JSON.parse(asked?.text ?? ""), { call: "timer.set", ms: 50 });
+  fresh.resume(asked?.id ?? 0);
+  t.is(fresh.evaluate("signal.aborted + signal.reason.name"), "trueTimeoutError");
+});
+
+test("what a listener throws is logged and stops nobody", async (t) => {
+  const fresh = await guestRealm(addon, guest);
+  t.is(fresh.evaluate("var n = 0; const target = new EventTarget(); target.addEventListener('x', () => { throw new Error('mine'); }); target.addEventListener('x', () => n++); target.dispatchEvent(new Event('x')); n"), 1);
+  t.regex(JSON.parse(fresh.posted.at(-1)?.text ?? "").msg, /^uncaught: Error: mine/);
 });

@@ -53,7 +53,11 @@ const epilogue = "add_completion_callback((tests, harness) => { const report = $
 
 /** The script of one variant. */
 export function testScript(tree: string, file: TestFile, variant: string): string {
-  const read = (path: string): string => (existsSync(join(tree, path)) ? readFileSync(join(tree, path), "utf8") : `throw new Error("no such file: ${path}");`);
+  const read = (given: string): string => {
+    // As WPT's own server rewrites it.
+    const path = given === "resources/WebIDLParser.js" ? "resources/webidl2/lib/webidl2.js" : given;
+    return existsSync(join(tree, path)) ? readFileSync(join(tree, path), "utf8") : `throw new Error("no such file: ${path}");`;
+  };
   const harness = "setup({ explicit_timeout: true });";
   const pieces = [prelude(file.path, variant), read("resources/testharness.js"), epilogue, harness, ...file.scripts.map(read), read(file.path)];
   return `${pieces.join("\n;\n")}\n;$module(function () {});`;

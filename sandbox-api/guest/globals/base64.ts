@@ -1,17 +1,19 @@
 // atob and btoa (WHATWG HTML §8.3, WHATWG Infra forgiving-base64).
-import { RealError, charCodeAt, define, exec, fromCharCode, indexOf, slice } from "../intrinsics.ts";
+import { RealTypeError, charCodeAt, exec, fromCharCode, indexOf, slice } from "../intrinsics.ts";
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-function invalidCharacter(message: string): Error {
-  const error = new RealError(message);
-  define(error, "name", "InvalidCharacterError", false);
-  return error;
+/** Makes a DOMException named InvalidCharacterError. */
+type Invalid = (message: string) => Error;
+
+function needOne(count: number, name: string): void {
+  if (count === 0) throw new RealTypeError(`${name}: 1 argument required, 0 given`);
 }
 
 /** Bytes, as a string of chars U+0000–U+00FF, to base64. Throws for other chars. */
-export function btoa(data: unknown): string {
-  const text = `${data as string}`;
+export function btoa(invalidCharacter: Invalid, args: readonly unknown[]): string {
+  needOne(args.length, "btoa");
+  const text = `${args[0] as string}`;
   let encoded = "";
   for (let at = 0; at < text.length; at += 3) {
     let bits = 0;
@@ -29,8 +31,9 @@ export function btoa(data: unknown): string {
 const endPadding = /^[^]*?(={0,2})$/;
 
 /** Base64, white space ignored, to bytes as a string. */
-export function atob(data: unknown): string {
-  const given = `${data as string}`;
+export function atob(invalidCharacter: Invalid, args: readonly unknown[]): string {
+  needOne(args.length, "atob");
+  const given = `${args[0] as string}`;
   let text = "";
   for (let at = 0; at < given.length; at++) if (indexOf("\t\n\f\r ", given[at]!) < 0) text += given[at]!;
   if (text.length % 4 === 0) text = slice(text, 0, text.length - (exec(endPadding, text)?.[1]?.length ?? 0));

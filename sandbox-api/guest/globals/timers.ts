@@ -1,11 +1,8 @@
 // setTimeout, setInterval and queueMicrotask. The clock is the host's: a timer is a host call that is answered when it is due, and
 // its callback runs in that timed entry. Code given as text is refused.
-import { RealMap, RealTypeError, apply, isFinite, isFunction, mapDelete, mapGet, mapSet, floor } from "../intrinsics.ts";
+import { RealMap, RealTypeError, apply, isFunction, mapDelete, mapGet, mapSet } from "../intrinsics.ts";
 import type { HostPort } from "../host-port.ts";
-import { flatten } from "../thrown.ts";
-
-/** The longest delay that browsers and Node know, 2^31 - 1 ms; longer ones fire at once there, at this time here. */
-const longestMs = 2_147_483_647;
+import { reportTo } from "../kernel.ts";
 
 type Callback = (...args: readonly unknown[]) => unknown;
 
@@ -30,8 +27,9 @@ export class Timers {
 
   set(callback: unknown, ms: unknown, args: readonly unknown[], isRepeated: boolean): number {
     if (!isFunction(callback)) throw new RealTypeError("a timer needs a function");
-    const delay = typeof ms === "number" || typeof ms === "string" ? +ms : 0;
-    const bounded = !(delay > 0) ? 0 : isFinite(delay) && delay < longestMs ? floor(delay) : longestMs;
+    // Web IDL's `long`: 2^31 and more wrap around.
+    const delay = +(ms as number) | 0;
+    const bounded = delay > 0 ? delay : 0;
     const timer: Timer = { id: this.#lastId + 1, callback, args, ms: isRepeated && bounded < 1 ? 1 : bounded, isRepeated, hostCall: 0 };
     this.#arm(timer);
     this.#lastId = timer.id;
@@ -40,7 +38,7 @@ export class Timers {
   }
 
   clear(id: unknown): void {
-    const timer = typeof id === "number" ? mapGet(this.#byId, id) : undefined;
+    const timer = mapGet(this.#byId, +(id as number) | 0);
     if (timer === undefined) return;
     mapDelete(this.#byId, timer.id);
     mapDelete(this.#byHostCall, timer.hostCall);
@@ -71,7 +69,6 @@ export async function runMicrotask(port: HostPort, callback: unknown): Promise<v
   try {
     apply(callback as Callback, undefined, []);
   } catch (thrown) {
-    const { message, stack } = flatten(thrown);
-    port.log("error", `uncaught in a microtask: ${stack === "" ? message : stack}`);
+    reportTo(port, thrown, " in a microtask");
   }
 }

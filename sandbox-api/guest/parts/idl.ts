@@ -4,8 +4,12 @@ import { RealTypeError, defineProperty, define, exec, getOwnPropertyDescriptor, 
 
 interface Interface { readonly prototype: object }
 
-/** Gives a class the shape of an interface object: its name, `Symbol.toStringTag`, enumerable members of prototype and class. */
-export function describe(type: Interface, name: string): void {
+/**
+ * Gives a class the shape of an interface object: its name, `Symbol.toStringTag`, enumerable members of prototype and class. `copy` is
+ * what structuredClone does: null where there is no copy, undefined where the object only looks like one of these.
+ */
+export function describe(type: Interface, name: string, copy: (value: object) => object | null | undefined = () => null): void {
+  $kernel.intrinsics.weakSet($kernel.interfaces, type.prototype, copy);
   defineProperty(type, "name", { __proto__: null, value: name, writable: false, enumerable: false, configurable: true } as PropertyDescriptor);
   defineProperty(type, "prototype", { __proto__: null, writable: false } as PropertyDescriptor);
   defineProperty(type.prototype, toStringTagSymbol, { __proto__: null, value: name, writable: false, enumerable: false, configurable: true } as PropertyDescriptor);

@@ -163,7 +163,7 @@ for (const [what, send, code] of badClients) {
     const leaf = await new LeafCache(authority).contextFor({ sni: "a.example" });
     const result = await new Promise<HandshakeResult>((resolve, reject) => {
       listen(t, (socket) => {
-        acceptClient(socket, { leaf, alpn: undefined, host: "a.example", signal: patience() }).then(resolve, reject);
+        acceptClient(socket, { leaf, alpn: undefined, host: "a.example", mostMs: 10_000 }).then(resolve, reject);
       }).then((port) => {
         const client = connectTcp(port, "127.0.0.1", () => send(client));
         client.on("error", () => undefined).on("close", () => client.destroy()).resume();
@@ -191,11 +191,22 @@ test("a signal ends a handshake on both sides, before and while it runs", async 
   const port = await listen(t, () => undefined);
   for (const signal of [AbortSignal.abort(), AbortSignal.timeout(50)]) {
     const [one, two] = [connectTcp(port, "127.0.0.1"), connectTcp(port, "127.0.0.1")];
-    const target = { host: "a.example", alpnProtocols: [] };
+    const target = { host: "a.example", place: "127.0.0.1:1", alpnProtocols: [] };
     t.is((await acceptClient(one, { leaf, alpn: undefined, host: "a.example", signal })).kind, "aborted");
     t.is((await connectUpstream(two, { target, trust, signal })).kind, "aborted");
     t.true(one.destroyed && two.destroyed);
   }
+});
+
+test("a handshake that takes too long ends on both sides", async (t) => {
+  const { authority } = await temporaryAuthority(t);
+  const leaf = await new LeafCache(authority).contextFor({ sni: "a.example" });
+  const trust = await openUpstreamTrust({ sslInsecure: true });
+  const port = await listen(t, () => undefined);
+  const [one, two] = [connectTcp(port, "127.0.0.1"), connectTcp(port, "127.0.0.1")];
+  t.is((await acceptClient(one, { leaf, alpn: undefined, host: "a.example", mostMs: 20 })).kind, "expired");
+  t.is((await connectUpstream(two, { target: { host: "a.example", place: "127.0.0.1:1", alpnProtocols: [] }, trust, mostMs: 20 })).kind, "expired");
+  t.true(one.destroyed && two.destroyed);
 });
 
 interface Upstream {
@@ -237,7 +248,7 @@ for (const [what, upstream, outcome] of upstreams) {
       new TLSSocket(socket, { ...clientSideOptions({ secureContext }, undefined), ...upstream.server }).on("error", () => undefined);
     }));
     const trust = await openUpstreamTrust({ sslInsecure: false, ...(upstream.isUntrusted ? {} : { upstreamCaFile: authority.files.certPem }) });
-    const target = { host: "good.example", alpnProtocols: [], ...upstream.target };
+    const target = { host: "good.example", place: "127.0.0.1:1", alpnProtocols: [], ...upstream.target };
     const result = await connectUpstream(connectTcp(port, "127.0.0.1"), { target, trust, signal: patience() });
     t.is(result.kind === "fault" ? result.fault.code : result.kind, outcome, result.kind === "fault" ? result.fault.message : "");
     if (result.kind === "open") result.socket.on("error", () => undefined).destroy();
