@@ -12,6 +12,7 @@ export type Command =
   | { readonly kind: "options"; readonly input: ConfigInput }
   | { readonly kind: "check"; readonly addons: readonly string[]; readonly input: ConfigInput }
   | { readonly kind: "test"; readonly addon: string; readonly files: readonly string[]; readonly record: string | null; readonly expect: string | null; readonly input: ConfigInput }
+  | { readonly kind: "init"; readonly folder: string }
   | { readonly kind: "inspect"; readonly addon: string; readonly har: string | null; readonly input: ConfigInput }
   | { readonly kind: "approve"; readonly addon: string; readonly input: ConfigInput }
   | { readonly kind: "ca"; readonly action: "print" | "install-help" | "export"; readonly input: ConfigInput; readonly format: CaFormat; readonly out: string | null }
@@ -38,7 +39,7 @@ export async function readWithYargs(words: readonly string[], version: string): 
   let text = "";
   const parser = commands(yargs().scriptName("flowcell").version(version), (chosen) => { command = chosen; })
     .exitProcess(false).strict().recommendCommands().wrap(100).help().alias("help", "h")
-    .demandCommand(1, "give a command: run, check, test, inspect, approve or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
+    .demandCommand(1, "give a command: run, init, check, test, inspect, approve or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
   await parser.parseAsync([...words], {}, (_error, _argv, output) => { text = output; });
   return command === null || text !== "" ? { kind: "text", text } : command;
 }
@@ -59,6 +60,9 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .command("test <addon> [files..]", "run an addon over recorded flows (HAR or own format) without a network, and show what it would change", testOptions, (args) => {
       choose({ kind: "test", addon: String(args.addon), files: texts(args.files), record: args.record ?? null, expect: args.expect ?? null, input: runInput({ ...args, port: 0 }) });
     })
+    .command("init <name>", "make a folder with a new addon: source, types, a test", initOptions, (args) => {
+      choose({ kind: "init", folder: String(args.name) });
+    })
     .command("inspect <addon> [har]", "what an addon asks for and what could leave through it, of recorded traffic too", inspectOptions, (args) => {
       choose({ kind: "inspect", addon: String(args.addon), har: args.har === undefined ? null : String(args.har), input: runInput({ ...args, port: 0 }) });
     })
@@ -75,6 +79,7 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .example("flowcell run -r traffic.flows my-addon.ts --har changed.har", "what an addon makes of it, without a network")
     .example("flowcell check my-addon.ts", "does it compile and load?")
     .example("flowcell inspect found-on-the-net/ my-traffic.har", "what could it do, what would it have seen?")
+    .example("flowcell init my-addon", "a new addon")
     .example("flowcell test my-addon/ traffic.har", "what would it change?")
     .example("flowcell run tool/ --grant tool:-read:response.body", "with less than its manifest asks for")
     .example("flowcell ca install-help", "how to make clients trust the proxy");
@@ -142,6 +147,10 @@ function checkOptions(parser: Argv) {
   return sandboxOptions(parser).positional("addons", { type: "string", array: true, demandOption: true, describe: "addon files or folders" });
 }
 
+function initOptions(parser: Argv) {
+  return parser.positional("name", { type: "string", demandOption: true, describe: "folder to make; its last part is the addon's name" }).example("flowcell init my-addon", "then: flowcell run my-addon");
+}
+
 function testOptions(parser: Argv) {
   return sandboxOptions(parser)
     .positional("addon", { type: "string", demandOption: true, describe: "an addon's file or folder" })
@@ -149,7 +158,10 @@ function testOptions(parser: Argv) {
     .option("record", { type: "string", describe: "write what it would change to this file, as what is expected from now on" })
     .option("expect", { type: "string", describe: "compare with what --record wrote; exit code 1 when it differs" })
     .option("grant", { type: "string", array: true, nargs: 1, describe: "narrow or widen what the manifest asks for (repeatable)" })
-    .conflicts("record", "expect");
+    .conflicts("record", "expect")
+    .example("flowcell test my-addon/ traffic.har", "what would it change?")
+    .example("flowcell test my-addon/ traffic.har --record expected.json", "keep that as what is expected")
+    .example("flowcell test my-addon/ traffic.har --expect expected.json", "and say where it differs");
 }
 
 function inspectOptions(parser: Argv) {

@@ -3,7 +3,7 @@
 import { flushCompileCache } from "node:module";
 import { readCommandLine, type Command } from "./cli.ts";
 import { makeConfig, type Config, type ConfigInput } from "./config.ts";
-import { jsonLine, prettyLine } from "./log-format.ts";
+import { jsonLine, prettyLine, printable } from "./log-format.ts";
 import type { LogRecord } from "./log.ts";
 import type { Flowcell } from "./host.ts";
 import { operatorSentence } from "./operator-error.ts";
@@ -21,7 +21,7 @@ async function main(words: readonly string[]): Promise<void> {
     process.exitCode = await execute(await readCommandLine(words, ownVersion()));
   } catch (error) {
     const sentence = operatorSentence(error);
-    process.stderr.write(`flowcell: ${sentence ?? (error instanceof Error ? error.stack ?? error.message : String(error))}\n`);
+    process.stderr.write(`flowcell: ${sentence !== null ? printable(sentence) : (error instanceof Error ? error.stack ?? error.message : String(error))}\n`);
     process.exitCode = error instanceof Error && "code" in error && error.code === "ERR_USAGE" ? 2 : 1;
   }
 }
@@ -32,6 +32,7 @@ async function execute(command: Command): Promise<number> {
     // Each command's code is loaded when it is asked for: a usage error should not wait for the proxy.
     case "ca": return (await import("./ca-command.ts")).runCa(command, makeConfig(command.input), process.stdout);
     case "check": return (await import("./check-command.ts")).runCheck(command.addons, makeConfig(command.input), process.stdout);
+    case "init": return (await import("./init-command.ts")).runInit({ folder: command.folder, command: ownCommand, version: ownVersion() }, process.stdout);
     case "test": return (await import("./test-command.ts")).runTest(command, withEnvironment(command.input), process.stdout);
     case "inspect": return (await import("./inspect-command.ts")).runInspect(command.addon, command.har, makeConfig(command.input), process.stdout);
     case "approve": return (await import("./inspect-command.ts")).runApprove(command.addon, makeConfig(command.input), process.stdout);

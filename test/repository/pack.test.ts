@@ -99,6 +99,16 @@ test.serial("an author's test runs the addon in an isolate, under node:test", as
   t.regex(tried.stdout, /answered by the addon/);
 });
 
+test.serial("flowcell init makes a folder that finds this installation: types, test, check", async (t) => {
+  t.timeout(commandMs);
+  succeeded(t, await run("npx", ["--no-install", "flowcell", "init", "made"]));
+  const made = join(folder, "made");
+  t.false(readdirSync(made).includes("node_modules"));
+  succeeded(t, await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."], made));
+  succeeded(t, await run(process.execPath, ["--test"], made));
+  succeeded(t, await run("npx", ["--no-install", "flowcell", "check", "made"]));
+});
+
 test.serial("importing a value of flowcell outside the sandbox says where it belongs", async (t) => {
   writeFileSync(join(folder, "outside.js"), 'import { Response } from "flowcell";\nconsole.log(Response);\n');
   const { code, stderr } = await run(process.execPath, ["outside.js"]);
