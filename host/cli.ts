@@ -2,7 +2,7 @@
 // nothing itself; main.ts gives it what each command does. A usage error is one line that says what to do (exit 2).
 import type { Argv, InferredOptionTypes, Options } from "yargs";
 import type { ConfigInput } from "./config.ts";
-import { defaultConfdir, defaultHost, defaultPort } from "./config.ts";
+import { defaultConfdir, defaultHost, defaultPort, defaultWorkers } from "./config.ts";
 import { limitTable } from "../sandbox-api/schema/limits.ts";
 import { OperatorError } from "./operator-error.ts";
 import { readPlainWords } from "./plain-words.ts";
@@ -123,6 +123,7 @@ const runTable = {
   "on-failure": { choices: ["open", "closed"], default: "open", describe: "when an addon fails: let the flow pass, or refuse it" },
   grant: { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN (repeatable)" },
   cells: { choices: ["shared", "per-addon"], default: "shared", describe: "addons share a process until one misbehaves, or never do" },
+  workers: { type: "number", describe: `proxy processes that share the ports; addons keep their state in each apart (docs/workers.md; default: cores - 1, here ${defaultWorkers})` },
   "ignore-hosts": { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern that is relayed untouched (repeatable)" },
   "allow-hosts": { type: "string", array: true, nargs: 1, describe: "only these HOST:PORT patterns are intercepted (repeatable)" },
   "tcp-hosts": { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern treated as raw TCP (repeatable)" },
@@ -199,7 +200,7 @@ function runInput(args: RunArguments): ConfigInput {
     listenerCert: args.cert,
     ...defined({
       host: args.host, port: args.port, mode: args.mode, certs: args.certs, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
-      jail: args.jail, cells: args.cells, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],
+      jail: args.jail, cells: args.cells, workers: args.workers, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],
       tcpHosts: args["tcp-hosts"], http2: args.http2, keepHostHeader: args["keep-host-header"], sslInsecure: args["ssl-insecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["log-format"],
       save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read, onboarding: args.onboarding, onboardingHost: args["onboarding-host"],
     }),

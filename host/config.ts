@@ -1,6 +1,6 @@
 // One frozen configuration with every default filled in, made from what the command line gave. Checks what can be checked without
 // touching the machine; refuses with an OperatorError that names the option. Reads no files, opens nothing.
-import { homedir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import path from "node:path";
 import { defaultLimits, isLimitName, limitTable, type LimitName, type Limits } from "../sandbox-api/schema/limits.ts";
 import { nearest } from "../sandbox-api/schema/near-miss.ts";
@@ -34,6 +34,8 @@ export interface Config {
   readonly onFailure: FailurePolicy;
   readonly jail: Jail;
   readonly cells: CellPlacement;
+  /** Proxy processes on the same ports; with one, this process is the proxy. */
+  readonly workers: number;
   readonly jitless: boolean;
   readonly ignoreHosts: readonly RegExp[];
   readonly allowHosts: readonly RegExp[];
@@ -74,6 +76,7 @@ export interface ConfigInput extends RecordedInput {
   readonly onFailure?: FailurePolicy;
   readonly jail?: Jail;
   readonly cells?: CellPlacement;
+  readonly workers?: number;
   readonly jitless?: boolean;
   readonly ignoreHosts?: readonly string[];
   readonly allowHosts?: readonly string[];
@@ -106,6 +109,7 @@ export function makeConfig(input: ConfigInput): Config {
   const confdir = path.resolve(expandHome(input.confdir ?? defaultConfdir));
   const modes = listeners(input);
   const proxyAuth = readProxyAuth(input.proxyAuth, modes);
+  const recorded = recordedConfig(input);
   return Object.freeze({
     addons: Object.freeze([...(input.addons ?? [])]),
     listeners: modes,
@@ -118,6 +122,7 @@ export function makeConfig(input: ConfigInput): Config {
     onFailure: input.onFailure ?? "open",
     jail: input.jail ?? "auto",
     cells: input.cells ?? "shared",
+    workers: workers(input.workers, recorded),
     jitless: input.jitless ?? false,
     ignoreHosts, allowHosts,
     tcpHosts: patterns("--tcp-hosts", input.tcpHosts),
@@ -132,7 +137,7 @@ export function makeConfig(input: ConfigInput): Config {
     listenerCert: filePath(input.listenerCert),
     verbosity: input.quiet === true ? "quiet" : input.verbose === true ? "verbose" : "normal",
     logFormat: input.logFormat ?? "pretty",
-    recorded: recordedConfig(input),
+    recorded,
   });
 }
 
@@ -182,6 +187,22 @@ const fail = (sentence: string): never => { throw usage(sentence); };
 function portNumber(option: string, port: number): number {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`${option}: a port is a whole number from 0 to 65535 (0 takes any free one)`);
   return port;
+}
+
+/** Where the kernel spreads connections among sockets on one port. */
+const canShare: ReadonlySet<NodeJS.Platform> = new Set(["linux", "freebsd"]);
+const mostWorkers = 256;
+
+/** One core is left to what clients, servers and cells need; a worker's own cells run beside it. */
+export const defaultWorkers = canShare.has(process.platform) ? Math.min(mostWorkers, Math.max(1, availableParallelism() - 1)) : 1;
+
+function workers(given: number | undefined, { save, har, read }: RecordedConfig): number {
+  const alone = save !== null ? "--save" : har !== null ? "--har" : read.length > 0 ? "--read" : null;
+  if (given === undefined) return alone === null ? defaultWorkers : 1;
+  if (!Number.isInteger(given) || given < 1 || given > mostWorkers) throw usage(`--workers: a whole number from 1 to ${mostWorkers}`);
+  if (given > 1 && !canShare.has(process.platform)) throw usage(`--workers ${given}: ${process.platform} does not share a port among processes; leave it out, or give 1`);
+  if (given > 1 && alone !== null) throw usage(`--workers ${given}: one process writes and reads the file of ${alone}; leave --workers out, or give 1`);
+  return given;
 }
 
 function settings(pairs: readonly string[]): ReadonlyMap<string, string> {

@@ -4,14 +4,15 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import type { LogRecord } from "./log.ts";
 import { makeLog, type Log } from "./log.ts";
-import type { Config } from "./config.ts";
+import type { Config, ListenerConfig } from "./config.ts";
 import { OperatorError } from "./operator-error.ts";
 import { openProxyAuth } from "./access/proxy-auth.ts";
-import { createAddonHost, type AddonHost, type AddonState } from "./addons/addon-host.ts";
+import { createAddonHost, type AddonHost, type AddonState, type LoadProblem } from "./addons/addon-host.ts";
 import { addonNames } from "./addons/addon-names.ts";
 import { GrantProblem, readGrants, type GrantRules } from "./addons/grant-rules.ts";
-import { AddonLock } from "./addons/lock.ts";
-import { environmentLayer, type GivenLayer } from "./addons/options.ts";
+import type { AddonNews } from "./addons/addon.ts";
+import { AddonLock, type LockJudge } from "./addons/lock.ts";
+import { environmentLayer, type GivenLayer, type UnknownOptions } from "./addons/options.ts";
 import { readOptionsFile } from "./addons/options-file.ts";
 import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellEntry } from "./cells/binary.ts";
@@ -36,6 +37,10 @@ import { openUpstreamTrust } from "./tls/trust.ts";
 
 export const drainMs = 5_000;
 const warmCells = 2;
+/** For each of several workers; together they have as many as one alone, or more. */
+const warmCellsOfWorker = 1;
+/** Workers wait for each other's writes. In practice no addon waits so long, and none loses a write to another worker. */
+const workersLockMs = 250;
 /** After the start, in which nothing is done that can wait. */
 const warmMs = 500;
 
@@ -47,9 +52,34 @@ export interface Flowcell {
   addons(): readonly AddonState[];
   /** Changes an option of addons while they run, as AddonHost.setOption does. */
   setOption: AddonHost["setOption"];
+  /** Ends an addon's suspension. False: there is no such addon. */
+  resume(name: string): boolean;
   /** Drains connections (at most `drainMs`), runs every addon's `done`, ends all processes. Idempotent. */
   stop(): Promise<void>;
 }
+
+/** What a proxy that is one of several gets from the process that leads them, in place of its own. */
+export interface Seat {
+  readonly guestBundle: Buffer;
+  readonly entry: CellEntry;
+  readonly lock: LockJudge;
+  /** As they are in force, in the configuration file and by calls. */
+  readonly options: { readonly file: GivenLayer; readonly runTime: GivenLayer };
+  /** 32 bytes, the same for all: sessions of one worker are resumed by another. */
+  readonly ticketSecret: Buffer;
+  readonly tellPeers: (addon: string, news: AddonNews) => void;
+}
+
+/** A proxy that has loaded nothing and listens nowhere yet; whoever leads it says when. */
+export interface SeatedFlowcell {
+  readonly addons: AddonHost;
+  /** Listens there beside others. Rejects with a ListenError. */
+  listen(listeners: readonly ListenerConfig[]): Promise<void>;
+  /** As Flowcell's. */
+  stop(): Promise<void>;
+}
+
+type Owners = (() => Promise<void>)[];
 
 /**
  * Starts everything. Rejects with an operator error (CA, port, addon path, jail) after having stopped what had started already.
@@ -57,11 +87,30 @@ export interface Flowcell {
  */
 export async function startFlowcell(config: Config, print: (record: LogRecord) => void): Promise<Flowcell> {
   checkAddonPaths(config.addons);
-  const grants = readGrantRules(config);
-  const owners: (() => Promise<void>)[] = [];
+  return owned(async (owners) => {
+    const parts = await open(config, null, print, owners);
+    const { authority, addons } = parts;
+    await loadAddons(parts, config);
+    const listeners = await openListeners(await makeProxy(config, null, parts, owners), config);
+    return { listeners, authority, addons: () => addons.addons(), setOption: (name, value) => addons.setOption(name, value), resume: (name) => addons.resume(name) };
+  });
+}
+
+/** Starts one of several proxies. Rejects as startFlowcell does. */
+export function startSeat(config: Config, seat: Seat, print: (record: LogRecord) => void): Promise<SeatedFlowcell> {
+  return owned(async (owners) => {
+    const parts = await open(config, seat, print, owners);
+    const proxy = await makeProxy(config, seat, parts, owners);
+    return { addons: parts.addons, listen: async (listeners) => { for (const listener of listeners) await proxy.listen({ ...listener, reusePort: true }); } };
+  });
+}
+
+/** Gives what `start` makes a `stop` that ends, in reverse, what it gave to its owners; likewise when it rejects. */
+async function owned<T extends object>(start: (owners: Owners) => Promise<T>): Promise<T & { stop(): Promise<void> }> {
+  const owners: Owners = [];
   const stopAll = async (): Promise<void> => { for (const stop of owners.splice(0).reverse()) await stop(); };
   try {
-    const started = await assemble(config, await open(config, grants, print, owners), owners);
+    const started = await start(owners);
     let stopping: Promise<void> | null = null;
     return { ...started, stop: () => (stopping ??= stopAll()) };
   } catch (error) {
@@ -76,10 +125,11 @@ export async function startFlowcell(config: Config, print: (record: LogRecord) =
  */
 export async function playRecorded(config: Config, print: (record: LogRecord) => void, stopped: Promise<unknown>): Promise<number> {
   checkAddonPaths(config.addons);
-  const grants = readGrantRules(config);
-  const owners: (() => Promise<void>)[] = [];
+  const owners: Owners = [];
   try {
-    const { addons, saving, log } = await open(config, grants, print, owners);
+    const parts = await open(config, null, print, owners);
+    const { addons, saving, log } = parts;
+    await loadAddons(parts, config);
     await playFiles(config.recorded.read, { gate: saving?.around(addons.gate) ?? addons.gate, keys: createKeySource(), log, stopped, afterEach: () => saving?.flush() });
     return 0;
   } finally {
@@ -97,44 +147,41 @@ interface Parts {
   readonly addons: AddonHost;
 }
 
-/** Everything but what listens: addons, and what they and the traffic stand on. */
-async function open(config: Config, grants: GrantRules, print: (record: LogRecord) => void, owners: (() => Promise<void>)[]): Promise<Parts> {
+/** Everything but what listens: a host for addons, and what they and the traffic stand on. */
+async function open(config: Config, seat: Seat | null, print: (record: LogRecord) => void, owners: Owners): Promise<Parts> {
+  const grants = readGrantRules(config);
   const listening: { addons: AddonHost | null } = { addons: null };
   const log = makeLog((record) => { print(record); listening.addons?.tellLog(record); });
   // Closed after everything that makes flows.
   const saving = await openSaving({ ...config.recorded, keepBytes: config.limits.bodyBytes, version: ownVersion() }, log);
   if (saving !== null) owners.push(() => saving.close());
-  const [guestBundle, entry] = await Promise.all([bundleGuest(), bundleRuntime()]);
+  const [guestBundle, entry] = seat === null ? await Promise.all([bundleGuest(), bundleRuntime()]) : [seat.guestBundle, seat.entry];
   // Cells boot while the rest is opened.
-  const pool = makePool(config, guestBundle, entry, log);
+  const pool = makePool(config, guestBundle, entry, log, seat === null ? warmCells : warmCellsOfWorker);
   owners.push(() => pool.close());
   const [authority, trust] = await Promise.all([
     openAuthority(config.confdir),
     openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }), ...(config.clientCerts === null ? {} : { clientCertsPath: config.clientCerts }) }),
   ]);
-  for (const warning of authority.warnings) log.warn(warning, { event: "ca" });
+  if (seat === null) for (const warning of authority.warnings) log.warn(warning, { event: "ca" });
   const own = new OwnAddresses();
-  const storage = new StorageFile({ path: path.join(config.confdir, "storage.sqlite"), log });
+  const storage = new StorageFile({ path: path.join(config.confdir, "storage.sqlite"), log, ...(seat !== null && { lockMs: workersLockMs }) });
   owners.push(() => Promise.resolve(storage.close()));
   const network: FetchNetwork = {
     resolve: boundedLookup(), isOwn: (address, port) => own.includes(address, port),
     tls: { get secureContext() { return trust.secureContext; }, rejectUnauthorized: trust.isVerified, minVersion: minimumTlsVersion },
   };
-  const lock = new AddonLock(config.confdir);
-  await lock.entries(); // A file that cannot be read is for the operator to mend before anything runs.
   const addons = createAddonHost({
-    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, watch: true,
-    options: config.options, environmentOptions: environmentLayer(config.environmentOptions), optionsFile: { ...config.optionsFile, options: await readOptions(config) },
-    grants, lock, services: { storage, network },
+    log, pool, limits: config.limits, failure: config.onFailure, cells: config.cells, watch: seat === null,
+    options: config.options, environmentOptions: environmentLayer(config.environmentOptions), optionsFile: { ...config.optionsFile, options: seat?.options.file ?? await readOptions(config) },
+    grants, lock: seat?.lock ?? await openLock(config), services: { storage, network }, ...(seat !== null && { tellPeers: seat.tellPeers, runTimeOptions: seat.options.runTime }),
   });
   owners.push(() => addons.close());
   listening.addons = addons;
-  await loadAddons(addons, config);
-  checkOptions(addons, log);
   return { log, saving, authority, trust, own, addons };
 }
 
-async function assemble(config: Config, parts: Parts, owners: (() => Promise<void>)[]): Promise<Omit<Flowcell, "stop">> {
+async function makeProxy(config: Config, seat: Seat | null, parts: Parts, owners: Owners): Promise<Proxy> {
   const { log, saving, authority, trust, own, addons } = parts;
   const listenerCertificate = config.listenerCert === null ? null : await openOwnCertificate(config.listenerCert, "--cert");
   const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
@@ -142,56 +189,67 @@ async function assemble(config: Config, parts: Parts, owners: (() => Promise<voi
   const proxy = createProxy({
     proxyAuth, listenerCertificate, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
     onboarding: config.recorded.onboarding === null ? null : { host: config.recorded.onboarding, pages: onboardingSite(authority) },
-    gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: await openOwnCertificates(config.certs, createLeafCache(authority)), trust, bodyBytes: config.limits.bodyBytes,
+    gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: await openOwnCertificates(config.certs, createLeafCache(authority, seat === null ? {} : { ticketSecret: seat.ticketSecret })), trust, bodyBytes: config.limits.bodyBytes,
     webSocketMessageBytes: config.limits.websocketMessageBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });
   owners.push(() => proxy.close(drainMs));
   addons.useReplay((flow, signal) => proxy.replay(flow, signal));
-  const listeners = await openListeners(proxy, config);
   // The first TLS connection should not wait for the roots either.
   const warming = setTimeout(() => void trust.secureContext, warmMs);
   owners.push(() => Promise.resolve(clearTimeout(warming)));
-  return { listeners, authority, addons: () => addons.addons(), setOption: (name, value) => addons.setOption(name, value) };
+  return proxy;
 }
 
-function makePool(config: Config, guestBundle: Buffer, entry: CellEntry, log: Log): CellPool {
+/** A file that cannot be read is for the operator to mend before anything runs. */
+export async function openLock({ confdir }: Config): Promise<AddonLock> {
+  const lock = new AddonLock(confdir);
+  await lock.entries();
+  return lock;
+}
+
+function makePool(config: Config, guestBundle: Buffer, entry: CellEntry, log: Log, standby: number): CellPool {
   return makeCellPool({
-    guestBundle, entry, standby: warmCells, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
+    guestBundle, entry, standby, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
     jail: config.jail, jitless: config.jitless, note: (sentence: string) => log.info(sentence, { event: "cells" }),
   });
 }
 
-function readGrantRules(config: Config): GrantRules {
+/** What `--grant` says. Throws a usage error. */
+export function readGrantRules(config: Config): GrantRules {
   const rules = readGrants(config.grants, addonNames(config.addons));
   if (rules instanceof GrantProblem) throw new OperatorError("ERR_USAGE", `--grant ${rules.message}`);
   return rules;
 }
 
-function checkAddonPaths(paths: readonly string[]): void {
+/** Throws an operator error for a path with nothing there. */
+export function checkAddonPaths(paths: readonly string[]): void {
   for (const path of paths) {
     if (!existsSync(path)) throw new OperatorError("ERR_ADDON_NOT_FOUND", `there is no addon at ${path}; give the path of a .ts or .js file, or of a folder with an index.ts`);
   }
 }
 
+async function loadAddons({ addons, log }: Parts, config: Config): Promise<void> {
+  refuseProblems(await addons.loadAll(config.addons), config);
+  refuseUnknownOptions(addons.unknownOptions(), log);
+}
+
 /** With `--on-failure closed` a proxy without one of its addons would let pass what that addon was there to stop: it does not start. */
-async function loadAddons(addons: AddonHost, config: Config): Promise<void> {
-  const problems = await addons.loadAll(config.addons);
-  const [first] = problems;
+export function refuseProblems([first]: readonly LoadProblem[], config: Config): void {
   if (first !== undefined && config.onFailure === "closed") {
     throw new OperatorError("ERR_ADDON_NOT_LOADED", `with --on-failure closed every addon must load, and "${first.addon}" did not: see the error above`);
   }
 }
 
-async function readOptions({ optionsFile: { path: file, isRequired } }: Config): Promise<GivenLayer> {
+/** What the configuration file gives. Throws a usage error. */
+export async function readOptions({ optionsFile: { path: file, isRequired } }: Config): Promise<GivenLayer> {
   const read = await readOptionsFile(file, isRequired);
   if (read.kind === "problem") throw new OperatorError("ERR_USAGE", read.message);
   return read.options;
 }
 
 /** An option that nobody has is a slip of the pen, and the proxy would not do what was meant. */
-function checkOptions(addons: AddonHost, log: Log): void {
-  const { problems: [first], warnings } = addons.unknownOptions();
+export function refuseUnknownOptions({ problems: [first], warnings }: UnknownOptions, log: Log): void {
   if (first !== undefined) throw new OperatorError("ERR_USAGE", first);
   for (const warning of warnings) log.warn(warning, { event: "options" });
 }

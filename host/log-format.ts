@@ -15,7 +15,8 @@ export function jsonLine(record: LogRecord): string {
 /** For a terminal. Fields that explain (`codeLine`, `stack`) get lines of their own, indented; the place is in the message. */
 export function prettyLine(record: LogRecord, useColour: boolean): string {
   const clock = new Date(record.time).toISOString().slice(11, 23);
-  const lines = [`${clock} ${levelMarks[record.level]} ${printable(record.msg)}`];
+  const worker = typeof record.fields["worker"] === "number" ? `[${record.fields["worker"]}] ` : "";
+  const lines = [`${clock} ${levelMarks[record.level]} ${worker}${printable(record.msg)}`];
   for (const name of ["codeLine", "stack"] as const) {
     const value = record.fields[name];
     if (typeof value === "string" && value !== "") lines.push(...value.split("\n").map((line) => `               ${printable(line)}`));

@@ -50,10 +50,10 @@ async function run(config: Config): Promise<number> {
   const stopped = stopSignal();
   const { startFlowcell, playRecorded } = await import("./host.ts");
   if (config.recorded.read.length > 0) return playRecorded(config, print, stopped);
-  const flowcell = await startFlowcell(config, print);
+  const flowcell = config.workers > 1 ? await (await import("./workers/group.ts")).startGroup(config, print) : await startFlowcell(config, print);
   print({
     time: Date.now(), level: "info", msg: readyMessage(flowcell),
-    fields: { event: "ready", listeners: flowcell.listeners.map(({ mode, host, port }) => ({ mode, host, port })), version: ownVersion() },
+    fields: { event: "ready", listeners: flowcell.listeners.map(({ mode, host, port }) => ({ mode, host, port })), workers: config.workers, version: ownVersion() },
   });
   if (config.logFormat === "pretty" && config.verbosity !== "quiet") process.stdout.write(firstSteps(flowcell));
   const signal = await stopped;

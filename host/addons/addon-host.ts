@@ -24,9 +24,9 @@ import type { LockJudge } from "./lock.ts";
 import type { Instance } from "./instance.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { LoadProblem, Prepared } from "./loading.ts";
-import { commandLineLayer, GivenOptions, type GivenLayer, type OptionSource, type UnknownOptions } from "./options.ts";
-import { readOptionsFile } from "./options-file.ts";
+import { commandLineLayer, GivenOptions, withOption, type GivenLayer, type OptionSource, type UnknownOptions } from "./options.ts";
 import { listOptions, type ListedOption } from "./options-list.ts";
+import { watchOptions } from "./options-watch.ts";
 import { Pipeline } from "./pipeline.ts";
 import { AddonWatcher } from "./reload.ts";
 import { refusalToReplay, type SendAgain } from "./replays.ts";
@@ -47,6 +47,8 @@ export interface AddonHostSettings {
   readonly environmentOptions?: GivenLayer;
   /** What the configuration file gives; edits are looked at with `watch`. */
   readonly optionsFile?: { readonly path: string; readonly isRequired: boolean; readonly options: GivenLayer };
+  /** What was set by calls into the running proxy so far. */
+  readonly runTimeOptions?: GivenLayer;
   /** Edited addons are reloaded. */
   readonly watch: boolean;
   /** Absent: addons get no storage and no fetch, whatever they are granted. */
@@ -162,7 +164,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
     return addon === undefined ? { addon: name, path: "", message: `there is no addon "${name}"` } : lifecycle.reload(addon);
   };
   const watcher = settings.watch ? new AddonWatcher({ log, changed: async (name) => { await reload(name); return find(name)?.inputs ?? []; } }) : null;
-  const fileWatcher = settings.watch && settings.optionsFile !== undefined ? watchOptions(settings.optionsFile, lifecycle, log) : null;
+  const fileWatcher = settings.watch && settings.optionsFile !== undefined ? watchOptions(settings.optionsFile, (layer) => lifecycle.options.change("file", () => layer), log) : null;
   // A tick is due when the last one has been answered, and nothing else waits for this addon.
   const ticker = setInterval(() => pipeline.notify("tick", plainView("tick", 0, []), ({ told }) => told.length === 0), tickMs);
   ticker.unref();
@@ -183,7 +185,7 @@ export function createAddonHost(settings: AddonHostSettings): AddonHost {
       return problems;
     },
     reload,
-    setOption: (name, value) => lifecycle.options.change("run time", (layer) => edited(layer, name, value)),
+    setOption: (name, value) => lifecycle.options.change("run time", (layer) => withOption(layer, name, value)),
     changeOptions: (source, layer) => lifecycle.options.change(source, () => layer),
     options: () => lifecycle.addons.flatMap((addon) => (addon.version === null ? [] : listOptions(addon.name, addon.version.manifest?.options ?? null, lifecycle.options.read(addon, addon.version)))),
     unknownOptions: () => lifecycle.options.unknown(),
@@ -233,28 +235,8 @@ function stepsOf(lifecycle: Lifecycle, find: (name: string) => Addon | undefined
   };
 }
 
-function givenIn({ options, environmentOptions, optionsFile }: AddonHostSettings): GivenOptions {
-  return new GivenOptions(new Map([["command line", commandLineLayer(options)], ["environment", environmentOptions ?? new Map()], ["file", optionsFile?.options ?? new Map()]]));
-}
-
-function edited(layer: GivenLayer, name: string, value: OptionValue): GivenLayer {
-  const changed = new Map(layer);
-  changed.delete(name);
-  return value === null ? changed : changed.set(name, { value, isText: typeof value === "string", by: name });
-}
-
-/** An edit counts for every addon or for none; whoever made it reads why in the log. */
-function watchOptions({ path, isRequired }: { readonly path: string; readonly isRequired: boolean }, { options }: Lifecycle, log: Log): AddonWatcher {
-  const changed = async (): Promise<readonly string[]> => {
-    const read = await readOptionsFile(path, isRequired);
-    const refusal = read.kind === "problem" ? read.message : await options.change("file", () => read.options);
-    if (refusal === null) log.info(`options of ${path} are in force`, { event: "options", path });
-    else log.error(`options of ${path} stay as they were: ${refusal}`, { event: "options", path });
-    return [path];
-  };
-  const watcher = new AddonWatcher({ log, changed });
-  void watcher.watch(path, [path]);
-  return watcher;
+function givenIn({ options, environmentOptions, optionsFile, runTimeOptions }: AddonHostSettings): GivenOptions {
+  return new GivenOptions(new Map([["run time", runTimeOptions ?? new Map()], ["command line", commandLineLayer(options)], ["environment", environmentOptions ?? new Map()], ["file", optionsFile?.options ?? new Map()]]));
 }
 
 /** The name is the operator's (that of the file or folder), never what an addon says of itself. */

@@ -69,6 +69,13 @@ export class GivenOptions {
 
 const noLayer: GivenLayer = new Map();
 
+/** The layer with another value for that name; null: with none. */
+export function withOption(layer: GivenLayer, name: string, value: OptionValue): GivenLayer {
+  const changed = new Map(layer);
+  changed.delete(name);
+  return value === null ? changed : changed.set(name, { value, isText: typeof value === "string", by: name });
+}
+
 /** `--set` values as a layer. */
 export const commandLineLayer = (pairs: ReadonlyMap<string, string>): GivenLayer => new Map([...pairs].map(([name, value]) => [name, { value, isText: true, by: `--set ${name}` }]));
 

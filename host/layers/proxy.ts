@@ -9,7 +9,7 @@ import type { HttpFlow } from "../flows/flow.ts";
 import type { Gate } from "../flows/gate.ts";
 import type { Log } from "../log.ts";
 import { createKeySource, type KeySource } from "../net/keys.ts";
-import { openListener, type Listener } from "../net/listener.ts";
+import { openListener, type Listener, type ListenerAddress } from "../net/listener.ts";
 import { OwnAddresses } from "../net/own-addresses.ts";
 import { proxyTimeouts, type ProxyTimeouts } from "../net/proxy-timeouts.ts";
 import { TimeoutWheel } from "../net/timeouts.ts";
@@ -63,7 +63,7 @@ export interface ProxyOptions {
 }
 
 /** `mode`: "regular", "reverse:https://…" and the others of docs/modes.md, without "@HOST:PORT". */
-export interface ListenAt { readonly host: string; readonly port: number; readonly mode: string }
+export interface ListenAt extends ListenerAddress { readonly mode: string }
 
 export interface Proxy {
   /** Opens a listener and says where (port 0: any free one). Rejects with a ListenError or, for words that are no mode, an OperatorError: both tell the operator what to do. */

@@ -26,15 +26,22 @@ export interface Listener {
   close(): void;
 }
 
+export interface ListenerAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Others that say so too may listen there as well; the kernel spreads connections among them. Not on every system. */
+  readonly reusePort?: boolean;
+}
+
 /**
  * Listens on that host and port (0: any). Each accepted socket is paused, without delay (Nagle off) and half-open capable.
  * Rejects with a ListenError.
  */
-export function openListener(at: { readonly host: string; readonly port: number }, onSocket: (socket: Socket) => void): Promise<Listener> {
+export function openListener(at: ListenerAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true }, onSocket);
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at)));
-    server.listen({ host: at.host, port: at.port, backlog: 1_024 }, () => {
+    server.listen({ host: at.host, port: at.port, backlog: 1_024, reusePort: at.reusePort ?? false }, () => {
       server.removeAllListeners("error");
       // Accepting can fail for one connection (out of file descriptors); the listener goes on.
       server.on("error", () => undefined);

@@ -16,7 +16,9 @@ export class StorageError extends Error {
 }
 
 /** PERF: the whole proxy waits while the database does, so it waits for other processes only that long. */
-const lockMs = 20;
+const defaultLockMs = 20;
+/** Opening a new file is asked again in such steps: SQLite does not wait where the journal's kind changes. */
+const openStepMs = 5;
 /** A file that could not be opened is tried again after that long, and a failure of one kind is said again. */
 const tryAgainMs = 10_000;
 const schemaVersion = 1;
@@ -45,6 +47,8 @@ export interface StorageFileSettings {
   readonly log: Log;
   /** Milliseconds. */
   readonly now?: () => number;
+  /** How long a lock of another process is waited for; it holds up everything here. */
+  readonly lockMs?: number;
   /** SQL to run on each opening, e.g. a PRAGMA that bounds the file. */
   readonly tune?: string;
 }
@@ -54,13 +58,15 @@ export class StorageFile {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #tune: string;
+  readonly #lockMs: number;
   readonly #saidAt = new Map<string, number>();
   #open: Open | null = null;
   #failedAt = Number.NEGATIVE_INFINITY;
   #failure = "";
   #isClosed = false;
 
-  constructor({ path, log, now = Date.now, tune = "" }: StorageFileSettings) {
+  constructor({ path, log, now = Date.now, lockMs = defaultLockMs, tune = "" }: StorageFileSettings) {
+    this.#lockMs = lockMs;
     this.#tune = tune;
     this.#path = path;
     this.#log = log;
@@ -148,12 +154,26 @@ export class StorageFile {
     if (this.#open !== null) return this.#open;
     if (this.#now() < this.#failedAt + tryAgainMs) throw new StorageError(this.#failure);
     try {
-      return (this.#open = openDatabase(this.#path, this.#tune));
+      return (this.#open = this.#openPatiently());
     } catch (error) {
       const said = this.#say(error);
+      if (isLocked(error)) throw said;
       this.#failedAt = this.#now();
       this.#failure = said.message;
       throw said;
+    }
+  }
+
+  /** Several processes may make the file at once. */
+  #openPatiently(): Open {
+    const giveUpAt = performance.now() + this.#lockMs;
+    for (;;) {
+      try {
+        return openDatabase(this.#path, this.#lockMs, this.#tune);
+      } catch (error) {
+        if (!isLocked(error) || performance.now() >= giveUpAt) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, openStepMs);
+      }
     }
   }
 
@@ -180,7 +200,7 @@ export class StorageFile {
   }
 }
 
-function openDatabase(path: string, tune: string): Open {
+function openDatabase(path: string, lockMs: number, tune: string): Open {
   // Made with its mode, which SQLite gives to the files beside it as well.
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
@@ -259,6 +279,8 @@ function primaryCode(error: unknown): number {
 }
 
 const isDamage = (error: unknown): boolean => primaryCode(error) === sqlite.corrupt || primaryCode(error) === sqlite.notADatabase;
+
+const isLocked = (error: unknown): boolean => primaryCode(error) === sqlite.busy || primaryCode(error) === sqlite.locked;
 
 interface Explanation { readonly kind: string; readonly sentence: string; readonly advice: string }
 

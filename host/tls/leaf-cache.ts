@@ -23,6 +23,8 @@ export interface LeafCacheOptions {
   readonly maxEntries?: number;
   /** Milliseconds since 1970; for tests. */
   readonly now?: () => number;
+  /** 32 random bytes. Caches of several processes that share it resume each other's sessions. */
+  readonly ticketSecret?: Buffer;
 }
 
 const dayMs = 86_400_000;
@@ -39,7 +41,7 @@ export class LeafCache {
   readonly #maxEntries: number;
   readonly #now: () => number;
   readonly #key: LeafKey = createLeafKey();
-  readonly #ticketSecret = randomBytes(32);
+  readonly #ticketSecret: Buffer;
   /** In order of use: the first is the one to go. */
   readonly #entries = new Map<string, LeafContext>();
   readonly #pending = new Map<string, Promise<LeafContext>>();
@@ -50,6 +52,7 @@ export class LeafCache {
     this.#issuer = authority.issuer;
     this.#maxEntries = options.maxEntries ?? defaultMaxEntries;
     this.#now = options.now ?? Date.now;
+    this.#ticketSecret = options.ticketSecret ?? randomBytes(32);
   }
 
   /** Contexts kept now. */

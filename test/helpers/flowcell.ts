@@ -25,11 +25,11 @@ export interface RunningFlowcell {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Runs `flowcell run` with a confdir of its own unless `args` names one. Resolves at the ready line. */
+/** Runs `flowcell run` with a confdir of its own and in one process, unless `args` says otherwise. Resolves at the ready line. */
 export async function startFlowcell(addons: readonly string[], args: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<RunningFlowcell> {
   const given = args.indexOf("--confdir");
   const confdir = given === -1 ? await temporaryFolder("confdir") : args[given + 1] ?? "";
-  const words = ["run", ...addons, "--port", "0", "--log-format", "json", ...(given === -1 ? ["--confdir", confdir] : []), ...args];
+  const words = ["run", ...addons, "--port", "0", "--log-format", "json", ...(given === -1 ? ["--confdir", confdir] : []), ...(args.includes("--workers") ? [] : ["--workers", "1"]), ...args];
   const child = spawn(process.execPath, [path.join(projectRoot, "host", "main.ts"), ...words], {
     cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment },
   });
