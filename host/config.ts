@@ -6,6 +6,7 @@ import { defaultLimits, isLimitName, limitTable, type LimitName, type Limits } f
 import { nearest } from "../sandbox-api/schema/near-miss.ts";
 import type { ProxyAuthChoice } from "./access/proxy-auth.ts";
 import { readMode } from "./layers/mode.ts";
+import { readByteSize } from "./byte-size.ts";
 import { recordedConfig, type RecordedConfig, type RecordedInput } from "./config-recorded.ts";
 import { OperatorError } from "./operator-error.ts";
 import { readOwnCertificate, type OwnCertificate } from "./tls/host-names.ts";
@@ -45,6 +46,9 @@ export interface Config {
   readonly keepHostHeader: boolean;
   /** "user:password". */
   readonly upstreamAuth: string | null;
+  /** Null: no such rule. */
+  readonly streamLargeBodiesBytes: number | null;
+  readonly bodySizeLimitBytes: number | null;
   readonly sslInsecure: boolean;
   readonly upstreamCa: string | null;
   readonly clientCerts: string | null;
@@ -86,6 +90,9 @@ export interface ConfigInput extends RecordedInput {
   readonly proxyAuth?: string | undefined;
   readonly keepHostHeader?: boolean;
   readonly upstreamAuth?: string | undefined;
+  /** Sizes: 512, 64k, 10m, 1g. */
+  readonly streamLargeBodies?: string | undefined;
+  readonly bodySizeLimit?: string | undefined;
   readonly sslInsecure?: boolean;
   readonly upstreamCa?: string | undefined;
   readonly clientCerts?: string | undefined;
@@ -130,6 +137,8 @@ export function makeConfig(input: ConfigInput): Config {
     proxyAuth,
     keepHostHeader: input.keepHostHeader ?? false,
     upstreamAuth: readUpstreamAuth(input.upstreamAuth, modes),
+    streamLargeBodiesBytes: size("--stream-large-bodies", input.streamLargeBodies),
+    bodySizeLimitBytes: size("--body-size-limit", input.bodySizeLimit),
     sslInsecure: input.sslInsecure ?? false,
     upstreamCa: filePath(input.upstreamCa),
     clientCerts: filePath(input.clientCerts),
@@ -142,6 +151,13 @@ export function makeConfig(input: ConfigInput): Config {
 }
 
 const usage = (sentence: string): OperatorError => new OperatorError("ERR_USAGE", sentence);
+
+function size(option: string, words: string | undefined): number | null {
+  if (words === undefined) return null;
+  const bytes = readByteSize(words);
+  if (bytes === null) throw usage(`${option}: "${words}" is no size; write bytes, or a number with k, m or g, such as 10m`);
+  return bytes;
+}
 
 function listeners(input: ConfigInput): readonly ListenerConfig[] {
   const host = input.host ?? defaultHost;

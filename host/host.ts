@@ -190,7 +190,7 @@ async function makeProxy(config: Config, seat: Seat | null, parts: Parts, owners
     proxyAuth, listenerCertificate, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
     onboarding: config.recorded.onboarding === null ? null : { host: config.recorded.onboarding, pages: onboardingSite(authority) },
     gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: await openOwnCertificates(config.certs, createLeafCache(authority, seat === null ? {} : { ticketSecret: seat.ticketSecret })), trust, bodyBytes: config.limits.bodyBytes,
-    webSocketMessageBytes: config.limits.websocketMessageBytes,
+    webSocketMessageBytes: config.limits.websocketMessageBytes, streamLargeBodiesBytes: config.streamLargeBodiesBytes, bodySizeLimitBytes: config.bodySizeLimitBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });
   owners.push(() => proxy.close(drainMs));

@@ -96,6 +96,8 @@ export class Answering {
     const { asking, download, opening } = this.#parts;
     return chain(asking.request(), (early) => {
       if (early !== null) return early;
+      const fault = download.judge(head);
+      if (fault !== null) return fault;
       const refused = head.status === 101 ? opening?.take(head) ?? null : null;
       if (refused !== null) return refused;
       download.begin(head);

@@ -1,6 +1,10 @@
-// Which bodies must be collected, by the event table: those that some wanted event brings along.
+// Which bodies must be collected, by the event table: those that some wanted event brings along; and which pass on all the same,
+// because they are large or streams by nature. Pure; the bodies' ways are upload and download.
 import { eventTable, type HttpEventName } from "../../sandbox-api/schema/events.ts";
 import type { Gate } from "../flows/gate.ts";
+import type { BodyFraming } from "../http/body-framing.ts";
+import type { HeaderFields } from "../http/header-fields.ts";
+import type { ExchangeContext } from "./context.ts";
 
 const httpEvents = ["http_connect", "requestheaders", "request", "websockets_handshake", "responseheaders", "response", "error"] as const satisfies readonly HttpEventName[];
 
@@ -13,4 +17,20 @@ const withBody = { request: eventsWith("request"), response: eventsWith("respons
 /** Whether an addon takes an event for that host which shows the body of the request or the response. */
 export function wantsBody(gate: Gate, body: "request" | "response", host: string): boolean {
   return withBody[body].some((event) => gate.wants(event, host));
+}
+
+/** Media types whose bodies are streams: they mean something before they end, or never do. */
+const streamTypes: readonly RegExp[] = [/^text\/event-stream\b/i, /^multipart\/x-mixed-replace\b/i, /^application\/grpc\b/i];
+
+/** Whether a body passes on while it comes although addons take events that would show it whole. */
+export function streamsByItself(headers: HeaderFields, framing: BodyFraming, streamLargeBodiesBytes: number | null): boolean {
+  if (streamLargeBodiesBytes !== null && framing.kind === "length" && framing.length > streamLargeBodiesBytes) return true;
+  const type = headers.get("content-type");
+  return type !== null && type !== undefined && streamTypes.some((pattern) => pattern.test(type));
+}
+
+/** Up to where a body of unknown length is collected, and what it is then. */
+export function collectingBound({ bodyBytes, streamLargeBodiesBytes }: Pick<ExchangeContext, "bodyBytes" | "streamLargeBodiesBytes">): { readonly bytes: number; readonly beyond: "truncated" | "streamed" } {
+  const isStreamed = streamLargeBodiesBytes !== null && streamLargeBodiesBytes < bodyBytes;
+  return isStreamed ? { bytes: streamLargeBodiesBytes, beyond: "streamed" } : { bytes: bodyBytes, beyond: "truncated" };
 }

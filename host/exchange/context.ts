@@ -28,6 +28,8 @@ export interface ExchangeContext {
   readonly webSocketMessageBytes: number;
   /** Largest body that passes at all, in bytes; null: any. */
   readonly bodySizeLimitBytes: number | null;
+  /** Bodies larger than so many bytes pass on while they come, whatever addons take; null: only those that cannot be shown. */
+  readonly streamLargeBodiesBytes: number | null;
   /** Bodies that pass by unseen are kept up to so many bytes for whoever saves flows; null: nobody does. */
   readonly keepPassedBytes: number | null;
   /** What an upstream proxy gets with each request to it: credentials, if it is one that the operator has given some for, and Via. */

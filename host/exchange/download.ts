@@ -7,6 +7,7 @@ import type { BodyFraming } from "../http/body-framing.ts";
 import type { RequestHead, ResponseHead } from "../http/http-event.ts";
 import { invariant } from "../invariant.ts";
 import { BodyCollector } from "./body-collector.ts";
+import { collectingBound, streamsByItself } from "./body-wishes.ts";
 import { nowSeconds, type ExchangeContext } from "./context.ts";
 import { newHttpResponse } from "./new-flow.ts";
 import { outgoingResponse, sameBody, type BodyPlan } from "./outgoing.ts";
@@ -37,7 +38,8 @@ export class Download {
   readonly #limitBytes: number | null;
   /** Made with the first chunk. */
   #collector: BodyCollector | null = null;
-  readonly #collectBytes: number;
+  readonly #context: ExchangeContext;
+  readonly #bound: ReturnType<typeof collectingBound>;
   readonly #keepBytes: number | null;
   #framing: BodyFraming = noBody;
   /** The response as the server sent it, to see what became of it. */
@@ -52,7 +54,8 @@ export class Download {
     this.#request = request;
     this.#client = client;
     this.#limitBytes = context.bodySizeLimitBytes;
-    this.#collectBytes = context.bodyBytes;
+    this.#context = context;
+    this.#bound = collectingBound(context);
     this.#keepBytes = context.keepPassedBytes;
   }
 
@@ -75,17 +78,17 @@ export class Download {
       this.#collected = empty;
       if (body.state !== "whole") body.complete(empty);
     } else if (body.state === "whole") this.isCollecting = false;
-    else if (stream !== false) body.passBy("streamed");
-    else if (isWanted && head.framing.kind === "length" && head.framing.length > this.#collectBytes) body.passBy("truncated");
+    else if (stream !== false || (isWanted && streamsByItself(head.headers, head.framing, this.#context.streamLargeBodiesBytes))) body.passBy("streamed");
+    else if (isWanted && head.framing.kind === "length" && head.framing.length > this.#context.bodyBytes) body.passBy("truncated");
     else this.isCollecting = isWanted;
   }
 
   /** Adds to what is collected; true when the body has become larger than addons may see: it passes by from now on. */
   collect(data: Buffer): boolean {
-    this.#collector ??= new BodyCollector(this.#collectBytes);
+    this.#collector ??= new BodyCollector(this.#bound.bytes);
     if (this.#collector.add(data)) return false;
     this.isCollecting = false;
-    this.#response.body.passBy("truncated");
+    this.#response.body.passBy(this.#bound.beyond);
     return true;
   }
 
@@ -100,10 +103,19 @@ export class Download {
     if (this.#response.body.state !== "whole") this.#response.body.complete(this.#collected);
   }
 
+  /** The limit that a body of the declared length breaks, or null. */
+  judge({ framing, endStream }: ResponseHead): ExchangeFault | null {
+    return !endStream && framing.kind === "length" ? this.#judge(framing.length) : null;
+  }
+
   /** The limit that this much more of a body breaks, or null. */
   count(data: Buffer): ExchangeFault | null {
     this.#bytes += data.length;
-    if (this.#limitBytes === null || this.#bytes <= this.#limitBytes) return null;
+    return this.#judge(this.#bytes);
+  }
+
+  #judge(bytes: number): ExchangeFault | null {
+    if (this.#limitBytes === null || bytes <= this.#limitBytes) return null;
     return exchangeFault("response-too-large", `The response's body is larger than ${this.#limitBytes} bytes.`);
   }
 

@@ -9,7 +9,7 @@ import { formatAuthority } from "../http/request-target.ts";
 import { invariant } from "../invariant.ts";
 import { Answering, closedEarly, mostDroppedBytes } from "./answering.ts";
 import { Asking, chain, clientLeft, type Maybe, type Stop } from "./asking.ts";
-import { wantsBody } from "./body-wishes.ts";
+import { streamsByItself, wantsBody } from "./body-wishes.ts";
 import type { ClientScope } from "./context.ts";
 import { Download } from "./download.ts";
 import { absoluteTarget, needsTunnel, outgoingH2Request, outgoingRequest, withFields, type RequestFacts } from "./outgoing.ts";
@@ -111,9 +111,13 @@ class Exchange {
 
   #takeBody(): Maybe<Stop | null> {
     const { request, response } = this.#flow;
+    const { gate, streamLargeBodiesBytes } = this.#scope.context;
+    const fault = this.#upload.judge(this.#head);
+    if (fault !== null) return fault;
     if (this.#head.endStream) this.#upload.skip();
     else if (request.stream !== false) this.#upload.stream(true);
-    else if (!wantsBody(this.#scope.context.gate, "request", request.host)) this.#upload.stream(false);
+    else if (!wantsBody(gate, "request", request.host)) this.#upload.stream(false);
+    else if (streamsByItself(this.#head.headers, this.#head.framing, streamLargeBodiesBytes)) this.#upload.stream(true);
     // A client that waits for 100 and is answered already keeps its body.
     else if (response === null || !this.#head.expectContinue) return this.#collectBody();
     return null;

@@ -5,6 +5,7 @@ import { PassedBytes } from "../flows/passed-bytes.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { RequestHead } from "../http/http-event.ts";
 import { BodyCollector } from "./body-collector.ts";
+import { collectingBound } from "./body-wishes.ts";
 import { nowSeconds, type ExchangeContext } from "./context.ts";
 import { sameBody, type BodyPlan } from "./outgoing.ts";
 import type { ClientSide, ServerSide } from "./sides.ts";
@@ -25,7 +26,7 @@ export class Upload {
   readonly #flow: HttpFlow;
   readonly #client: ClientSide;
   readonly #limitBytes: number | null;
-  readonly #collectBytes: number;
+  readonly #bound: ReturnType<typeof collectingBound>;
   readonly #keepBytes: number | null;
   /** Made with the first chunk. */
   #collector: BodyCollector | null = null;
@@ -38,7 +39,7 @@ export class Upload {
     this.#flow = flow;
     this.#client = client;
     this.#limitBytes = context.bodySizeLimitBytes;
-    this.#collectBytes = context.bodyBytes;
+    this.#bound = collectingBound(context);
     this.#keepBytes = context.keepPassedBytes;
     this.hasEnded = false;
     if (head.framing.kind === "length" && head.framing.length > context.bodyBytes) this.#mode = "streaming";
@@ -61,10 +62,10 @@ export class Upload {
       if (event.kind === "data") {
         const fault = this.#count(event.data);
         if (fault !== null) return fault;
-        this.#collector ??= new BodyCollector(this.#collectBytes);
+        this.#collector ??= new BodyCollector(this.#bound.bytes);
         if (!this.#collector.add(event.data)) {
           this.#mode = "streaming";
-          body.passBy("truncated");
+          body.passBy(this.#bound.beyond);
           return "ended";
         }
       } else if (event.kind === "trailers") this.#flow.request.trailers = event.headers;
@@ -172,9 +173,18 @@ export class Upload {
     server.sendData(data);
   }
 
+  /** The limit that a body of the declared length breaks, or null. */
+  judge({ framing, endStream }: RequestHead): ExchangeFault | null {
+    return !endStream && framing.kind === "length" ? this.#judge(framing.length) : null;
+  }
+
   #count(data: Buffer): ExchangeFault | null {
     this.#bytes += data.length;
-    if (this.#limitBytes === null || this.#bytes <= this.#limitBytes) return null;
+    return this.#judge(this.#bytes);
+  }
+
+  #judge(bytes: number): ExchangeFault | null {
+    if (this.#limitBytes === null || bytes <= this.#limitBytes) return null;
     return exchangeFault("request-too-large", `The request's body is larger than ${this.#limitBytes} bytes.`);
   }
 

@@ -35,6 +35,8 @@ export interface ProxyOptions {
   readonly webSocketMessageBytes?: number;
   /** Largest body that passes at all, in bytes (413 or 502 beyond it); null or absent: any. */
   readonly bodySizeLimitBytes?: number | null;
+  /** Larger bodies pass on while they come, unseen by addons; null or absent: those that are larger than `bodyBytes`. */
+  readonly streamLargeBodiesBytes?: number | null;
   /** Bodies that no addon wants are kept in the flow up to so many bytes, for whoever saves it; null or absent: they are not. */
   readonly keepPassedBytes?: number | null;
   /** Matched against "host:port": relayed raw, with the original certificate and no events about the content. */
@@ -145,7 +147,7 @@ function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDra
     gate: options.gate, log: options.log, trust: options.trust, sessions: new UpstreamSessions(), leaves: options.leafCache,
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
     bodyBytes: options.bodyBytes, webSocketMessageBytes: options.webSocketMessageBytes ?? defaultLimits.websocketMessageBytes,
-    bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
+    bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, streamLargeBodiesBytes: options.streamLargeBodiesBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
     onboarding: options.onboarding ?? null,
