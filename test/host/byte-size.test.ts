@@ -1,3 +1,4 @@
+// Sizes as operators write them: a table of what is read and what is not.
 import test from "ava";
 import { readByteSize } from "../../host/byte-size.ts";
 
