@@ -34,6 +34,10 @@ export interface Kernel {
   /** As much of TextEncoder and TextDecoder as libraries use. */
   readonly Utf8Encoder: typeof Utf8Encoder;
   readonly Utf8Decoder: typeof Utf8Decoder;
+  /** Classes of other parts, which are loaded when they are touched. */
+  readonly URL: unknown;
+  readonly AbortController: unknown;
+  readonly DOMException: unknown;
   /** Stands where libraries look for globals that may be there or not: none is. */
   readonly global: object;
   /** Stands where libraries look for SharedArrayBuffer, which is not granted: nothing is one. */
@@ -78,7 +82,13 @@ export class Parts {
     this.#global = global;
     this.#request = request;
     const { port, hostCalls, timers, services } = surroundings;
-    this.#kernel = intrinsics.freeze<Kernel>({ intrinsics, readMember, eachOf, flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, port, hostCalls, timers, services, part: (name) => this.load(name) });
+    const load = (name: GuestPart): Exports => this.load(name);
+    this.#kernel = intrinsics.freeze<Kernel>({
+      intrinsics, readMember, eachOf, flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, port, hostCalls, timers, services, part: load,
+      get AbortController(): unknown { return load("events")["AbortController"]; },
+      get URL(): unknown { return load("url")["URL"]; },
+      get DOMException(): unknown { return load("events")["DOMException"]; },
+    });
   }
 
   /** Puts an accessor on the global for every name that the table gives to a part. */

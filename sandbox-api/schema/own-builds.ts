@@ -28,6 +28,8 @@ export const guestParts = {
   multibyte: "sandbox-api/guest/parts/multibyte.ts",
   events: "sandbox-api/guest/parts/events.ts",
   clone: "sandbox-api/guest/parts/clone.ts",
+  urlpattern: "sandbox-api/guest/parts/urlpattern.ts",
+  streams: "sandbox-api/guest/parts/streams.ts",
 } as const;
 export type GuestPart = keyof typeof guestParts;
 export const isGuestPart = (name: unknown): name is GuestPart => typeof name === "string" && Object.hasOwn(guestParts, name);
@@ -43,7 +45,7 @@ export const guestPartBuildOptions = {
   // The pure ones of @exodus/bytes: there is nothing native to be found here.
   conditions: ["react-native"],
   // Libraries get the guest's own codec, whatever an addon made of the globals.
-  define: { TextEncoder: "$kernel.Utf8Encoder", TextDecoder: "$kernel.Utf8Decoder", globalThis: "$kernel.global", SharedArrayBuffer: "$kernel.NoSharedBuffer" },
+  define: { TextEncoder: "$kernel.Utf8Encoder", TextDecoder: "$kernel.Utf8Decoder", globalThis: "$kernel.global", AbortController: "$kernel.AbortController", DOMException: "$kernel.DOMException", URL: "$kernel.URL", SharedArrayBuffer: "$kernel.NoSharedBuffer" },
   // Big tables are parts of their own.
   alias: { tr46: "./sandbox-api/guest/parts/tr46-on-demand.ts", "tr46-tables": "tr46", "@exodus/bytes/encoding.js": "@exodus/bytes/encoding-lite.js" },
 };
