@@ -77,6 +77,8 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .example("flowcell run --options one.ts two/", "which options they have, and their values")
     .example("flowcell run -w traffic.flows --save-filter '~d example.com'", "save what passes, in part")
     .example("flowcell run -r traffic.flows my-addon.ts --har changed.har", "what an addon makes of it, without a network")
+    .example("flowcell run --replay-server traffic.har --replay-kill-extra", "answer from a recording, and from nothing else")
+    .example("flowcell run --replay-client traffic.flows my-addon.ts -w again.flows", "send recorded requests once more")
     .example("flowcell check my-addon.ts", "does it compile and load?")
     .example("flowcell inspect found-on-the-net/ my-traffic.har", "what could it do, what would it have seen?")
     .example("flowcell init my-addon", "a new addon")
@@ -109,6 +111,19 @@ const recordedTable = {
   har: { type: "string", nargs: 1, describe: "save every HTTP flow in this file as HAR 1.2" },
   "save-filter": { type: "string", nargs: 1, describe: "save only flows that match this filter (docs/filters.md)" },
   read: { alias: "r", type: "string", array: true, nargs: 1, describe: "no proxy: run the addons over the flows saved in this file, own form or HAR (repeatable)" },
+  "replay-client": { type: "string", array: true, nargs: 1, describe: "send the requests of this file through the proxy, then end (repeatable)" },
+  "replay-concurrency": { type: "number", nargs: 1, describe: "so many of them at once (1)" },
+  "keep-serving": { type: "boolean", default: false, describe: "do not end after --replay-client" },
+  "replay-server": { type: "string", array: true, nargs: 1, describe: "answer requests with the responses of this file (repeatable)" },
+  "replay-reuse": { type: "boolean", default: false, describe: "give each response again and again, not once" },
+  "replay-kill-extra": { type: "boolean", default: false, describe: "kill requests that nothing recorded fits, instead of asking the server" },
+  "replay-refresh": { type: "boolean", default: true, describe: "move dates and cookies of recorded responses to now (--no-replay-refresh: leave them)" },
+  "replay-ignore-host": { type: "boolean", default: false, describe: "requests to other hosts fit too" },
+  "replay-ignore-port": { type: "boolean", default: false, describe: "and to other ports" },
+  "replay-ignore-content": { type: "boolean", default: false, describe: "requests with other bodies fit too" },
+  "replay-ignore-params": { type: "string", array: true, nargs: 1, describe: "name in the query that does not count (repeatable)" },
+  "replay-ignore-payload-params": { type: "string", array: true, nargs: 1, describe: "name in an urlencoded body that does not count (repeatable)" },
+  "replay-use-headers": { type: "string", array: true, nargs: 1, describe: "header that must be equal too (repeatable)" },
 } as const satisfies Record<string, Options>;
 
 /** Options of `run`. */
@@ -206,7 +221,12 @@ function runInput(args: RunArguments): ConfigInput {
       host: args.host, port: args.port, mode: args.mode, certs: args.certs, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
       jail: args.jail, cells: args.cells, workers: args.workers, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],
       tcpHosts: args["tcp-hosts"], http2: args.http2, keepHostHeader: args["keep-host-header"], sslInsecure: args["ssl-insecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["log-format"],
-      save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read, onboarding: args.onboarding, onboardingHost: args["onboarding-host"],
+      save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read, replayClient: args["replay-client"], replayConcurrency: args["replay-concurrency"], keepServing: args["keep-serving"], replayServer: args["replay-server"],
+      replayRules: {
+        reuse: args["replay-reuse"], killExtra: args["replay-kill-extra"], refresh: args["replay-refresh"], ignoreHost: args["replay-ignore-host"], ignorePort: args["replay-ignore-port"],
+        ignoreContent: args["replay-ignore-content"], ignoreParams: args["replay-ignore-params"], ignorePayloadParams: args["replay-ignore-payload-params"], useHeaders: args["replay-use-headers"],
+      },
+      onboarding: args.onboarding, onboardingHost: args["onboarding-host"],
     }),
   };
 }

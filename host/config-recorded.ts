@@ -8,6 +8,19 @@ import { OperatorError } from "./operator-error.ts";
 
 export const defaultOnboardingHost = "flow.cell";
 
+/** What counts when a request is compared with recorded ones, and what becomes of it (flows/saved/server-replay.ts). */
+export interface ReplayRules {
+  readonly reuse: boolean;
+  readonly killExtra: boolean;
+  readonly refresh: boolean;
+  readonly ignoreHost: boolean;
+  readonly ignorePort: boolean;
+  readonly ignoreContent: boolean;
+  readonly ignoreParams: readonly string[];
+  readonly ignorePayloadParams: readonly string[];
+  readonly useHeaders: readonly string[];
+}
+
 export interface RecordedConfig {
   /** `-w`; begins with "+" where flows are to be added to the file. */
   readonly save: string | null;
@@ -16,6 +29,13 @@ export interface RecordedConfig {
   readonly saveFilter: Filter | null;
   /** `-r`: no proxy is started, these are played. */
   readonly read: readonly string[];
+  /** Files whose requests are sent, so many at once; then the program ends unless it is to keep serving. */
+  readonly replayClient: readonly string[];
+  readonly replayConcurrency: number;
+  readonly keepServing: boolean;
+  /** Files whose responses answer requests, and how. */
+  readonly replayServer: readonly string[];
+  readonly replayRules: ReplayRules;
   /** The magic host that serves the authority's certificate; null: none. */
   readonly onboarding: string | null;
 }
@@ -26,17 +46,43 @@ export interface RecordedInput {
   readonly har?: string;
   readonly saveFilter?: string;
   readonly read?: readonly string[];
+  readonly replayClient?: readonly string[];
+  readonly replayConcurrency?: number;
+  readonly keepServing?: boolean;
+  readonly replayServer?: readonly string[];
+  readonly replayRules?: { readonly [R in keyof ReplayRules]?: ReplayRules[R] | undefined };
   readonly onboarding?: boolean;
   readonly onboardingHost?: string;
 }
 
+/** LIMIT: requests of a client replay at once. */
+const mostAtOnce = 1_000;
+
 export function recordedConfig(input: RecordedInput): RecordedConfig {
-  const read = (input.read ?? []).map((file) => path.resolve(file));
+  const read = files(input.read);
+  const replayClient = files(input.replayClient);
+  const replayServer = files(input.replayServer);
   const save = input.save === undefined ? null : input.save.startsWith("+") ? `+${path.resolve(input.save.slice(1))}` : path.resolve(input.save);
   const har = input.har === undefined ? null : path.resolve(input.har);
+  const concurrency = input.replayConcurrency ?? 1;
   if (input.saveFilter !== undefined && save === null && har === null) throw usage("--save-filter says what is saved: give --save FILE or --har FILE with it");
-  if (read.some((file) => file === save || file === har)) throw usage(`${read[0] ?? ""} cannot be read and written at once; give another name to --save or --har`);
-  return Object.freeze({ save, har, saveFilter: input.saveFilter === undefined ? null : filter("--save-filter", input.saveFilter), read: Object.freeze(read), onboarding: input.onboarding === false ? null : onboardingHost(input.onboardingHost ?? defaultOnboardingHost) });
+  const both = [...read, ...replayClient, ...replayServer].find((file) => file === save || file === har || `+${file}` === save);
+  if (both !== undefined) throw usage(`${both} cannot be read and written at once; give another name to --save or --har`);
+  if (read.length > 0 && replayClient.length + replayServer.length > 0) throw usage("--read runs addons without a network; it excludes --replay-client and --replay-server");
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > mostAtOnce) throw usage(`--replay-concurrency: give a whole number from 1 to ${mostAtOnce}`);
+  return Object.freeze({
+    save, har, saveFilter: input.saveFilter === undefined ? null : filter("--save-filter", input.saveFilter), read, replayClient, replayConcurrency: concurrency, keepServing: input.keepServing ?? false, replayServer,
+    replayRules: replayRules(input.replayRules ?? {}, replayServer.length > 0), onboarding: input.onboarding === false ? null : onboardingHost(input.onboardingHost ?? defaultOnboardingHost),
+  });
+}
+
+const files = (names: readonly string[] | undefined): readonly string[] => Object.freeze((names ?? []).map((file) => path.resolve(file)));
+
+function replayRules(given: NonNullable<RecordedInput["replayRules"]>, isReplaying: boolean): ReplayRules {
+  const isGiven = Object.entries(given).some(([name, value]) => (name === "refresh" ? value === false : value === true || (Array.isArray(value) && value.length > 0)));
+  if (!isReplaying && isGiven) throw usage("--replay-… options are about --replay-server FILE: give that with them");
+  const { reuse = false, killExtra = false, refresh = true, ignoreHost = false, ignorePort = false, ignoreContent = false, ignoreParams = [], ignorePayloadParams = [], useHeaders = [] } = given;
+  return Object.freeze({ reuse, killExtra, refresh, ignoreHost, ignorePort, ignoreContent, ignoreParams, ignorePayloadParams, useHeaders });
 }
 
 function onboardingHost(name: string): string {

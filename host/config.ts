@@ -212,8 +212,8 @@ const mostWorkers = 256;
 /** One core is left to what clients, servers and cells need; a worker's own cells run beside it. */
 export const defaultWorkers = canShare.has(process.platform) ? Math.min(mostWorkers, Math.max(1, availableParallelism() - 1)) : 1;
 
-function workers(given: number | undefined, { save, har, read }: RecordedConfig): number {
-  const alone = save !== null ? "--save" : har !== null ? "--har" : read.length > 0 ? "--read" : null;
+function workers(given: number | undefined, { save, har, read, replayClient, replayServer }: RecordedConfig): number {
+  const alone = save !== null ? "--save" : har !== null ? "--har" : read.length > 0 ? "--read" : replayClient.length > 0 ? "--replay-client" : replayServer.length > 0 ? "--replay-server" : null;
   if (given === undefined) return alone === null ? defaultWorkers : 1;
   if (!Number.isInteger(given) || given < 1 || given > mostWorkers) throw usage(`--workers: a whole number from 1 to ${mostWorkers}`);
   if (given > 1 && !canShare.has(process.platform)) throw usage(`--workers ${given}: ${process.platform} does not share a port among processes; leave it out, or give 1`);

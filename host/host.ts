@@ -18,9 +18,12 @@ import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellEntry } from "./cells/binary.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
+import { replayFiles, type ReplayCounts } from "./flows/saved/client-replay.ts";
+import { readFlows } from "./flows/saved/read-flows.ts";
+import { ServerReplay } from "./flows/saved/server-replay.ts";
 import { playFiles } from "./flows/saved/play-files.ts";
 import { openSaving, type Saving } from "./flows/saved/saving.ts";
-import { createKeySource } from "./net/keys.ts";
+import { createKeySource, type KeySource } from "./net/keys.ts";
 import { OwnAddresses } from "./net/own-addresses.ts";
 import { ownVersion } from "./own-version.ts";
 import { boundedLookup } from "./services/bounded-lookup.ts";
@@ -58,6 +61,12 @@ export interface Flowcell {
   stop(): Promise<void>;
 }
 
+/** One that is a process by itself. */
+export interface LoneFlowcell extends Flowcell {
+  /** Sends the requests of the files that the configuration names (`--replay-client`), until `signal`. */
+  replayRecorded(signal: AbortSignal): Promise<ReplayCounts>;
+}
+
 /** What a proxy that is one of several gets from the process that leads them, in place of its own. */
 export interface Seat {
   readonly guestBundle: Buffer;
@@ -85,14 +94,18 @@ type Owners = (() => Promise<void>)[];
  * Starts everything. Rejects with an operator error (CA, port, addon path, jail) after having stopped what had started already.
  * `print` gets every log record, in order.
  */
-export async function startFlowcell(config: Config, print: (record: LogRecord) => void): Promise<Flowcell> {
+export async function startFlowcell(config: Config, print: (record: LogRecord) => void): Promise<LoneFlowcell> {
   checkAddonPaths(config.addons);
   return owned(async (owners) => {
     const parts = await open(config, null, print, owners);
-    const { authority, addons } = parts;
+    const { authority, addons, log, keys } = parts;
     await loadAddons(parts, config);
-    const listeners = await openListeners(await makeProxy(config, null, parts, owners), config);
-    return { listeners, authority, addons: () => addons.addons(), setOption: (name, value) => addons.setOption(name, value), resume: (name) => addons.resume(name) };
+    const proxy = await makeProxy(config, null, parts, owners);
+    const listeners = await openListeners(proxy, config);
+    return {
+      listeners, authority, addons: () => addons.addons(), setOption: (name, value) => addons.setOption(name, value), resume: (name) => addons.resume(name),
+      replayRecorded: (signal) => replayFiles(config.recorded.replayClient, { send: (flow, until) => proxy.replay(flow, until), keys, log, concurrency: config.recorded.replayConcurrency, signal }),
+    };
   });
 }
 
@@ -128,9 +141,9 @@ export async function playRecorded(config: Config, print: (record: LogRecord) =>
   const owners: Owners = [];
   try {
     const parts = await open(config, null, print, owners);
-    const { addons, saving, log } = parts;
+    const { addons, saving, log, keys } = parts;
     await loadAddons(parts, config);
-    await playFiles(config.recorded.read, { gate: saving?.around(addons.gate) ?? addons.gate, keys: createKeySource(), log, stopped, afterEach: () => saving?.flush() });
+    await playFiles(config.recorded.read, { gate: saving?.around(addons.gate) ?? addons.gate, keys, log, stopped, afterEach: () => saving?.flush() });
     return 0;
   } finally {
     for (const stop of owners.splice(0).reverse()) await stop();
@@ -144,6 +157,7 @@ interface Parts {
   readonly authority: Authority;
   readonly trust: UpstreamTrust;
   readonly own: OwnAddresses;
+  readonly keys: KeySource;
   readonly addons: AddonHost;
 }
 
@@ -178,27 +192,46 @@ async function open(config: Config, seat: Seat | null, print: (record: LogRecord
   });
   owners.push(() => addons.close());
   listening.addons = addons;
-  return { log, saving, authority, trust, own, addons };
+  return { log, saving, authority, trust, own, keys: createKeySource(), addons };
 }
 
 async function makeProxy(config: Config, seat: Seat | null, parts: Parts, owners: Owners): Promise<Proxy> {
-  const { log, saving, authority, trust, own, addons } = parts;
+  const { log, saving, authority, trust, own, keys, addons } = parts;
+  const answering = await openServerReplay(config, log);
+  const gate = answering?.around(addons.gate) ?? addons.gate;
   const listenerCertificate = config.listenerCert === null ? null : await openOwnCertificate(config.listenerCert, "--cert");
   const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
   if (proxyAuth !== null) owners.push(() => proxyAuth.close());
   const proxy = createProxy({
     proxyAuth, listenerCertificate, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
     onboarding: config.recorded.onboarding === null ? null : { host: config.recorded.onboarding, pages: onboardingSite(authority) },
-    gate: saving?.around(addons.gate) ?? addons.gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: await openOwnCertificates(config.certs, createLeafCache(authority, seat === null ? {} : { ticketSecret: seat.ticketSecret })), trust, bodyBytes: config.limits.bodyBytes,
+    keys, meetsServersLate: answering !== null,
+    gate: saving?.around(gate) ?? gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: await openOwnCertificates(config.certs, createLeafCache(authority, seat === null ? {} : { ticketSecret: seat.ticketSecret })), trust, bodyBytes: config.limits.bodyBytes,
     webSocketMessageBytes: config.limits.websocketMessageBytes, streamLargeBodiesBytes: config.streamLargeBodiesBytes, bodySizeLimitBytes: config.bodySizeLimitBytes,
     http2: config.http2, ignoreHosts: config.ignoreHosts, tcpHosts: config.tcpHosts, ...(config.allowHosts.length === 0 ? {} : { allowHosts: config.allowHosts }),
   });
   owners.push(() => proxy.close(drainMs));
-  addons.useReplay((flow, signal) => proxy.replay(flow, signal));
+  addons.useReplay((flow, signal) => proxy.replay(flow, signal)?.then(() => {}) ?? null);
   // The first TLS connection should not wait for the roots either.
   const warming = setTimeout(() => void trust.secureContext, warmMs);
   owners.push(() => Promise.resolve(clearTimeout(warming)));
   return proxy;
+}
+
+/** Null: nothing recorded answers. */
+async function openServerReplay({ recorded: { replayServer, replayRules } }: Config, log: Log): Promise<ServerReplay | null> {
+  if (replayServer.length === 0) return null;
+  const replay = new ServerReplay(replayRules, log);
+  for (const file of replayServer) {
+    let [taken, skipped] = [0, 0];
+    const flows = readFlows(file, ({ message, at, bytes }) => { skipped++; log.warn(`${file}: ${message}`, { event: "read", path: file, at, bytes }); });
+    for await (const flow of flows) {
+      if (replay.add(flow)) taken++;
+      else skipped++;
+    }
+    log.info(`${file}: ${taken} recorded responses${skipped === 0 ? "" : `; ${skipped} flows or parts of the file have none that could be given`}`, { event: "replay-server", path: file, taken, skipped });
+  }
+  return replay;
 }
 
 /** A file that cannot be read is for the operator to mend before anything runs. */

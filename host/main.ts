@@ -5,7 +5,8 @@ import { readCommandLine, type Command } from "./cli.ts";
 import { makeConfig, type Config, type ConfigInput } from "./config.ts";
 import { jsonLine, prettyLine, printable } from "./log-format.ts";
 import type { LogRecord } from "./log.ts";
-import type { Flowcell } from "./host.ts";
+import type { ReplayCounts } from "./flows/saved/client-replay.ts";
+import type { Flowcell, LoneFlowcell } from "./host.ts";
 import { operatorSentence } from "./operator-error.ts";
 import { ownVersion } from "./own-version.ts";
 
@@ -50,19 +51,37 @@ async function run(config: Config): Promise<number> {
   const stopped = stopSignal();
   const { startFlowcell, playRecorded } = await import("./host.ts");
   if (config.recorded.read.length > 0) return playRecorded(config, print, stopped);
-  const flowcell = config.workers > 1 ? await (await import("./workers/group.ts")).startGroup(config, print) : await startFlowcell(config, print);
+  const lone = config.workers > 1 ? null : await startFlowcell(config, print);
+  const flowcell = lone ?? (await (await import("./workers/group.ts")).startGroup(config, print));
   print({
     time: Date.now(), level: "info", msg: readyMessage(flowcell),
     fields: { event: "ready", listeners: flowcell.listeners.map(({ mode, host, port }) => ({ mode, host, port })), workers: config.workers, version: ownVersion() },
   });
   if (config.logFormat === "pretty" && config.verbosity !== "quiet") process.stdout.write(firstSteps(flowcell));
-  const signal = await stopped;
-  print({ time: Date.now(), level: "info", msg: `${signal}: finishing open flows, then stopping (again to stop at once)`, fields: { event: "stopping", signal } });
+  const replay = lone === null ? null : await replayRecorded(lone, config, stopped);
+  const isDone = replay !== null && !config.recorded.keepServing;
+  if (!isDone) {
+    const signal = await stopped;
+    print({ time: Date.now(), level: "info", msg: `${signal}: finishing open flows, then stopping (again to stop at once)`, fields: { event: "stopping", signal } });
+  }
   await flowcell.stop();
   // WALL: not by coming to an end, where Node frees what is left in an order that can end the process with an assertion of node:http2
   // (exchange/h2-session.ts) while a hostile client's streams wait for the garbage collector.
   flushCompileCache();
-  return process.exit(0);
+  return process.exit(isDone && replay.failed > 0 ? 1 : 0);
+}
+
+/** Null: there is nothing to replay. */
+async function replayRecorded(flowcell: LoneFlowcell, { recorded }: Config, stopped: Promise<unknown>): Promise<ReplayCounts | null> {
+  if (recorded.replayClient.length === 0) return null;
+  const giveUp = new AbortController();
+  void stopped.then(() => giveUp.abort());
+  try {
+    return await flowcell.replayRecorded(giveUp.signal);
+  } catch (error) {
+    await flowcell.stop();
+    throw error;
+  }
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as every shell user expects. */

@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { ClientConnection } from "../flows/connection.ts";
 import type { HttpFlow } from "../flows/flow.ts";
+import type { ReplayEnd } from "../flows/saved/client-replay.ts";
 import type { BodyFraming } from "../http/body-framing.ts";
 import type { HttpVersion, RequestHead } from "../http/http-event.ts";
 import { Alarm, type TimeoutWheel } from "../net/timeouts.ts";
@@ -15,7 +16,7 @@ import { Upstreams } from "./upstreams.ts";
 
 export interface RunningReplay {
   /** Resolves when the new flow has ended; never rejects. */
-  readonly done: Promise<void>;
+  readonly done: Promise<ReplayEnd>;
   /** Gives up, as if a client had left. */
   cut(): void;
 }
@@ -35,11 +36,12 @@ export function replayRequest(context: ExchangeContext, wheel: TimeoutWheel, ori
   return { done: run(scope, original, side), cut };
 }
 
-async function run(scope: ClientScope, original: HttpFlow, side: ReplaySide): Promise<void> {
+async function run(scope: ClientScope, original: HttpFlow, side: ReplaySide): Promise<ReplayEnd> {
   const { context, client, upstreams, alarm } = scope;
   const { scheme, host, port, path, authority } = original.request;
   const place: RequestPlace = { scheme, host, port, path, authority };
   const head = headOf(original);
+  let replayed: ReplayEnd = { kind: "failed", message: "a bug in Flowcell ended it" };
   try {
     sameOffer(upstreams, original, head.version);
     const flow = newHttpFlow(scope, head, place, upstreams.recordFor(place), original.replayDepth + 1);
@@ -48,6 +50,7 @@ async function run(scope: ClientScope, original: HttpFlow, side: ReplaySide): Pr
     const ended = await exchange(scope, flow, head, side);
     // Nobody is there to speak another protocol.
     if (ended.kind === "tunnel") ended.upstream.abandon();
+    replayed = endOf(flow);
   } catch (error) {
     context.log.error("A bug in Flowcell ended one replay", { event: "invariant", client: client.id, error: error instanceof Error ? error.stack ?? error.message : String(error) });
   }
@@ -55,6 +58,12 @@ async function run(scope: ClientScope, original: HttpFlow, side: ReplaySide): Pr
   upstreams.close();
   client.timestampEnd = nowSeconds();
   client.version++;
+  return replayed;
+}
+
+function endOf({ response, error }: HttpFlow): ReplayEnd {
+  if (error !== null) return { kind: "failed", message: error.msg };
+  return response === null ? { kind: "failed", message: "no response came" } : { kind: "answered", status: response.statusCode };
 }
 
 /** What the server was offered under TLS, where it is still the same server. */

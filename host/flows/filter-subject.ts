@@ -6,7 +6,7 @@ import type { HeaderFields } from "../http/header-fields.ts";
 import type { Address } from "./connection.ts";
 import type { Flow, HttpRequest, HttpResponse } from "./flow.ts";
 import type { GateSubject } from "./gate.ts";
-import { shownValue, withheldFields } from "./view.ts";
+import { replayOf, shownValue, withheldFields } from "./view.ts";
 
 type Texts = readonly (string | Uint8Array)[];
 const none: Texts = [];
@@ -35,9 +35,9 @@ class Projection implements FilterSubject {
       case "response": return subject.kind === "http" && subject.response !== null;
       case "error": return this.#flow !== null && this.#flow.error !== null;
       case "marked": return this.#flow !== null && this.#flow.marked !== "";
-      case "replay": case "request-replay": return subject.kind === "http" && subject.replayDepth > 0;
-      // A response is never replayed.
-      case "response-replay": return false;
+      case "replay": return subject.kind === "http" && replayOf(subject) !== null;
+      case "request-replay": return subject.kind === "http" && replayOf(subject) === "request";
+      case "response-replay": return subject.kind === "http" && replayOf(subject) === "response";
     }
   }
 

@@ -47,8 +47,10 @@ export interface HttpResponse extends MessageParts {
   statusCode: number;
   reason: string;
   readonly httpVersion: string;
-  /** Made by an addon: there is no server body to read. */
+  /** Made by an addon, or read from a file: there is no server body to read. */
   readonly made: boolean;
+  /** Recorded, and given in place of a server's. */
+  readonly isReplayed?: true;
 }
 
 interface FlowParts {

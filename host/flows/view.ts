@@ -175,11 +175,14 @@ function visitHttp(event: EventName, flow: HttpFlow, visit: Visit): void {
   if ((bodies.includes("response") || response.made) && response.body.state !== "unread") visit(responseBody, response.body);
 }
 
+/** What of the flow was played again from a recording. */
+export const replayOf = ({ replayDepth, response }: HttpFlow): FlowView["isReplay"] => (replayDepth > 0 ? "request" : response?.isReplayed === true ? "response" : null);
+
 const flowPart: Part<Flow> = {
   name: "flow", needs: null, owner: (flow) => flow, version: (flow) => flow.version,
   write: (flow) => asciiJson({
     id: flow.id, type: flow.kind, live: flow.live, error: flow.error, intercepted: flow.intercepted, marked: flow.marked, comment: flow.comment,
-    isReplay: flow.kind === "http" && flow.replayDepth > 0 ? "request" : null, timestampCreated: flow.timestampCreated, websocket: flow.kind === "http" && flow.isWebSocket,
+    isReplay: flow.kind === "http" ? replayOf(flow) : null, timestampCreated: flow.timestampCreated, websocket: flow.kind === "http" && flow.isWebSocket,
   } satisfies FlowView),
 };
 

@@ -31,6 +31,8 @@ export interface LayerContext extends ExchangeContext {
   readonly loopMark: string;
   /** A reverse proxy shows its server the name that the client used. */
   readonly keepHostHeader: boolean;
+  /** Servers are contacted for requests alone, never for the sake of a client's handshake. */
+  readonly meetsServersLate: boolean;
   /** Null: there is none. */
   readonly onboarding: Onboarding | null;
   /** What listeners show to clients that speak TLS to the proxy itself; null: a leaf of our own authority. */

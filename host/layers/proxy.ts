@@ -3,6 +3,7 @@
 import type { Socket } from "node:net";
 import { defaultLimits } from "../../sandbox-api/schema/limits.ts";
 import { replayRequest } from "../exchange/replay.ts";
+import type { ReplayEnd } from "../flows/saved/client-replay.ts";
 import { randomBytes } from "node:crypto";
 import type { Via } from "../flows/connection.ts";
 import type { HttpFlow } from "../flows/flow.ts";
@@ -55,6 +56,8 @@ export interface ProxyOptions {
   readonly upstreamAuth?: string | null;
   /** Shown to clients that speak TLS to the proxy itself; null or absent: leaves from `leafCache`. */
   readonly listenerCertificate?: Pick<LeafContext, "secureContext"> | null;
+  /** TLS clients are met without meeting their server first: something else may answer for it. Default: it is met where its protocol or certificate matters. */
+  readonly meetsServersLate?: boolean;
   /** The magic host, and what it shows; null or absent: none. */
   readonly onboarding?: Onboarding | null;
   readonly timeouts?: Partial<ProxyTimeouts>;
@@ -73,7 +76,7 @@ export interface Proxy {
   /** Stops accepting, closes idle connections at once, lets exchanges end, and cuts what is left after `drainMs`. Idempotent. */
   close(drainMs: number): Promise<void>;
   /** Sends a flow's request again as a new flow, whose response nobody gets, until `signal`. Resolves when that has ended; null: not any more, the proxy is closing. */
-  replay(flow: HttpFlow, signal: AbortSignal): Promise<void> | null;
+  replay(flow: HttpFlow, signal: AbortSignal): Promise<ReplayEnd> | null;
   /** Open client connections, and replays that are under way. */
   readonly connectionCount: number;
 }
@@ -94,14 +97,16 @@ export function createProxy(options: ProxyOptions): Proxy {
     void connection.done.then(() => connections.delete(connection));
   };
 
-  const replay = (flow: HttpFlow, signal: AbortSignal): Promise<void> | null => {
+  const replay = (flow: HttpFlow, signal: AbortSignal): Promise<ReplayEnd> | null => {
     if (closing !== null || signal.aborted) return null;
-    const running: ServedConnection = { ...replayRequest(context, wheel, flow), reconsider: () => {} };
+    const { done, cut } = replayRequest(context, wheel, flow);
+    const running: ServedConnection = { done: done.then(() => {}), cut, reconsider: () => {} };
     connections.add(running);
-    signal.addEventListener("abort", running.cut, { once: true });
-    return running.done.then(() => {
+    signal.addEventListener("abort", cut, { once: true });
+    return done.then((ended) => {
       connections.delete(running);
-      signal.removeEventListener("abort", running.cut);
+      signal.removeEventListener("abort", cut);
+      return ended;
     });
   };
 
@@ -150,7 +155,7 @@ function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDra
     bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, streamLargeBodiesBytes: options.streamLargeBodiesBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
-    onboarding: options.onboarding ?? null,
+    onboarding: options.onboarding ?? null, meetsServersLate: options.meetsServersLate ?? false,
     isDraining, loopMark: mark,
     // WALL: an addon that names another proxy does not get the operator's password sent there.
     fieldsFor: (via) => [...(credential !== null && isOperators(via) ? [["Proxy-Authorization", credential] as const] : []), ["Via", `1.1 ${mark}`]],

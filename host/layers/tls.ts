@@ -88,6 +88,7 @@ async function meetServer(scope: LayerScope, link: Link, hello: ClientHello | nu
   const target: Target = { scheme: "https", ...destination };
   const sni = mode.kind === "reverse" && !scope.context.keepHostHeader ? null : hello.sni ?? null;
   scope.upstreams.offer(target, { sni, alpnProtocols: offerToServer(hello.alpnProtocols, rulesFor(scope, link)) });
+  if (scope.context.meetsServersLate) return notContacted;
   // Without a name from the client, the server's certificate is the only source of names.
   if (hello.alpnProtocols.length === 0 && hello.sni !== undefined) return notContacted;
   const met = await openWatched(scope, link, target);

@@ -2,7 +2,7 @@
 // a client and its proxy, and are never saved.
 import { HeaderFields } from "../../http/header-fields.ts";
 import type { Flow, HttpFlow, HttpRequest, HttpResponse, TcpFlow } from "../flow.ts";
-import { clientView, serverView } from "../view.ts";
+import { clientView, replayOf, serverView } from "../view.ts";
 import type { KeptMessages } from "./kept-messages.ts";
 import type { SavedBody, SavedField, SavedFlow, SavedHttpFlow, SavedTcpFlow, SavedWebSocket } from "./saved-flow.ts";
 import { nothingLeftOut } from "./saved-flow.ts";
@@ -16,7 +16,7 @@ function savedHttp(flow: HttpFlow, messages: KeptMessages | null): SavedHttpFlow
   const { request, response } = flow;
   const { method, scheme, host, port, path, authority } = request;
   return {
-    kind: "http", ...partsOf(flow), isReplay: flow.replayDepth > 0 ? "request" : null, request: { method, scheme, host, port, path, authority, ...messageOf(request) },
+    kind: "http", ...partsOf(flow), isReplay: replayOf(flow), request: { method, scheme, host, port, path, authority, ...messageOf(request) },
     response: response === null ? null : { statusCode: response.statusCode, reason: response.reason, ...messageOf(response) }, websocket: webSocketOf(flow, messages),
   };
 }

@@ -15,10 +15,11 @@ export function flowOfSaved(saved: SavedFlow, nextKey: NextKey): HttpFlow | TcpF
   return saved.kind === "http" ? httpFlowOf(saved, nextKey) : tcpFlowOf(saved, nextKey);
 }
 
-/** `isReplay` and everything that is only known of a living flow is left at its beginning. */
+/** What is only known of a living flow is left at its beginning. */
 export function httpFlowOf(saved: SavedHttpFlow, nextKey: NextKey): HttpFlow {
+  const response = saved.response === null ? null : responseOf(saved.response);
   return {
-    kind: "http", ...flowParts(saved, nextKey), request: requestOf(saved.request), response: saved.response === null ? null : responseOf(saved.response),
+    kind: "http", ...flowParts(saved, nextKey), request: requestOf(saved.request), response: response !== null && saved.isReplay === "response" ? { ...response, isReplayed: true } : response,
     isWebSocket: saved.websocket !== null, webSocket: null, replayDepth: saved.isReplay === "request" ? 1 : 0,
   };
 }
