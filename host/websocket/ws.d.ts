@@ -13,7 +13,7 @@ declare module "ws" {
   type DeflateCallback = (error: Error | null, data: Buffer) => void;
 
   export class PerMessageDeflate {
-    constructor(options?: { readonly isServer?: boolean; readonly maxPayload?: number });
+    constructor(options?: { readonly isServer?: boolean; readonly maxPayload?: number; readonly zlibInflateOptions?: { readonly chunkSize: number } });
     params: PerMessageDeflateParameters | null;
     compress(data: Buffer, fin: boolean, callback: DeflateCallback): void;
     decompress(data: Buffer, fin: boolean, callback: DeflateCallback): void;
