@@ -2,7 +2,7 @@
 import { objectKey } from "../../sandbox-api/schema/ids.ts";
 import { HeaderFields } from "../../host/http/header-fields.ts";
 import type { ClientConnection, RootLayer, ServerConnection } from "../../host/flows/connection.ts";
-import type { HttpFlow, HttpRequest, HttpResponse, LayerProposal, TcpFlow } from "../../host/flows/flow.ts";
+import type { WebSocketMessage, WebSocketState, HttpFlow, HttpRequest, HttpResponse, LayerProposal, TcpFlow } from "../../host/flows/flow.ts";
 import { MessageBody } from "../../host/flows/message-body.ts";
 
 let nextKey = 1;
@@ -47,6 +47,16 @@ export const makeResponse = (fields: Pairs = [["Content-Type", "text/plain"], ["
 export const makeHttpFlow = (request: HttpRequest = makeRequest(), response: HttpResponse | null = null): HttpFlow => ({
   kind: "http", key: key(), id: "flow-1", client: makeClient(), server: makeServer(), error: null, live: true, killedBy: null, intercepted: false, marked: "",
   comment: "", timestampCreated: 1, refusal: null, history: [], version: 0, request, response, isWebSocket: false, webSocket: null, replayDepth: 0,
+});
+
+export const makeWebSocketMessage = (content: string | Buffer, change: Partial<WebSocketMessage> = {}): WebSocketMessage => ({
+  index: 0, fromClient: true, type: typeof content === "string" ? "text" : "binary", content: Buffer.from(content), timestamp: 4, injected: false, dropped: false, version: 0, ...change,
+});
+
+/** An HTTP flow that has become a WebSocket, with its newest message; null: none yet. */
+export const makeWebSocketFlow = (message: WebSocketMessage | null = makeWebSocketMessage("data")): HttpFlow & { readonly webSocket: WebSocketState } => ({
+  ...makeHttpFlow(makeRequest([["Host", "example.com"]]), { ...makeResponse([]), statusCode: 101 }), isWebSocket: true,
+  webSocket: { message, injections: [], closeCode: null, closeReason: null, closedByClient: null, timestampEnd: null, version: 0 },
 });
 
 export const makeTcpFlow = (content: string | null = "data"): TcpFlow => ({

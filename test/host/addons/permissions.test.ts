@@ -7,7 +7,7 @@ import type { HeldEvent } from "../../../sandbox-api/schema/events.ts";
 import { permissionNames, type PermissionName } from "../../../sandbox-api/schema/permissions.ts";
 import type { GateSubject, SubjectOf } from "../../../host/flows/gate.ts";
 import { useCells } from "../../helpers/addon-stage.ts";
-import { linesOf, makeHttpFlow, makeLayer, makeRequest, makeResponse, makeRoot, makeServer, makeTcpFlow } from "../../helpers/flows.ts";
+import { linesOf, makeHttpFlow, makeLayer, makeRequest, makeResponse, makeRoot, makeServer, makeTcpFlow, makeWebSocketFlow } from "../../helpers/flows.ts";
 
 const cells = useCells(test);
 const asks = (...names: readonly PermissionName[]): string => {
@@ -44,6 +44,9 @@ const deeds: readonly Deed[] = [
   { event: "responseheaders", does: "flow.response.stream = (chunk) => chunk", needs: "read:response.body", with: ["read:response", "write:response.body"], subject: () => makeHttpFlow(makeRequest(), makeResponse()), isDone: (flow: Http) => typeof flow.response?.stream === "function" },
   { event: "request", does: "flow.intercept(); setTimeout(() => flow.resume(), 20)", needs: "act:intercept", with: ["read:request"], subject: asked, isDone: (flow: Http) => flow.history.some(({ changes }) => changes.some(({ address }) => address === "flow.intercept")) },
   { event: "tcp_message", does: "flow.messages.at(-1).content = 'new'", needs: "write:tcp", with: ["read:tcp"], subject: () => makeTcpFlow(), isDone: (flow: ReturnType<typeof makeTcpFlow>) => flow.message?.content.toString() === "new" },
+  { event: "websocket_message", does: "flow.websocket.messages.at(-1).content = 'new'", needs: "write:websocket", with: ["read:websocket"], subject: () => makeWebSocketFlow(), isDone: (flow: Http) => flow.webSocket?.message?.content.toString() === "new" },
+  { event: "websocket_message", does: "flow.websocket.messages.at(-1).drop()", needs: "write:websocket", with: ["read:websocket"], subject: () => makeWebSocketFlow(), isDone: (flow: Http) => flow.webSocket?.message?.dropped === true },
+  { event: "websocket_message", does: "flow.websocket.inject(true, 'new')", needs: "act:inject", with: ["read:websocket"], subject: () => makeWebSocketFlow(), isDone: (flow: Http) => flow.webSocket?.injections.length === 1 },
   { event: "serverconnect", does: "flow.address = { host: '127.0.0.9', port: 9 }", needs: "act:redirect", with: ["read:connection"], subject: () => makeServer(), isDone: (server: ReturnType<typeof makeServer>) => server.address?.port === 9 },
   { event: "serverconnect", does: "flow.via = { scheme: 'http', host: 'proxy.example', port: 3128 }", needs: "act:redirect", with: ["read:connection"], subject: () => makeServer(), isDone: (server: ReturnType<typeof makeServer>) => server.via !== null },
   { event: "serverconnect", does: "flow.kill()", needs: "act:kill", with: ["read:connection"], subject: () => makeServer(), isDone: (server: ReturnType<typeof makeServer>) => server.killed },

@@ -9,7 +9,7 @@ import { HeaderFields } from "../../../host/http/header-fields.ts";
 import { mergeChanges } from "../../../host/flows/merge.ts";
 import { validateChanges, type Verdict } from "../../../host/flows/validate.ts";
 import type { CallName } from "../../../sandbox-api/schema/view.ts";
-import { makeHttpFlow, makeLayer, makeRequest, makeResponse, makeRoot, makeServer, makeTcpFlow } from "../../helpers/flows.ts";
+import { makeHttpFlow, makeLayer, makeRequest, makeResponse, makeRoot, makeServer, makeTcpFlow, makeWebSocketFlow, makeWebSocketMessage } from "../../helpers/flows.ts";
 
 const body = Buffer.from("body");
 const fresh = (): ReturnType<typeof makeHttpFlow> => makeHttpFlow(makeRequest([["Host", "example.com"], ["Cookie", "secret"], ["Connection", "close"]], Buffer.from("x")), makeResponse(undefined, Buffer.from("y")));
@@ -40,6 +40,8 @@ const accepted: readonly (readonly [name: string, changes: unknown, Case?])[] = 
   ["server", [["server.address", { host: "127.0.0.1", port: 1 }], ["server.via", { scheme: "http", host: "p", port: 3128 }], ["server.via", null], ["server.kill", true]], { event: "serverconnect", subject: makeServer() }],
   ["client", [["client.kill", true]], { event: "clientconnect", subject: makeRoot() }],
   ["message", [["message.content", 0]], { event: "tcp_message", subject: makeTcpFlow(), bodies: 1 }],
+  ["a WebSocket message", [["websocket.content", 0], ["websocket.drop", true]], { event: "websocket_message", subject: makeWebSocketFlow(), bodies: 1 }],
+  ["messages put in", [["websocket.inject", [{ toClient: true, type: "text", content: 0 }, { toClient: false, type: "binary", content: 1 }]]], { event: "websocket_start", subject: makeWebSocketFlow(null), bodies: 2 }],
 ];
 for (const [name, changes, details] of accepted) {
   test(`takes ${name}`, (t) => {
@@ -52,6 +54,19 @@ const refused: readonly (readonly [name: string, changes: unknown, message: RegE
   ["no JSON", "[", /^the list of changes is not one$/],
   ["no list", { a: 1 }, /not one/],
   ["no pair", [["request.method"]], /not a pair/],
+  ["a WebSocket message before there is one", [["websocket.content", 0]], /there is no message/, { event: "websocket_start", subject: makeWebSocketFlow(null), bodies: 1 }],
+  ["a drop before there is a message", [["websocket.drop", true]], /there is no message/, { event: "websocket_start", subject: makeWebSocketFlow(null) }],
+  ["a WebSocket change where there is no WebSocket", [["websocket.inject", []]], /there is no WebSocket/, { event: "websocket_start", subject: fresh() }],
+  ["a WebSocket change of a TCP flow", [["websocket.drop", true]], /there is no such message/, { event: "websocket_message", subject: makeTcpFlow() }],
+  ["a WebSocket change in response", [["websocket.drop", true]], /cannot be changed in response/, { event: "response", subject: makeWebSocketFlow() }],
+  ["a WebSocket change at the end", [["websocket.inject", []]], /cannot be changed in websocket_end/, { event: "websocket_end", subject: makeWebSocketFlow() }],
+  ["a request change of a WebSocket", [["request.path", "/x"]], /cannot be changed in websocket_message/, { event: "websocket_message", subject: makeWebSocketFlow() }],
+  ["a message put in after one that was", [["websocket.inject", []]], /look at message\.injected/, { event: "websocket_message", subject: makeWebSocketFlow(makeWebSocketMessage("x", { injected: true })) }],
+  ["101 messages put in", [["websocket.inject", Array.from({ length: 101 }, () => ({ toClient: true, type: "text", content: 0 }))]], /at most 100/, { event: "websocket_start", subject: makeWebSocketFlow(null), bodies: 1 }],
+  ["a message for nobody", [["websocket.inject", [{ toClient: 1, type: "text", content: 0 }]]], /toClient must be true or false/, { event: "websocket_start", subject: makeWebSocketFlow(null), bodies: 1 }],
+  ["a ping put in", [["websocket.inject", [{ toClient: true, type: "ping", content: 0 }]]], /type must be/, { event: "websocket_start", subject: makeWebSocketFlow(null), bodies: 1 }],
+  ["a message put in without its bytes", [["websocket.inject", [{ toClient: true, type: "text", content: 1 }]]], /was not sent/, { event: "websocket_start", subject: makeWebSocketFlow(null), bodies: 1 }],
+  ["a message put in with more to it", [["websocket.inject", [{ toClient: true, type: "text", content: 0, fin: false }]]], /no property "fin"/, { event: "websocket_start", subject: makeWebSocketFlow(null), bodies: 1 }],
   ["an unknown address", [["request.colour", "red"]], /does not exist/],
   ["__proto__ as an address", '[["__proto__", {"a":1}]]', /does not exist/],
   ["constructor as an address", [["constructor", 1]], /does not exist/],
@@ -159,8 +174,8 @@ test("a streamed message can no longer be changed", (t) => {
   t.regex(JSON.stringify(judge([["response.make", made]], { subject: flow, event: "response" })), /already been sent on/);
 });
 
-const events: readonly EventName[] = ["requestheaders", "request", "responseheaders", "response", "error", "http_connect", "tcp_message", "next_layer", "serverconnect", "clientconnect"];
-const subjects = { tcp_message: makeTcpFlow, next_layer: makeLayer, serverconnect: makeServer, clientconnect: makeRoot } as const;
+const events: readonly EventName[] = ["requestheaders", "request", "responseheaders", "response", "error", "http_connect", "websocket_message", "tcp_message", "next_layer", "serverconnect", "clientconnect"];
+const subjects = { websocket_message: () => makeWebSocketFlow(), tcp_message: makeTcpFlow, next_layer: makeLayer, serverconnect: makeServer, clientconnect: makeRoot } as const;
 const subjectFor = (event: EventName): GateSubject => (event in subjects ? subjects[event as keyof typeof subjects]() : fresh());
 /** A likeness of the object that shows every change; keys are by construction, so they may differ. */
 const likeness = (subject: GateSubject): string => JSON.stringify(subject, (key, value: unknown) => (key === "key" ? 0 : value instanceof HeaderFields ? value.toBlock() : value));
@@ -188,4 +203,14 @@ test("random text never throws", (t) => {
     const verdict = judge(text);
     t.true(verdict.kind === "fault" || verdict.changes.length >= 0);
   }), { numRuns: 500 });
+});
+
+test("text of a WebSocket must be UTF-8, bytes need not be", (t) => {
+  const attachments = [Buffer.from([0xff, 0xfe])];
+  const judged = (event: EventName, change: unknown, subject: GateSubject): Verdict => validateChanges({ event, subject, permissions: everythingOnTheFlow, text: JSON.stringify([change]), attachments, mutationBytes: 1_000 });
+  const inject = (type: string): unknown => ["websocket.inject", [{ toClient: true, type, content: 0 }]];
+  t.is(judged("websocket_message", ["websocket.content", 0], makeWebSocketFlow()).kind, "fault");
+  t.is(judged("websocket_message", ["websocket.content", 0], makeWebSocketFlow(makeWebSocketMessage(Buffer.from("bytes")))).kind, "changes");
+  t.is(judged("websocket_message", inject("text"), makeWebSocketFlow()).kind, "fault");
+  t.is(judged("websocket_message", inject("binary"), makeWebSocketFlow()).kind, "changes");
 });
