@@ -18,7 +18,7 @@ export type { FetchInit, FetchResponse } from "./guest/fetch.ts";
 export type { HTTPFlow } from "./guest/http-flow.ts";
 export type { FlowError } from "./guest/flow-state.ts";
 export type { Request } from "./guest/request.ts";
-export type { FormPart } from "./guest/multipart.ts";
+export type { FormPart, FormPartInit, MultipartForm } from "./guest/multipart.ts";
 export type { Pairs } from "./guest/pairs.ts";
 export type { StreamFunction, StreamResult } from "./guest/message-state.ts";
 export type { ClientConnection, Layer, RootLayer, ServerConnection } from "./guest/connection.ts";

@@ -12,7 +12,7 @@ export const { freeze, defineProperty, getOwnPropertyDescriptor, getPrototypeOf,
 export const objectPrototype = Object.prototype;
 export const functionPrototype = Function.prototype;
 export const { isArray } = Array;
-export const { floor, min, max, ceil } = Math;
+export const { floor, min, max, ceil, random } = Math;
 export const { isInteger, isFinite, isNaN } = Number;
 export const { parse: jsonParse } = JSON;
 export const dateNow = Date.now;

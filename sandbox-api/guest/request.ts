@@ -9,7 +9,7 @@ import { expose, jsonParse } from "./intrinsics.ts";
 import { quoteAscii } from "./json-text.ts";
 import { Message } from "./message.ts";
 import { MessageState, type Head } from "./message-state.ts";
-import { multipartOf, type FormPart } from "./multipart.ts";
+import { MultipartForm } from "./multipart.ts";
 import { Pairs } from "./pairs.ts";
 import { CookieSource, FormSource, QuerySource } from "./request-pairs.ts";
 import { parseAuthority, parseTarget, targetText } from "./target.ts";
@@ -66,6 +66,7 @@ export class Request extends Message<RequestHead> {
   #query: Pairs | null = null;
   #cookies: Pairs | null = null;
   #form: Pairs | null = null;
+  #multipart: MultipartForm | null = null;
 
   constructor(state: RequestState) {
     super(state);
@@ -158,9 +159,12 @@ export class Request extends Message<RequestHead> {
   get urlencodedForm(): Pairs {
     return (this.#form ??= new Pairs(new FormSource(this.#state)));
   }
-  /** The parts of a multipart/form-data body, for reading; empty for other bodies. */
-  get multipartForm(): readonly FormPart[] {
-    return multipartOf(this.#state.fields, this.#state.body.content);
+  /**
+   * Live view of a multipart/form-data body, files included; empty for other bodies. Writing keeps boundary, order and the bytes of
+   * parts nobody touched; on another body it sets Content-Type and content.
+   */
+  get multipartForm(): MultipartForm {
+    return (this.#multipart ??= new MultipartForm(this.#state));
   }
 
   #named(): { readonly host: string } | null {

@@ -4,9 +4,10 @@ import { isOwnStatus, isReason } from "../schema/http.ts";
 import type { ResponseView } from "../schema/view.ts";
 import { decodeText, encodeText } from "./byte-string.ts";
 import { assignedBody, bytesFrom, noBody, type Body } from "./body.ts";
+import { contentCharset, encodeCharset } from "./charset.ts";
 import { Owner, type Changes } from "./draft.ts";
 import { FieldList } from "./field-list.ts";
-import type { Fields } from "./fields.ts";
+import { findField, type Fields } from "./fields.ts";
 import { fieldsOfInit, type HeadersInit } from "./headers.ts";
 import { bareArray, byteLengthOf, dateNow, expose, isObject, jsonParse } from "./intrinsics.ts";
 import { quoteAscii } from "./json-text.ts";
@@ -104,12 +105,13 @@ export class Response extends Message<ResponseHead> {
 
   /**
    * A response of your own, to be assigned to `flow.response`. `body` is content: with a Content-Encoding among `headers` the
-   * proxy encodes it. Refuses a status outside 200–599 and headers that are illegal or belong to the proxy.
+   * proxy encodes it; a string is written in the charset of Content-Type, UTF-8 without one. Throws a TypeError for a status outside
+   * 200–599, headers that are illegal or belong to the proxy, and characters that the charset does not have.
    */
   static make(status = 200, body: Uint8Array | string | null = null, headers: HeadersInit = {}): Response {
     if (!isOwnStatus(status)) throw refuse("response.statusCode", "Response.make: the status must be a whole number from 200 to 599");
     const fields = fieldsOfInit("response.headers", headers, bareArray());
-    const bytes = bytesFrom("response.content", body, Infinity, true);
+    const bytes = typeof body === "string" ? textBytes(body, fields) : bytesFrom("response.content", body, Infinity, true);
     return new Response(madeState(status, reasons[status] ?? "", fields, (state) => assignedBody(bytes, "content", state.hasEncoding)));
   }
 
@@ -137,6 +139,13 @@ export class Response extends Message<ResponseHead> {
   }
 }
 expose(Response, "Response");
+
+function textBytes(text: string, fields: Fields): Uint8Array {
+  const at = findField(fields, "content-type");
+  const bytes = encodeCharset(text, contentCharset(at < 0 ? null : decodeText(fields[at]!.value)));
+  if (bytes === null) throw refuse("response.content", "Response.make: the body has characters that the charset of Content-Type cannot write");
+  return bytes;
+}
 
 const reasons: { readonly [status: string]: string } = {
   __proto__: null as never,

@@ -276,7 +276,7 @@ test("reading: every form of the parts", async (t) => {
 });
 
 test("a multipart form is read", async (t) => {
-  const realm = await realmWith(`console.log(JSON.stringify(flow.request.multipartForm.map((p) => [p.name, p.filename, p.contentType, new TextDecoder().decode(p.content)])))`);
+  const realm = await realmWith(`console.log(JSON.stringify([...flow.request.multipartForm].map((p) => [p.name, p.filename, p.contentType, new TextDecoder().decode(p.content)])))`);
   const form = `--B\r\nContent-Disposition: form-data; name="a"\r\n\r\none\r\n--B\r\nContent-Disposition: form-data; name="f"; filename="x.txt"\r\nContent-Type: text/plain\r\n\r\ntwo\r\n\r\n--B--\r\n`;
   realm.dispatch("request", 1, [part.flow(), part.request({}, [["Content-Type", "multipart/form-data; boundary=B"]]), part.body("request", { raw: 0 })], [encode(form)]);
   t.deepEqual(JSON.parse((JSON.parse(realm.posted[0]?.text ?? "{}") as { msg: string }).msg), [["a", null, null, "one"], ["f", "x.txt", "text/plain", "two\r\n"]]);
