@@ -63,7 +63,8 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/cli.ts", may: [...host, "host/config.ts", "host/plain-words.ts"] },
   { from: "host/plain-words.ts", may: ["node:", "npm"] },
   { from: "host/config-recorded.ts", may: host },
-  { from: "host/config.ts", may: [...host, "host/access/", "host/layers/mode.ts", "host/tls/host-names.ts", "host/config-recorded.ts"] },
+  { from: "host/config-traffic.ts", may: [...host, "host/access/", "host/layers/mode.ts", "host/layers/place-pattern.ts", "host/tls/host-names.ts"] },
+  { from: "host/config.ts", may: [...host, "host/config-traffic.ts", "host/config-recorded.ts"] },
   // One proxy out of several processes: composes what host.ts composes, and host.ts itself.
   { from: "host/workers/", may: [...host, ...rooms, "host/workers/", "host/host.ts", "host/config.ts"] },
   { from: "host/host.ts", may: [...host, ...rooms, "host/config.ts", "host/own-version.ts"] },

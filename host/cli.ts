@@ -74,6 +74,11 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     })
     .example("flowcell run my-addon.ts", "proxy on 127.0.0.1:8080 with one addon")
     .example("flowcell run -p 9090 one.ts two/ --set block_hosts=ads.example", "two addons and an option")
+    .example("flowcell run my-addon.ts -m regular -m socks5@1080", "two listeners, each with its mode")
+    .example("flowcell run my-addon.ts -m reverse:https://example.com@8443", "in front of one server")
+    .example("flowcell run my-addon.ts -m upstream:http://proxy:3128 --upstream-auth me:secret", "behind another proxy")
+    .example("flowcell run my-addon.ts --host 0.0.0.0 --proxy-auth @users", "for those in a file that htpasswd -B made")
+    .example("flowcell run my-addon.ts --ignore-hosts '\\.bank\\.example:443$'", "leave some hosts alone")
     .example("flowcell run --options one.ts two/", "which options they have, and their values")
     .example("flowcell run -w traffic.flows --save-filter '~d example.com'", "save what passes, in part")
     .example("flowcell run -r traffic.flows my-addon.ts --har changed.har", "what an addon makes of it, without a network")
@@ -126,30 +131,42 @@ const recordedTable = {
   "replay-use-headers": { type: "string", array: true, nargs: 1, describe: "header that must be equal too (repeatable)" },
 } as const satisfies Record<string, Options>;
 
-/** Options of `run`. */
-const runTable = {
-  ...sandboxTable, ...recordedTable,
+/** Options of `run` that say where traffic comes in, and from whom. */
+const listenerTable = {
   port: { alias: "p", type: "number", default: defaultPort, describe: "port to listen on (0: any free one)" },
   host: { type: "string", default: defaultHost, describe: "address to listen on" },
   mode: { alias: "m", type: "string", array: true, nargs: 1, describe: "regular, reverse:URL, upstream:URL, socks5, tcp:HOST:PORT or transparent; NAME+tls takes TLS only; may end in @[HOST:]PORT (repeatable; docs/modes.md)" },
   "keep-host-header": { type: "boolean", default: false, describe: "reverse: send the client's Host on, not the server's own name" },
   "upstream-auth": { type: "string", nargs: 1, describe: "USER:PASSWORD for the proxy of upstream:URL" },
   "proxy-auth": { type: "string", nargs: 1, describe: "who may use the proxy: USER:PASSWORD, @FILE (htpasswd with bcrypt) or any (any name at all)" },
-  "on-failure": { choices: ["open", "closed"], default: "open", describe: "when an addon fails: let the flow pass, or refuse it" },
-  grant: { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN (repeatable)" },
-  cells: { choices: ["shared", "per-addon"], default: "shared", describe: "addons share a process until one misbehaves, or never do" },
-  workers: { type: "number", describe: `proxy processes that share the ports; addons keep their state in each apart (docs/workers.md; default: cores - 1, here ${defaultWorkers})` },
+  cert: { type: "string", nargs: 1, describe: "own certificate for clients that speak TLS to the proxy itself: PEM with key, certificate and chain" },
+} as const satisfies Record<string, Options>;
+
+/** Options of `run` that say which hosts are not intercepted. */
+const hostTable = {
   "ignore-hosts": { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern that is relayed untouched (repeatable)" },
   "allow-hosts": { type: "string", array: true, nargs: 1, describe: "only these HOST:PORT patterns are intercepted (repeatable)" },
   "tcp-hosts": { type: "string", array: true, nargs: 1, describe: "HOST:PORT pattern treated as raw TCP (repeatable)" },
-  "stream-large-bodies": { type: "string", nargs: 1, describe: "bodies larger than SIZE (10m, 512k) pass on while they come, and addons do not see them" },
-  "body-size-limit": { type: "string", nargs: 1, describe: "refuse bodies larger than SIZE: 413 for a request, 502 for a response" },
+} as const satisfies Record<string, Options>;
+
+/** Options of `run` about TLS on either side. */
+const tlsTable = {
   http2: { type: "boolean", default: true, describe: "speak HTTP/2 where client and server do (--no-http2: HTTP/1 only)" },
   "ssl-insecure": { type: "boolean", default: false, describe: "do not verify servers' certificates" },
   "upstream-ca": { type: "string", describe: "PEM file of further authorities to trust for servers" },
   "client-certs": { type: "string", nargs: 1, describe: "for servers that ask for one: a PEM file with key and certificate, or a folder of HOST.pem" },
   certs: { type: "string", array: true, nargs: 1, describe: "own certificate for clients, [HOST=]FILE: PEM with key, certificate and chain; HOST may be *.name (repeatable)" },
-  cert: { type: "string", nargs: 1, describe: "own certificate for clients that speak TLS to the proxy itself: PEM with key, certificate and chain" },
+} as const satisfies Record<string, Options>;
+
+/** Options of `run`. */
+const runTable = {
+  ...sandboxTable, ...recordedTable, ...listenerTable, ...hostTable, ...tlsTable,
+  "on-failure": { choices: ["open", "closed"], default: "open", describe: "when an addon fails: let the flow pass, or refuse it" },
+  grant: { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN (repeatable)" },
+  cells: { choices: ["shared", "per-addon"], default: "shared", describe: "addons share a process until one misbehaves, or never do" },
+  workers: { type: "number", describe: `proxy processes that share the ports; addons keep their state in each apart (docs/workers.md; default: cores - 1, here ${defaultWorkers})` },
+  "stream-large-bodies": { type: "string", nargs: 1, describe: "bodies larger than SIZE (10m, 512k) pass on while they come, and addons do not see them" },
+  "body-size-limit": { type: "string", nargs: 1, describe: "refuse bodies larger than SIZE: 413 for a request, 502 for a response" },
   onboarding: { type: "boolean", default: true, describe: "serve the CA to clients of the proxy at http://flow.cell/ (--no-onboarding: do not)" },
   "onboarding-host": { type: "string", nargs: 1, describe: "another name for that (flow.cell)" },
   options: { type: "boolean", default: false, describe: "list the options of these addons with their values, and exit" },
@@ -158,7 +175,10 @@ const runTable = {
 } as const satisfies Record<string, Options>;
 
 function runOptions(parser: Argv) {
-  return parser.options(runTable).group(Object.keys(recordedTable), "Recorded traffic:").positional("addons", { type: "string", array: true, describe: "addon files (.ts, .js) or folders" });
+  return parser.options(runTable)
+    .group(Object.keys(listenerTable), "Where traffic comes in:").group(Object.keys(hostTable), "Which hosts:").group(Object.keys(tlsTable), "TLS:")
+    .group(Object.keys(recordedTable), "Recorded traffic:")
+    .positional("addons", { type: "string", array: true, describe: "addon files (.ts, .js) or folders" });
 }
 
 function checkOptions(parser: Argv) {

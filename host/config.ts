@@ -4,24 +4,20 @@ import { availableParallelism, homedir } from "node:os";
 import path from "node:path";
 import { defaultLimits, isLimitName, limitTable, type LimitName, type Limits } from "../sandbox-api/schema/limits.ts";
 import { nearest } from "../sandbox-api/schema/near-miss.ts";
-import type { ProxyAuthChoice } from "./access/proxy-auth.ts";
-import { readMode } from "./layers/mode.ts";
 import { readByteSize } from "./byte-size.ts";
 import { recordedConfig, type RecordedConfig, type RecordedInput } from "./config-recorded.ts";
+import { expandHome, trafficConfig, type TrafficConfig, type TrafficInput } from "./config-traffic.ts";
 import { OperatorError } from "./operator-error.ts";
-import { readOwnCertificate, type OwnCertificate } from "./tls/host-names.ts";
+
+export { defaultHost, defaultPort, type ListenerConfig } from "./config-traffic.ts";
 
 export type LogFormat = "pretty" | "json";
 export type Jail = "auto" | "require" | "off";
 export type FailurePolicy = "open" | "closed";
 export type CellPlacement = "shared" | "per-addon";
 
-/** `mode`: the operator's words without "@[HOST:]PORT", known to be a mode. Plain data. */
-export interface ListenerConfig { readonly mode: string; readonly host: string; readonly port: number }
-
-export interface Config {
+export interface Config extends TrafficConfig {
   readonly addons: readonly string[];
-  readonly listeners: readonly ListenerConfig[];
   readonly confdir: string;
   /** `--set NAME=VALUE` or `ADDON.NAME=VALUE`, later ones win. */
   readonly options: ReadonlyMap<string, string>;
@@ -38,35 +34,17 @@ export interface Config {
   /** Proxy processes on the same ports; with one, this process is the proxy. */
   readonly workers: number;
   readonly jitless: boolean;
-  readonly ignoreHosts: readonly RegExp[];
-  readonly allowHosts: readonly RegExp[];
-  readonly tcpHosts: readonly RegExp[];
-  readonly http2: boolean;
-  readonly proxyAuth: ProxyAuthChoice | null;
-  readonly keepHostHeader: boolean;
-  /** "user:password". */
-  readonly upstreamAuth: string | null;
   /** Null: no such rule. */
   readonly streamLargeBodiesBytes: number | null;
   readonly bodySizeLimitBytes: number | null;
-  readonly sslInsecure: boolean;
-  readonly upstreamCa: string | null;
-  readonly clientCerts: string | null;
-  /** Own certificates for clients, by host pattern. */
-  readonly certs: readonly OwnCertificate[];
-  /** Own certificate of the listeners. */
-  readonly listenerCert: string | null;
   readonly verbosity: "quiet" | "normal" | "verbose";
   readonly logFormat: LogFormat;
   readonly recorded: RecordedConfig;
 }
 
 /** What the command line hands over; absent means default. */
-export interface ConfigInput extends RecordedInput {
+export interface ConfigInput extends RecordedInput, TrafficInput {
   readonly addons?: readonly string[];
-  readonly host?: string;
-  readonly port?: number;
-  readonly mode?: readonly string[];
   readonly confdir?: string;
   readonly set?: readonly string[];
   /** `--config FILE`. */
@@ -82,44 +60,23 @@ export interface ConfigInput extends RecordedInput {
   readonly cells?: CellPlacement;
   readonly workers?: number;
   readonly jitless?: boolean;
-  readonly ignoreHosts?: readonly string[];
-  readonly allowHosts?: readonly string[];
-  readonly tcpHosts?: readonly string[];
-  readonly http2?: boolean;
-  /** user:pass, @FILE or any. */
-  readonly proxyAuth?: string | undefined;
-  readonly keepHostHeader?: boolean;
-  readonly upstreamAuth?: string | undefined;
   /** Sizes: 512, 64k, 10m, 1g. */
   readonly streamLargeBodies?: string | undefined;
   readonly bodySizeLimit?: string | undefined;
-  readonly sslInsecure?: boolean;
-  readonly upstreamCa?: string | undefined;
-  readonly clientCerts?: string | undefined;
-  /** [HOST=]FILE */
-  readonly certs?: readonly string[];
-  readonly listenerCert?: string | undefined;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly logFormat?: LogFormat;
 }
 
-export const defaultPort = 8080;
-export const defaultHost = "127.0.0.1";
 export const defaultConfdir = path.join(homedir(), ".flowcell");
 
 export function makeConfig(input: ConfigInput): Config {
   if (input.quiet === true && input.verbose === true) throw usage("--quiet and --verbose exclude each other; give one of them");
-  const ignoreHosts = patterns("--ignore-hosts", input.ignoreHosts);
-  const allowHosts = patterns("--allow-hosts", input.allowHosts);
-  if (ignoreHosts.length > 0 && allowHosts.length > 0) throw usage("--ignore-hosts and --allow-hosts exclude each other; give one of them");
   const confdir = path.resolve(expandHome(input.confdir ?? defaultConfdir));
-  const modes = listeners(input);
-  const proxyAuth = readProxyAuth(input.proxyAuth, modes);
   const recorded = recordedConfig(input);
   return Object.freeze({
     addons: Object.freeze([...(input.addons ?? [])]),
-    listeners: modes,
+    ...trafficConfig(input),
     confdir,
     optionsFile: input.configFile === undefined ? { path: path.join(confdir, "config.json"), isRequired: false } : { path: path.resolve(expandHome(input.configFile)), isRequired: true },
     environmentOptions: variables(input.environment ?? {}),
@@ -131,19 +88,8 @@ export function makeConfig(input: ConfigInput): Config {
     cells: input.cells ?? "shared",
     workers: workers(input.workers, recorded),
     jitless: input.jitless ?? false,
-    ignoreHosts, allowHosts,
-    tcpHosts: patterns("--tcp-hosts", input.tcpHosts),
-    http2: input.http2 ?? true,
-    proxyAuth,
-    keepHostHeader: input.keepHostHeader ?? false,
-    upstreamAuth: readUpstreamAuth(input.upstreamAuth, modes),
     streamLargeBodiesBytes: size("--stream-large-bodies", input.streamLargeBodies),
     bodySizeLimitBytes: size("--body-size-limit", input.bodySizeLimit),
-    sslInsecure: input.sslInsecure ?? false,
-    upstreamCa: filePath(input.upstreamCa),
-    clientCerts: filePath(input.clientCerts),
-    certs: Object.freeze((input.certs ?? []).map(readOwnCertificate).map(({ pattern, file }) => ({ pattern, file: path.resolve(expandHome(file)) }))),
-    listenerCert: filePath(input.listenerCert),
     verbosity: input.quiet === true ? "quiet" : input.verbose === true ? "verbose" : "normal",
     logFormat: input.logFormat ?? "pretty",
     recorded,
@@ -157,52 +103,6 @@ function size(option: string, words: string | undefined): number | null {
   const bytes = readByteSize(words);
   if (bytes === null) throw usage(`${option}: "${words}" is no size; write bytes, or a number with k, m or g, such as 10m`);
   return bytes;
-}
-
-function listeners(input: ConfigInput): readonly ListenerConfig[] {
-  const host = input.host ?? defaultHost;
-  const port = portNumber("--port", input.port ?? defaultPort);
-  const modes = input.mode === undefined || input.mode.length === 0 ? ["regular"] : input.mode;
-  const places = new Map<string, string>();
-  return Object.freeze(modes.map((mode) => {
-    const one = listener(mode, host, port);
-    const former = places.get(`${one.host}:${one.port}`);
-    if (former !== undefined && one.port !== 0) throw usage(`--mode ${mode}: "${former}" listens on ${one.host}:${one.port} already; end one of them with @[HOST:]PORT`);
-    places.set(`${one.host}:${one.port}`, mode);
-    return one;
-  }));
-}
-
-function listener(words: string, host: string, port: number): ListenerConfig {
-  const read = readMode(words);
-  if ("message" in read) throw usage(read.message);
-  return Object.freeze({ mode: read.listener.text, host: read.host ?? host, port: portNumber(`--mode ${words}`, read.port ?? port) });
-}
-
-/** A listener that cannot ask for credentials would let everybody in who was meant to stay out. */
-function readProxyAuth(words: string | undefined, listeners: readonly ListenerConfig[]): ProxyAuthChoice | null {
-  if (words === undefined) return null;
-  const open = listeners.find(({ mode }) => !/^(regular|upstream|socks5)\b/i.test(mode));
-  if (open !== undefined) throw usage(`--proxy-auth: clients of "${open.mode}" know of no proxy and cannot be asked for a password; run it as a proxy of its own`);
-  if (words === "any") return { kind: "any" };
-  if (words.startsWith("@")) return words === "@" ? fail("--proxy-auth @FILE: the name of the file is missing") : { kind: "file", file: path.resolve(expandHome(words.slice(1))) };
-  const colon = words.indexOf(":");
-  if (colon < 1) throw usage('--proxy-auth: write user:password, @FILE (made by "htpasswd -B") or any');
-  return { kind: "pair", pair: { user: words.slice(0, colon), password: words.slice(colon + 1) } };
-}
-
-function readUpstreamAuth(words: string | undefined, listeners: readonly ListenerConfig[]): string | null {
-  if (words === undefined) return null;
-  if (words.indexOf(":") < 1) throw usage("--upstream-auth: write user:password");
-  if (!listeners.some(({ mode }) => /^upstream\b/i.test(mode))) throw usage("--upstream-auth is for the proxy of --mode upstream:http(s)://HOST:PORT, and there is none");
-  return words;
-}
-
-const fail = (sentence: string): never => { throw usage(sentence); };
-
-function portNumber(option: string, port: number): number {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`${option}: a port is a whole number from 0 to 65535 (0 takes any free one)`);
-  return port;
 }
 
 /** Where the kernel spreads connections among sockets on one port. */
@@ -259,20 +159,4 @@ function limits(given: NonNullable<ConfigInput["limits"]>): Limits {
     merged[name] = value;
   }
   return Object.freeze(merged);
-}
-
-function patterns(option: string, sources: readonly string[] | undefined): readonly RegExp[] {
-  return Object.freeze((sources ?? []).map((source) => {
-    try {
-      return new RegExp(source, "i");
-    } catch (error) {
-      throw usage(`${option} ${source}: not a regular expression (${error instanceof Error ? error.message : String(error)})`);
-    }
-  }));
-}
-
-const filePath = (file: string | undefined): string | null => (file === undefined ? null : path.resolve(expandHome(file)));
-
-function expandHome(file: string): string {
-  return file === "~" || file.startsWith("~/") ? path.join(homedir(), file.slice(1)) : file;
 }

@@ -8,9 +8,7 @@ import type { ProxyAuth } from "../access/proxy-auth.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
 import type { OnboardingPage } from "../tls/onboarding-site.ts";
 import type { ListenerMode } from "./mode.ts";
-
-/** A pattern on "host:port". */
-export interface PlacePattern { test(place: string): boolean }
+import type { PlacePattern } from "./place-pattern.ts";
 
 /** The leaf cache as layers see it. */
 export interface LeafSource {

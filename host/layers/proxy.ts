@@ -20,8 +20,9 @@ import type { UpstreamTrust } from "../tls/policy.ts";
 import { UpstreamSessions } from "../tls/upstream-sessions.ts";
 import type { ProxyAuth } from "../access/proxy-auth.ts";
 import { serveConnection, type ServedConnection } from "./client-connection.ts";
-import type { LayerContext, LeafSource, Onboarding, PlacePattern } from "./layer-scope.ts";
+import type { LayerContext, LeafSource, Onboarding } from "./layer-scope.ts";
 import { readMode, type ListenerMode } from "./mode.ts";
+import type { PlacePattern } from "./place-pattern.ts";
 
 export interface ProxyOptions {
   readonly gate: Gate;

@@ -5,8 +5,9 @@ import type { LayerProposal } from "../flows/flow.ts";
 import { mostPeekedBytes, peek } from "../net/peek.ts";
 import type { ClientHello } from "../tls/client-hello.ts";
 import { hasSpoken, meetSilently } from "./first-speaker.ts";
-import type { LayerContext, LayerScope, Link, PlacePattern } from "./layer-scope.ts";
+import type { LayerContext, LayerScope, Link } from "./layer-scope.ts";
 import type { RefusedOpening } from "./opening.ts";
+import type { PlacePattern } from "./place-pattern.ts";
 import { sniff, type Sniffed } from "./sniff.ts";
 
 export type Choice =

@@ -232,3 +232,41 @@ test("TLS to the proxy itself: curl's https:// proxies, in every mode that clien
   inside.close();
   t.true(port > 0);
 });
+
+test("left alone by address or by name, in SOCKS and CONNECT alike; allowed by either; TCP by the name in the hello", async (t) => {
+  const { https } = await origins(t);
+  const cases: readonly (readonly [TestProxyOptions, boolean])[] = [
+    [{ ignoreHosts: [/^127\.0\.0\.1:/] }, true], [{ ignoreHosts: [/^origin\.test:/] }, true], [{ ignoreHosts: [/^other\.test:/] }, false],
+    [{ allowHosts: [/^127\.0\.0\.1:/] }, false], [{ allowHosts: [/^origin\.test:/] }, false], [{ allowHosts: [/^other\.test:/] }, true],
+  ];
+  for (const [options, isLeftAlone] of cases) {
+    for (const [mode, ...way] of [["socks5", "--socks5", "127.0.0.1:"], ["regular", "-x", "http://127.0.0.1:"]] as const) {
+      const gate = recordingGate();
+      const proxy = await start(t, { mode, gate, ...options });
+      const url = `https://origin.test:${https}/`;
+      // The client asks for the address, and names the server in its hello.
+      const to = mode === "socks5" ? ["--resolve", `origin.test:${https}:127.0.0.1`] : ["--connect-to", `::127.0.0.1:${https}`];
+      const answer = await curl(t, [way[0], `${way[1]}${proxy.port}`, ...to, "--cacert", isLeftAlone ? certificate.certFile : proxy.caFile, url]);
+      t.is(JSON.parse(answer.body || `"${answer.stderr.trim()}"`).host, `origin.test:${https}`, `${mode} ${JSON.stringify(options, (_, value: unknown) => (value instanceof RegExp ? value.source : value))}`);
+      t.is(gate.events.includes("request"), !isLeftAlone);
+    }
+  }
+  const gate = recordingGate();
+  const tcp = await start(t, { mode: "socks5", gate, tcpHosts: [/^origin\.test:/] });
+  await curl(t, ["--http1.1", "--socks5", `127.0.0.1:${tcp.port}`, "--resolve", `origin.test:${https}:127.0.0.1`, "--cacert", tcp.caFile, `https://origin.test:${https}/`]);
+  t.true(gate.events.includes("tcp_message"), gate.events.join());
+});
+
+test("the program: several listeners in one ready line, each with its mode; a port that is taken is named", async (t) => {
+  const { http } = await origins(t);
+  const { startFlowcell } = await import("../helpers/flowcell.ts");
+  const flowcell = await startFlowcell([], ["-m", "regular", "-m", "socks5@0", "-m", `reverse:http://127.0.0.1:${http}@0`, "-m", `tcp:127.0.0.1:${http}@[::1]:0`]);
+  const ready = await flowcell.line((line) => line["event"] === "ready");
+  const listeners = ready["listeners"] as readonly { readonly mode: string; readonly host: string; readonly port: number }[];
+  t.deepEqual(listeners.map(({ mode, host }) => [mode, host]), [["regular", "127.0.0.1"], ["socks5", "127.0.0.1"], [`reverse:http://127.0.0.1:${http}`, "127.0.0.1"], [`tcp:127.0.0.1:${http}`, "::1"]]);
+  const [, socks, reverse] = listeners;
+  t.is(JSON.parse((await curl(t, ["--socks5-hostname", `127.0.0.1:${socks?.port}`, `http://localhost:${http}/s`])).body).url, "/s");
+  t.is(JSON.parse((await curl(t, [`http://127.0.0.1:${reverse?.port}/r`])).body).url, "/r");
+  await t.throwsAsync(startFlowcell([], ["-m", `socks5@${flowcell.port}`]), { message: new RegExp(`Port ${flowcell.port} on 127\\.0\\.0\\.1 is taken`) });
+  t.is(await flowcell.stop(), 0);
+});
