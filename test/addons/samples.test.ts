@@ -7,6 +7,7 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import test, { type ExecutionContext } from "ava";
 import { curl, startHttpOrigin, startHttpsOrigin } from "../helpers/e2e.ts";
+import { clientFrame, rawWebSocket, webSocketOrigin } from "../helpers/websocket.ts";
 import { projectRoot, startFlowcell, type RunningFlowcell } from "../helpers/flowcell.ts";
 
 const sample = (name: string): string => path.join(projectRoot, "addons", name);
@@ -85,6 +86,22 @@ test.serial("tcp-log logs opening, messages and end of a raw connection", async 
   t.deepEqual(said, [`tcp 127.0.0.1:${port}: opened`, `tcp 127.0.0.1:${port} -> 5 bytes: .ping`, `tcp 127.0.0.1:${port} <- 5 bytes: pong.`, `tcp 127.0.0.1:${port}: closed`]);
   socket.destroy();
   server.close();
+});
+
+test.serial("websocket-log logs opening, messages in both directions and the close", async (t) => {
+  const origin = await webSocketOrigin(t, (socket) => socket.on("message", (data, isBinary) => socket.send(isBinary ? "bytes came" : `you said ${String(data)}`)));
+  const proxy = await run(t, ["websocket-log"]);
+  const client = await rawWebSocket(proxy.port, origin.port);
+  client.send(clientFrame(0x81, "hello\nworld")).send(clientFrame(0x82, Buffer.from([0, 1, 2])));
+  await client.until(/you said[^]*bytes came/);
+  client.send(clientFrame(0x88, Buffer.concat([Buffer.from([0x03, 0xe8]), Buffer.from("done")])));
+  await proxy.line((line) => line.msg.includes("closed by the client"));
+  client.close();
+  const where = `websocket http://localhost:${origin.port}/`;
+  const said = proxy.lines.map((line) => line.msg).filter((msg) => msg.includes(where)).map((msg) => msg.slice(msg.indexOf(where) + where.length));
+  t.deepEqual([...said].sort(), [": closed by the client, 1000 done", ": opened", ' -> "hello\\nworld"', " -> 3 bytes: 00 01 02", ' <- "bytes came"', ' <- "you said hello\\nworld"'].sort());
+  t.is(said[0], ": opened");
+  t.is(said.at(-1), ": closed by the client, 1000 done");
 });
 
 test.serial("passthrough-by-sni leaves one host its own certificate and intercepts the others", async (t) => {
