@@ -9,6 +9,9 @@ export interface LogRecord {
   readonly fields: { readonly [name: string]: unknown };
 }
 
+/** `event` of a record that holds an addon's own words. */
+export const guestLine = "addon-log";
+
 export interface Log {
   debug(msg: string, fields?: LogRecord["fields"]): void;
   info(msg: string, fields?: LogRecord["fields"]): void;

@@ -9,6 +9,7 @@ import { everythingOnTheFlow } from "../../sandbox-api/schema/permissions.ts";
 import type { LoadedText } from "../../sandbox-api/wire/messages.ts";
 import type { CellPool, LoadOutcome } from "../cells/cell.ts";
 import type { Log } from "../log.ts";
+import { codeLines } from "../log-format.ts";
 import { bundleAddon, shownPath, type Bundle } from "./bundle.ts";
 import { reportFault } from "./fault-report.ts";
 import { isToldOf, resolveGrants } from "./grants.ts";
@@ -58,7 +59,7 @@ export async function readAddon(path: string, { pool, limits, log }: CheckSettin
   if (outcome.kind === "lost") return problem(`${path} could not be loaded: its process went away`);
   const version = { bundle, sourceMap: new BundleSourceMap(bundle.sourceMap, bundle.file, (source) => shownPath(bundle.folder, source)), manifest: null, grants: resolveGrants(null, policyOf(limits)) };
   const { msg, fields } = reportFault(outcome.fault, { addon: path, event: "load", subject: null, version });
-  return problem(typeof fields["codeLine"] === "string" ? `${msg}\n    ${fields["codeLine"]}` : msg);
+  return problem([msg, ...codeLines(fields).map((line) => `    ${line}`)].join("\n"));
 }
 
 const policyOf = (limits: Limits): Parameters<typeof resolveGrants>[1] => ({ permissions: everythingOnTheFlow, limits, failure: "open" });

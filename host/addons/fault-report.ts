@@ -21,6 +21,9 @@ export interface FaultScene {
 const longestMessage = 1_000;
 const controls = /[\0-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g;
 
+/** One for one, so that a caret still points to its place. */
+const eachControl = /[\0-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 const clean = (text: string): string => text.slice(0, longestMessage).replace(controls, " ");
 
 /** The sentence and fields for a fault. */
@@ -34,7 +37,7 @@ export function reportFault(fault: Fault, { addon, event, subject, version }: Fa
     msg,
     fields: {
       addon, event, fault: fault.code, ...(url !== null && { url: clean(url) }), ...(fault.field !== undefined && { field: clean(fault.field) }),
-      ...(fault.limit !== undefined && { limit: fault.limit }), ...(place !== null && { location: clean(place.location), codeLine: place.codeLine === null ? null : clean(place.codeLine) }),
+      ...(fault.limit !== undefined && { limit: fault.limit }), ...(place !== null && { location: clean(place.location), codeLine: place.codeLine === null ? null : place.codeLine.replace(eachControl, " "), caret: place.caret }),
       ...(mapped !== null && { stack: mapped.stack.slice(0, 4 * longestMessage) }),
     },
   };

@@ -2,6 +2,7 @@
 // `commit` puts it into service and `abandon` ends it. Between the two, whoever runs the addon in several processes asks them all.
 // Failures are told and logged here; who serves, and restarts after faults, are lifecycle.ts's.
 import type { Log } from "../log.ts";
+import { codeLines } from "../log-format.ts";
 import type { Addon } from "./addon.ts";
 import type { Bundle, BundleResult } from "./bundle.ts";
 import { reportFault, type FaultReport } from "./fault-report.ts";
@@ -102,4 +103,4 @@ export class Loading {
   }
 }
 
-const withCode = ({ msg, fields }: FaultReport): string => (typeof fields["codeLine"] === "string" ? `${msg}\n    ${fields["codeLine"]}` : msg);
+const withCode = ({ msg, fields }: FaultReport): string => [msg, ...codeLines(fields).map((line) => `    ${line}`)].join("\n");

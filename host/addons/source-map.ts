@@ -5,8 +5,10 @@ import { SourceMap } from "node:module";
 export interface SourcePlace {
   /** `file:line:column`; how the file is called is up to who made the map. */
   readonly location: string;
-  /** The line of source there, trimmed and cut. */
+  /** The line of source there, trimmed; of a long one what is around the place. */
   readonly codeLine: string | null;
+  /** Where in `codeLine` it is, from 0. */
+  readonly caret: number | null;
 }
 
 export interface MappedStack {
@@ -21,6 +23,14 @@ const mostFrames = 50;
 const guestFrame = /^\s*at .*\bflowcell:guest:\d+:\d+\)?$/;
 
 interface Payload { readonly sources: readonly string[]; readonly sourcesContent: readonly (string | null)[] }
+
+function cutLine(line: string, column: number): Pick<SourcePlace, "codeLine" | "caret"> {
+  const indent = line.length - line.trimStart().length;
+  const from = column - indent < longestCodeLine * 0.75 ? indent : column - longestCodeLine / 2;
+  const mark = from > indent ? "…" : "";
+  const codeLine = `${mark}${line.slice(from, from + longestCodeLine).trimEnd()}`;
+  return { codeLine, caret: Math.min(Math.max(0, column - from + mark.length), codeLine.length) };
+}
 
 /** The source map of one bundle. `file` is what the bundle is called in stack traces. */
 export class BundleSourceMap {
@@ -45,8 +55,9 @@ export class BundleSourceMap {
     // An entry may begin on an earlier line: then the place asked for has no source of its own.
     if (entry.generatedLine !== line - 1) return null;
     const source = entry.originalSource;
-    const codeLine = this.#contents.get(source)?.[entry.originalLine]?.trim().slice(0, longestCodeLine);
-    return { location: `${this.#pathOf(source)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`, codeLine: codeLine ?? null };
+    const text = this.#contents.get(source)?.[entry.originalLine];
+    const location = `${this.#pathOf(source)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+    return { location, ...(text === undefined ? { codeLine: null, caret: null } : cutLine(text, entry.originalColumn)) };
   }
 
   /** A stack trace (or a place `file:line:column`) with every place in the bundle replaced by its source. */

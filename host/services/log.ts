@@ -1,7 +1,7 @@
 // What an addon says (`console`, `ctx.log`), brought to the operator's log: cut to a line's limit, so many lines a second, the rest
 // counted. WALL: text of a hostile addon; control characters are replaced, so that it cannot draw on a terminal or forge lines.
 import type { LogLevel } from "../../sandbox-api/schema/view.ts";
-import type { Log } from "../log.ts";
+import { guestLine, type Log } from "../log.ts";
 
 export interface GuestLogSettings {
   readonly addon: string;
@@ -10,9 +10,6 @@ export interface GuestLogSettings {
   /** LIMIT logLineBytes. */
   readonly lineBytes: number;
 }
-
-/** `event` of a record that holds an addon's own words. */
-export const guestLine = "addon-log";
 
 const windowMs = 1_000;
 // C0 but for tab and line feed, DEL, C1, and the characters that turn the writing direction.

@@ -9,8 +9,8 @@ import { addonNames } from "../addons/addon-names.ts";
 import { decodeAllBodies } from "../addons/bodies.ts";
 import { GrantProblem, readGrants } from "../addons/grant-rules.ts";
 import type { GivenOption } from "../addons/options.ts";
-import type { LogRecord } from "../log.ts";
-import { guestLine } from "../services/log.ts";
+import { guestLine, type LogRecord } from "../log.ts";
+import { codeLines } from "../log-format.ts";
 import { openOffline, type Offline } from "../trial/offline.ts";
 import { recordOf, tcpRecordOf, type TestFlow, type TestTcpFlow } from "./test-flow.ts";
 
@@ -159,7 +159,7 @@ export class AddonFailure extends Error {
   readonly location: string | null;
 
   constructor({ msg, fields }: LogRecord) {
-    super(typeof fields["codeLine"] === "string" ? `${msg}\n    ${fields["codeLine"]}` : msg);
+    super([msg, ...codeLines(fields).map((line) => `    ${line}`)].join("\n"));
     this.name = "AddonFailure";
     this.code = String(fields["fault"]);
     this.location = typeof fields["location"] === "string" ? fields["location"] : null;

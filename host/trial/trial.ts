@@ -6,8 +6,8 @@ import type { Gate, SubjectOf } from "../flows/gate.ts";
 import { playFlow } from "../flows/saved/play.ts";
 import type { SavedFlow } from "../flows/saved/saved-flow.ts";
 import { httpFlowOf } from "../flows/saved/to-flow.ts";
-import type { LogRecord } from "../log.ts";
-import { guestLine } from "../services/log.ts";
+import { guestLine, type LogRecord } from "../log.ts";
+import { codeLines } from "../log-format.ts";
 import { bytesLines, httpFlowLines, urlOf } from "./flow-lines.ts";
 import { diffLines, type DiffLine } from "./line-diff.ts";
 import type { Offline } from "./offline.ts";
@@ -57,7 +57,7 @@ const isFailure = ({ fields }: LogRecord): boolean => typeof fields["fault"] ===
 const isOwnLine = ({ fields }: LogRecord): boolean => fields["event"] === guestLine;
 
 function failureText({ msg, fields }: LogRecord): string {
-  return typeof fields["codeLine"] === "string" ? `${msg}\n${fields["codeLine"]}` : msg;
+  return [msg, ...codeLines(fields)].join("\n");
 }
 
 function titleOf(saved: SavedFlow): string {

@@ -1,7 +1,6 @@
 // Makes one log of several workers' logs: what is a fact of the whole (an addon was loaded, is suspended) is said once, by whoever
 // says it first; what happened in one worker (an addon's own words, a flow's failure, a cell's end) carries the worker's number.
-import type { LogRecord } from "../log.ts";
-import { guestLine } from "../services/log.ts";
+import { guestLine, type LogRecord } from "../log.ts";
 
 /** Workers say the same thing at about the same time. */
 const sameMs = 10_000;

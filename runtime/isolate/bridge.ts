@@ -24,7 +24,12 @@ export interface Bridge {
   readonly fault: Fault | null;
   /** Calls that answered `pending` and have not settled. */
   readonly pending: Set<number>;
+  /** A call was answered although its handler may go on: what it settles later is dropped. */
+  abandon(call: number): void;
 }
+
+/** LIMIT: abandoned calls that are remembered. */
+const mostAbandoned = 1_000;
 
 /** An error for the isolate to catch; it must not carry this process's stack and paths (isolated-vm copies them in). */
 function refusal(message: string): Error {
@@ -39,6 +44,7 @@ const none: readonly Post[] = Object.freeze([]);
 
 export function makeBridge(limits: BridgeLimits): Bridge {
   const pending = new Set<number>();
+  const abandoned = new Set<number>();
   let posts: Post[] = [];
   let isOpen = false;
   let current = 0;
@@ -46,12 +52,15 @@ export function makeBridge(limits: BridgeLimits): Bridge {
   let bytes = 0;
   let fault: Fault | null = null;
 
-  const count = (kind: PostKind, id: number): void => {
+  /** False: the post is dropped. */
+  const count = (kind: PostKind, id: number): boolean => {
     if (kind === "hostCall" && ++hostCalls > limits.hostCalls) {
       fault ??= { code: "host-calls", message: `more than ${limits.hostCalls} calls to the host in one entry`, limit: { name: "hostCalls", value: limits.hostCalls, used: hostCalls, unit: "calls" } };
       throw refusal("too many calls to the host");
     }
-    if (kind === "settled" && id !== current && !pending.delete(id)) throw refusal("no such call is pending");
+    if (kind === "hostCall" || id === current || pending.delete(id)) return true;
+    if (abandoned.delete(id)) return false;
+    throw refusal("no such call is pending");
   };
 
   const weigh = (text: string, attachments: readonly ArrayBuffer[]): void => {
@@ -69,8 +78,11 @@ export function makeBridge(limits: BridgeLimits): Bridge {
       const buffers = attachments.filter((item) => item instanceof ArrayBuffer);
       if (buffers.length !== attachments.length) throw refusal("not a message");
       weigh(text, buffers);
-      count(kind, id);
-      posts.push({ kind, id, text, attachments: buffers });
+      if (count(kind, id)) posts.push({ kind, id, text, attachments: buffers });
+    },
+    abandon: (call) => {
+      for (const oldest of abandoned) if (abandoned.size >= mostAbandoned) abandoned.delete(oldest);
+      abandoned.add(call);
     },
     open: (call) => { isOpen = true; current = call; hostCalls = 0; bytes = 0; fault = null; },
     close: () => {

@@ -64,5 +64,23 @@ export function thrownMessage(error: unknown): string {
   return oneLine(error instanceof Error && typeof error.message === "string" ? error.message : "unknown error", 300);
 }
 
+/** Where isolated-vm's own frames and those of this process begin in a stack. */
+const boundary = "(<isolated-vm boundary>)";
+const longestStack = 4_000;
+
+/**
+ * What an entry threw although the guest catches everything: the engine reports so a promise that was rejected and has no handler when
+ * the entry ends (isolated-vm). The stack is the addon's part of it: no path of this process is in it.
+ */
+export function engineFault(error: unknown, code: "threw" | "load-failed"): Fault {
+  const stack = error instanceof Error && typeof error.stack === "string" ? error.stack : "";
+  const end = stack.indexOf(boundary);
+  if (!(error instanceof Error)) return { code, message: `a promise was rejected and nobody handled it: ${oneLine(typeof error === "string" ? error : typeof error, 300)}` };
+  if (end < 0) return { code, message: thrownMessage(error) };
+  const own = stack.slice(0, Math.min(end, longestStack));
+  const name = typeof error.name === "string" && error.name !== "" ? `${error.name}: ` : "";
+  return { code, message: oneLine(`a promise was rejected and nobody handled it: ${name}${error.message}`, 400), stack: own.slice(0, own.lastIndexOf("\n")) };
+}
+
 /** Whether isolated-vm ended an entry because its time was up. */
 export const isTimeout = (error: unknown): boolean => error instanceof Error && error.message === "Script execution timed out.";

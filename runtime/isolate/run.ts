@@ -9,7 +9,7 @@ import { type Bridge, makeBridge, type Post } from "./bridge.ts";
 import { makeDeadlines, type Deadlines } from "./deadline.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
 import { makeMeter, makeThreadClock, type Meter, type ThreadClock } from "./meter.ts";
-import { type Answer, type EntryResult, faultAnswer, isTimeout, readAnswer, readSettled, thrownMessage } from "./result.ts";
+import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, readAnswer, readSettled, thrownMessage } from "./result.ts";
 
 const entriesPerWeighing = 128;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
@@ -85,6 +85,7 @@ export class AddonIsolate {
   /** Runs one event. A handler that settles within the entry has its final answer here, not `pending`. */
   dispatch({ call, releasedKeys, text, attachments, cpuMs, isStartup }: DispatchInput): EntryResult {
     const clock: Clock = isStartup ? this.#startupClock() : { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs };
+    let hasReturned = false;
     const result = this.#enter(call, clock, (timeout) => {
       const { dispatch, dispatchPieces } = this.#guest.entries;
       const isSplit = text.length > pieceChars && text.length <= mostPieces * pieceChars;
@@ -92,11 +93,14 @@ export class AddonIsolate {
       const returned = attachments.length > 0 ? dispatch.applySync(undefined, [call, releasedKeys, text, ...this.#copies(attachments)], { timeout })
         : isSplit ? dispatchPieces.applySync(undefined, [call, releasedKeys, ...piecesOf(text)], { timeout })
         : dispatch.applySync(undefined, [call, releasedKeys, text], { timeout });
+      hasReturned = true;
       return this.#answer(readGuestResult(returned), call, timeout);
     });
+    // The engine ended it for a rejection that nobody handled, whatever the handler returned: that is the answer, now and later.
+    if (!hasReturned && !result.isFatal) this.#bridge.abandon(call);
     if (result.status === resultStatus.pending) return this.#settleAtOnce(call, result);
-    // It settled and then broke a limit within the same entry: the fault is the answer, and the only one.
-    return result.isFatal ? { ...result, posts: result.posts.filter(({ kind, id }) => kind !== "settled" || id !== call) } : result;
+    // It settled and then failed within the same entry: the fault is the answer, and the only one.
+    return result.status === resultStatus.failed ? { ...result, posts: result.posts.filter(({ kind, id }) => kind !== "settled" || id !== call) } : result;
   }
 
   /** Answers a host call; the result is `unchanged` or `failed`, what it settled is in the posts. */
@@ -134,7 +138,7 @@ export class AddonIsolate {
     const { isolate } = this.#guest;
     if (isolate.isDisposed) return faultAnswer(memoryFault(this.#settings.limits.memoryMiB));
     if (isTimeout(error)) return { ...faultAnswer(timeFault(clock, wallMs)), isTimeout: true };
-    return faultAnswer({ code: "threw", message: thrownMessage(error) });
+    return faultAnswer(engineFault(error, "threw"));
   }
 
   /** The limit that an entry broke although it returned. */

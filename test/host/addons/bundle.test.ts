@@ -124,7 +124,7 @@ test("stack traces lead to the source, line and column, and to its code", async 
   const map = new BundleSourceMap(bundle.sourceMap, bundle.file);
   const { stack, place } = map.mapStack(`Error: deep 1\n    at deep (${at("throw new Error")})\n    at request (${at("return deep")})\n    at nowhere (${bundle.file}:1:5)\n    at native`);
   t.is(stack, "Error: deep 1\n    at deep (deep.ts:5:5)\n    at request (index.ts:5:3)\n    at nowhere (index.bundle.js:1:5)\n    at native");
-  t.deepEqual(place, { location: "deep.ts:5:5", codeLine: "throw new Error(`deep ${x}`);" });
+  t.deepEqual(place, { location: "deep.ts:5:5", codeLine: "throw new Error(`deep ${x}`);", caret: 0 });
   t.is(map.place(999_999, 1), null);
 });
 
