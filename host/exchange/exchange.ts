@@ -3,6 +3,7 @@
 // PERF: what nobody has to be waited for is done without promises.
 import type { HttpFlow } from "../flows/flow.ts";
 import { HeaderFields } from "../http/header-fields.ts";
+import type { ExchangeFault } from "../http/fault-status.ts";
 import type { RequestHead } from "../http/http-event.ts";
 import { h2Codes } from "../http/h2-limits.ts";
 import { formatAuthority } from "../http/request-target.ts";
@@ -47,6 +48,11 @@ export function exchange(scope: ClientScope, flow: HttpFlow, head: RequestHead, 
   return new Exchange(scope, flow, head, client).run();
 }
 
+/** Answers a request that cannot be served, and tells `error`: like an exchange that failed before it began. */
+export function refuse(scope: ClientScope, flow: HttpFlow, head: RequestHead, client: ClientSide, fault: ExchangeFault): Promise<ExchangeEnd> {
+  return new Exchange(scope, flow, head, client).refuse(fault);
+}
+
 class Exchange {
   readonly #scope: ClientScope;
   readonly #flow: HttpFlow;
@@ -82,6 +88,14 @@ class Exchange {
       outcome ??= this.#flow.response === null ? await this.#forward() : await this.#answering.answer();
       if (outcome === "tunnel") return this.#tunnel();
       return outcome === null ? this.#finish() : await this.#fail(outcome);
+    } finally {
+      this.#dispose();
+    }
+  }
+
+  async refuse(fault: ExchangeFault): Promise<ExchangeEnd> {
+    try {
+      return await this.#fail(fault);
     } finally {
       this.#dispose();
     }

@@ -7,11 +7,12 @@ import { newHttpFlow, type RequestPlace } from "../exchange/new-flow.ts";
 import { sendErrorPage } from "../exchange/send-page.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { RequestHead } from "../http/http-event.ts";
-import { parseAuthority, parseRequestTarget } from "../http/request-target.ts";
+import { defaultPort, parseAuthority, parseRequestTarget } from "../http/request-target.ts";
 import { isOnboarding, onboardingScope } from "./onboarding.ts";
 import { admit, isAddressed } from "./admission.ts";
 import { connectLayer } from "./connect.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+import { logRefusal, refuseRequest } from "./refusal.ts";
 import { isRenamed, nameAsServer } from "./reverse.ts";
 import { tunnelLayer } from "./tunnel.ts";
 
@@ -21,7 +22,12 @@ export async function http1Layer(scope: LayerScope, link: Link): Promise<Next> {
   for (;;) {
     const head = await nextHead(scope, client);
     if (head === null) return end;
-    if (head.kind === "fault") return refuse(scope, client, head.fault, null);
+    if (head.kind === "fault") {
+      const { destination, isSecure } = link;
+      const ended = await refuseRequest(scope, client, { fault: head.fault, head: null, destination, isSecure, version: "1.1" });
+      if (ended.kind === "cut") link.duplex.destroy();
+      return end;
+    }
     const refused = isAddressed(scope, link) ? admit(scope.context, head) : null;
     const fault = refused instanceof Promise ? await refused : refused;
     if (fault !== null) {
@@ -70,10 +76,7 @@ async function nextHead(scope: LayerScope, client: H1ClientSide): Promise<Reques
 
 async function serveRequest(scope: LayerScope, link: Link, client: H1ClientSide, head: RequestHead): Promise<ExchangeEnd> {
   const place = placeOf(scope, link, head);
-  if ("cause" in place) {
-    refuse(scope, client, place, head);
-    return { kind: "close" };
-  }
+  if ("cause" in place) return refuseRequest(scope, client, { fault: place, head, destination: link.destination, isSecure: link.isSecure, version: head.version });
   const own = isOnboarding(scope.context, place.host) ? onboardingScope(scope) : scope;
   return exchange(own, newHttpFlow(own, head, place, own.upstreams.recordFor(place)), head, client);
 }
@@ -82,6 +85,7 @@ async function serveRequest(scope: LayerScope, link: Link, client: H1ClientSide,
 function placeOf(scope: LayerScope, link: Link, head: RequestHead): RequestPlace | ExchangeFault {
   const target = parseRequestTarget(head.target, head.method);
   if (target.kind === "fault") return exchangeFault("bad-target", target.message);
+  if (target.kind === "absolute" && namesAnother(target, head)) return exchangeFault("bad-target", "The address in the request line and the Host field name different servers.");
   const path = target.kind === "asterisk" ? "*" : target.path;
   if (link.destination !== null) {
     const place = { scheme: link.isSecure ? "https" as const : "http" as const, host: link.destination.host, port: link.destination.port };
@@ -93,6 +97,14 @@ function placeOf(scope: LayerScope, link: Link, head: RequestHead): RequestPlace
   const named = parseAuthority(head.headers.get("host") ?? "", 80);
   if (named !== null && isOnboarding(scope.context, named.host)) return { scheme: "http", ...named, path, authority: "" };
   return exchangeFault("not-a-proxy-request", `The request names no server${hostHint(head)}: a proxy needs a whole address in the request line.`);
+}
+
+/** WALL: addons, patterns and grants go by the address, some servers by Host (RFC 9112 §3.2.2); a request that means two servers is a trick. */
+function namesAnother({ scheme, host, port }: { readonly scheme: "http" | "https"; readonly host: string; readonly port: number }, { headers }: RequestHead): boolean {
+  const name = headers.get("host");
+  if (name === null || name === undefined) return false;
+  const named = parseAuthority(name, defaultPort(scheme));
+  return named === null || named.port !== port || named.host.toLowerCase() !== host.toLowerCase();
 }
 
 function hostHint(head: RequestHead): string {
@@ -120,13 +132,3 @@ async function refuseAdmission(scope: LayerScope, client: H1ClientSide, head: Re
   return false;
 }
 
-function logRefusal({ context, client }: LayerScope, fault: ExchangeFault): void {
-  context.log.info(fault.message, { event: "refused", cause: fault.cause, status: fault.status, client: `${client.address.host}:${client.address.port}` });
-}
-
-function refuse(scope: LayerScope, client: H1ClientSide, fault: ExchangeFault, head: RequestHead | null): Next {
-  logRefusal(scope, fault);
-  sendErrorPage(client, fault, { head, url: head?.target ?? "", mayPersist: false });
-  client.flush();
-  return end;
-}

@@ -18,6 +18,7 @@ import { floodGuard } from "./flood-guard.ts";
 import { admit, isAddressed } from "./admission.ts";
 import { isOnboarding, onboardingScope } from "./onboarding.ts";
 import { end, type LayerScope, type Link, type Next } from "./layer-scope.ts";
+import { logRefusal, refuseRequest } from "./refusal.ts";
 import { isRenamed, nameAsServer } from "./reverse.ts";
 import { tunnelLayer } from "./tunnel.ts";
 
@@ -104,15 +105,15 @@ class Http2Connection {
 
   async #serveStream(scope: LayerScope, side: H2ClientSide, raw: RawFields, endStream: boolean): Promise<void> {
     const request = requestFromH2(raw, endStream);
-    if (request.kind === "fault") return this.#refuse(side, syntaxFault(request.fault, "client"), null);
+    if (request.kind === "fault") return this.#refuseRequest(scope, side, syntaxFault(request.fault, "client"), null);
     const { head } = request;
     side.begin(head);
     const refused = isAddressed(this.#scope, this.#link) ? admit(scope.context, head) : null;
     const fault = refused instanceof Promise ? await refused : refused;
     if (fault !== null) return this.#refuse(side, fault, head);
     const place = this.#placeOf(request);
-    if ("cause" in place) return this.#refuse(side, place, head);
-    if (head.upgrade.length > 0 && !isWebSocketOpening(head)) return this.#refuse(side, notAWebSocket(head), head);
+    if ("cause" in place) return this.#refuseRequest(scope, side, place, head);
+    if (head.upgrade.length > 0 && !isWebSocketOpening(head)) return this.#refuseRequest(scope, side, notAWebSocket(head), head);
     const own = isOnboarding(scope.context, place.host) ? onboardingScope(scope) : scope;
     const ended = await exchange(own, newHttpFlow(own, head, place, own.upstreams.recordFor(place)), head, side);
     if (ended.kind === "cut" || (ended.kind === "tunnel" && !(await tunnelLayer(own, side.tunnel(), ended)))) side.reset(h2Codes.cancel);
@@ -133,9 +134,16 @@ class Http2Connection {
     return { scheme, host: named.host, port: named.port, path: head.target, authority };
   }
 
-  #refuse(side: H2ClientSide, fault: ExchangeFault, head: RequestHead | null): void {
-    const { context, client } = this.#scope;
-    context.log.info(fault.message, { event: "refused", cause: fault.cause, status: fault.status, client: `${client.address.host}:${client.address.port}` });
+  async #refuseRequest(scope: LayerScope, side: H2ClientSide, fault: ExchangeFault, head: RequestHead | null): Promise<void> {
+    const { destination, isSecure } = this.#link;
+    const ended = await refuseRequest(scope, side, { fault, head, destination, isSecure, version: "2" });
+    if (ended.kind === "cut") side.reset(h2Codes.cancel);
+    else side.stopRequest();
+  }
+
+  /** To a client that may not use the proxy. */
+  #refuse(side: H2ClientSide, fault: ExchangeFault, head: RequestHead): void {
+    logRefusal(this.#scope, fault);
     if (side.isGone) return;
     sendErrorPage(side, fault, { head, url: head?.target ?? "", mayPersist: false });
     side.flush();

@@ -183,7 +183,7 @@ test.serial("WebSocket opening: the handshake event, 101, then bytes untouched",
 test.serial("kill in clientconnect closes without a byte", async (t) => {
   const events = await record(t, `hook = (name, o) => { if (name === "clientconnect") o.kill(); };`, [], async (proxy) => {
     const socket = connect(proxy.port, "127.0.0.1");
-    socket.write("GET http://127.0.0.1:9/ HTTP/1.1\r\nHost: x\r\n\r\n");
+    socket.write("GET http://127.0.0.1:9/ HTTP/1.1\r\nHost: 127.0.0.1:9\r\n\r\n");
     t.is(await rest(socket).catch((error: NodeJS.ErrnoException) => (error.code === "ECONNRESET" ? "" : String(error))), "");
   });
   t.deepEqual(events, ["clientconnect", "clientdisconnect"]);

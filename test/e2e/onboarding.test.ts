@@ -111,7 +111,7 @@ test("the connection lives on after it, and its other requests are seen by addon
     client.clear();
   }
   t.deepEqual(gate.events, ["clientconnect", "next_layer(http1)"]);
-  client.send("GET http://flow.cell.evil.example/ HTTP/1.1\r\nHost: flow.cell\r\n\r\n");
+  client.send("GET http://flow.cell.evil.example/ HTTP/1.1\r\nHost: flow.cell.evil.example\r\n\r\n");
   await client.untilEnd();
   t.true(gate.events.includes("requestheaders"));
 });

@@ -75,11 +75,11 @@ test("curl: a body, by length and in chunks, with and without Expect; a second r
   t.is(made.asked.length, 0);
   const client = await rawClient(made.port);
   const target = `http://127.0.0.1:${http}`;
-  client.send(`POST ${target}/no HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12`);
+  client.send(`POST ${target}/no HTTP/1.1\r\nHost: 127.0.0.1:${made.http}\r\nContent-Length: 5\r\n\r\n12`);
   await client.until(/^HTTP\/1\.1 407 [\s\S]*password/);
   client.clear();
   // The rest of the refused body is not taken for a request.
-  client.send(`345GET ${target}/yes HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${right}\r\n\r\n`);
+  client.send(`345GET ${target}/yes HTTP/1.1\r\nHost: 127.0.0.1:${made.http}\r\nProxy-Authorization: ${right}\r\n\r\n`);
   t.regex(await client.until(/answer to/), /^HTTP\/1\.1 200 [\s\S]*answer to \/yes$/);
   client.close();
   isKept(t, made);
@@ -88,7 +88,7 @@ test("curl: a body, by length and in chunks, with and without Expect; a second r
 test("pipelined requests are each asked for; one without credentials stops none of the others", async (t) => {
   const made = await stage(t);
   const client = await rawClient(made.port);
-  const ask = (path: string, authorization: string): string => `GET http://127.0.0.1:${made.http}${path} HTTP/1.1\r\nHost: x\r\n${authorization === "" ? "" : `Proxy-Authorization: ${authorization}\r\n`}\r\n`;
+  const ask = (path: string, authorization: string): string => `GET http://127.0.0.1:${made.http}${path} HTTP/1.1\r\nHost: 127.0.0.1:${made.http}\r\n${authorization === "" ? "" : `Proxy-Authorization: ${authorization}\r\n`}\r\n`;
   client.send([ask("/1", right), ask("/2", ""), ask("/3", basic("ada:x")), ask("/4", right), ask("/5", `${right}\r\nProxy-Authorization: ${right}`), ask("/6", "Digest x"), ask("/7", right)].join(""));
   await client.until(/answer to \/7/);
   t.deepEqual([...client.text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status), ["200", "407", "407", "200", "407", "407", "200"]);
@@ -146,7 +146,7 @@ test("an htpasswd file: a right user among many who guess waits for none of them
   const target = `http://127.0.0.1:${made.http}/`;
   const asks = async (authorization: string): Promise<string> => {
     const client = await rawClient(made.port);
-    const text = await client.send(`GET ${target} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${authorization}\r\nConnection: close\r\n\r\n`).untilEnd(60_000);
+    const text = await client.send(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${made.http}\r\nProxy-Authorization: ${authorization}\r\nConnection: close\r\n\r\n`).untilEnd(60_000);
     client.close();
     return text;
   };

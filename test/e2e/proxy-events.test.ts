@@ -44,7 +44,7 @@ async function expectEvents(t: ExecutionContext, gate: RecordingGate, ...expecte
 const begin = ["clientconnect", "next_layer(http1)"] as const;
 const finish = ["serverdisconnect", "clientdisconnect"] as const;
 const whole = ["requestheaders", "request", "serverconnect", "responseheaders", "response"] as const;
-const get = (url: string, fields = ""): string => `GET ${url}/ HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
+const get = (url: string, fields = ""): string => `GET ${url}/ HTTP/1.1\r\nHost: ${url.slice(7)}\r\n${fields}\r\n`;
 
 test("a plain GET, and a second one on the same connections", async (t) => {
   const { gate, url, client } = await stage(t, answering(ok));
@@ -285,7 +285,7 @@ test("another host in request sends it elsewhere; the connections to both are ke
   const one = await client();
   for (const path of ["/here", "/away", "/here", "/away"]) {
     one.clear();
-    one.send(`GET ${url}${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    one.send(`GET ${url}${path} HTTP/1.1\r\nHost: ${url.slice(7)}\r\n\r\n`);
     await one.until(/ok$/);
   }
   one.close();
@@ -307,7 +307,7 @@ test("another scheme in request: TLS to the server for a client that speaks none
   }
   t.is(server.connectionCount, 1);
   one.clear();
-  one.send(`GET https://localhost:${server.port}/direct HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  one.send(`GET https://localhost:${server.port}/direct HTTP/1.1\r\nHost: localhost:${server.port}\r\n\r\n`);
   t.is(await one.until(/ok$/), ok);
   t.is(server.connectionCount, 1);
 });
@@ -370,9 +370,9 @@ test("what addons change goes out, with framing by the host", async (t) => {
     },
   });
   const one = await client();
-  one.send(`POST ${url}/old HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nX-B: b\r\n\r\nbody`);
+  one.send(`POST ${url}/old HTTP/1.1\r\nHost: ${url.slice(7)}\r\nContent-Length: 4\r\nX-B: b\r\n\r\nbody`);
   t.is(await one.until(/ABCDEF$/), "HTTP/1.1 201 Changed\r\nContent-Length: 6\r\nX-A: 2\r\n\r\nABCDEF");
-  t.is(server.text(), "PUT /new HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\nX-B: b\r\nX-Added: yes\r\n\r\nlonger body");
+  t.is(server.text(), `PUT /new HTTP/1.1\r\nHost: ${url.slice(7)}\r\nContent-Length: 11\r\nX-B: b\r\nX-Added: yes\r\n\r\nlonger body`);
 });
 
 test("a response made in responseheaders replaces the server's, whose body is dropped", async (t) => {
@@ -405,7 +405,7 @@ test("a streamed body passes while it comes; request and response fire when it h
     response: (flow) => { states.push(flow.response?.body.state ?? ""); },
   });
   const one = await client();
-  one.send(`POST ${url}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\none`);
+  one.send(`POST ${url}/ HTTP/1.1\r\nHost: ${url.slice(7)}\r\nContent-Length: 6\r\n\r\none`);
   while (!server.text().endsWith("one")) await new Promise((resolve) => setTimeout(resolve, 20));
   one.send("two");
   await one.until(/FIR\r\n/);
@@ -424,20 +424,47 @@ test("bodies beyond the limit are not shown and pass all the same", async (t) =>
     response: (flow) => { states.push(flow.response?.body.state ?? ""); },
   }, { bodyBytes: 10_000 });
   const one = await client();
-  one.send(`POST ${url}/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nc350\r\n`).send(`${large}\r\n0\r\n\r\n`);
+  one.send(`POST ${url}/ HTTP/1.1\r\nHost: ${url.slice(7)}\r\nTransfer-Encoding: chunked\r\n\r\nc350\r\n`).send(`${large}\r\n0\r\n\r\n`);
   const text = await one.until(/\r\n0\r\n\r\n$/);
   t.is(text.replaceAll(/[^x]/g, "").length, 50_000);
-  t.is(server.text().replaceAll(/[^x]/g, "").length - "xx".length, 50_000 - 1);
+  t.is(server.text().replaceAll(/[^x]/g, "").length, 50_000);
   t.deepEqual(states, ["truncated", "truncated"]);
   one.close();
   await gate.seen("clientdisconnect");
   t.deepEqual(gate.problems, []);
 });
 
+const refusedHeads: readonly (readonly [what: string, head: string, shown: string, why: RegExp])[] = [
+  ["a head that cannot be read", "GET http://a.test/ HTTP/1.1\r\nHost : a.test\r\n\r\n", "UNKNOWN http://unreadable.invalid/", /name|colon/i],
+  ["two kinds of framing", "POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "UNKNOWN http://unreadable.invalid/", /Content-Length and Transfer-Encoding/],
+  ["an address against Host", "GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n", "GET http://unreadable.invalid/", /different servers/],
+];
+
+for (const [what, head, shown, why] of refusedHeads) {
+  test(`a refused request has its error, and an addon may answer it: ${what}`, async (t) => {
+    const seen: string[] = [];
+    const { gate, client } = await stage(t, answering(ok), { error: (flow) => {
+      const { method, scheme, host, path } = flow.request;
+      seen.push(`${method} ${scheme}://${host}${path}`);
+      t.regex(flow.error?.msg ?? "", why);
+      if (seen.length === 2) flow.response = made(418, "made by an addon");
+    } });
+    const one = await client();
+    t.regex(await one.send(head).untilEnd(), /^HTTP\/1\.1 400 /);
+    const two = await client();
+    t.regex(await two.send(head).untilEnd(), /^HTTP\/1\.1 418 .*made by an addon$/s);
+    t.deepEqual(seen, [shown, shown]);
+    await gate.seen("clientdisconnect", 2);
+    t.deepEqual(gate.events.filter((event) => event === "error"), ["error", "error"]);
+    t.deepEqual(gate.problems, []);
+    t.is(gate.unreleased, 0);
+  });
+}
+
 test("bodies beyond --body-size-limit are refused with an error", async (t) => {
   const { gate, url, client } = await stage(t, answering(`HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n${"x".repeat(2_000)}`), {}, { bodySizeLimitBytes: 1_000 });
   const one = await client();
-  one.send(`POST ${url}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n${"x".repeat(2_000)}`);
+  one.send(`POST ${url}/ HTTP/1.1\r\nHost: ${url.slice(7)}\r\nContent-Length: 2000\r\n\r\n${"x".repeat(2_000)}`);
   t.regex(await one.untilEnd(), /^HTTP\/1\.1 413 /);
   const two = await client();
   two.send(get(url));
@@ -451,7 +478,7 @@ test("bodies beyond --body-size-limit are refused with an error", async (t) => {
 test("the proxy itself says 100 when a body has to be collected before the server is asked", async (t) => {
   const { url, server, client } = await stage(t, answering(ok));
   const one = await client();
-  one.send(`PUT ${url}/ HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n`);
+  one.send(`PUT ${url}/ HTTP/1.1\r\nHost: ${url.slice(7)}\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n`);
   t.is(await one.until(/\r\n\r\n/), "HTTP/1.1 100 Continue\r\n\r\n");
   t.is(server.connectionCount, 0);
   one.send("body");

@@ -17,9 +17,9 @@ test("an absolute-form GET goes out in origin-form with its fields as they came"
   const server = await origin(t, answering("HTTP/1.1 200 Fine by me\r\nX-a:  1 \r\ncontent-LENGTH: 2\r\nx-A: 2\r\n\r\nok"));
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`GET http://127.0.0.1:${server.port}/a?b=c%20d HTTP/1.1\r\nhOST: odd.example\r\nAccept:*/*\r\nX-Two: 1\r\nx-two:\t2  \r\nProxy-Connection: keep-alive\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/a?b=c%20d HTTP/1.1\r\nhOST: 127.0.0.1:${server.port}\r\nAccept:*/*\r\nX-Two: 1\r\nx-two:\t2  \r\nProxy-Connection: keep-alive\r\n\r\n`);
   t.is(await client.until(/ok$/), "HTTP/1.1 200 Fine by me\r\nX-a:  1 \r\ncontent-LENGTH: 2\r\nx-A: 2\r\n\r\nok");
-  t.is(server.text(), "GET /a?b=c%20d HTTP/1.1\r\nhOST: odd.example\r\nAccept:*/*\r\nX-Two: 1\r\nx-two:\t2  \r\n\r\n");
+  t.is(server.text(), `GET /a?b=c%20d HTTP/1.1\r\nhOST: 127.0.0.1:${server.port}\r\nAccept:*/*\r\nX-Two: 1\r\nx-two:\t2  \r\n\r\n`);
   client.close();
 });
 
@@ -29,7 +29,7 @@ test("both connections are kept for the next request, and one per origin", async
   const client = await rawClient(port);
   for (const server of [one, two, one, two, one]) {
     client.clear();
-    client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
     await client.until(/ok$/);
   }
   t.is(one.connectionCount, 1);
@@ -42,7 +42,7 @@ test("pipelined requests are answered in order", async (t) => {
   const { port } = await startProxy(t);
   const client = await rawClient(port);
   const url = `http://127.0.0.1:${server.port}`;
-  client.send(`GET ${url}/1 HTTP/1.1\r\nHost: x\r\n\r\nPOST ${url}/2 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbodyGET ${url}/3 HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET ${url}/1 HTTP/1.1\r\nHost: ${url.slice(7)}\r\n\r\nPOST ${url}/2 HTTP/1.1\r\nHost: ${url.slice(7)}\r\nContent-Length: 4\r\n\r\nbodyGET ${url}/3 HTTP/1.1\r\nHost: ${url.slice(7)}\r\n\r\n`);
   const text = await client.until(/three$/);
   t.regex(text, /one.*two.*404.*three/s);
   t.is(server.connectionCount, 1);
@@ -54,7 +54,7 @@ test("chunked bodies and their trailers pass in both directions", async (t) => {
   const server = await origin(t, answering("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum:  9\r\n\r\n"));
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: Digest\r\n\r\n3\r\nabc\r\n0\r\ndigest: q\r\n\r\n`);
+  client.send(`POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nTransfer-Encoding: chunked\r\nTrailer: Digest\r\n\r\n3\r\nabc\r\n0\r\ndigest: q\r\n\r\n`);
   t.is(await client.until(/\r\n\r\n$/), "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum:  9\r\n\r\n");
   t.true(server.text().endsWith("\r\n\r\n3\r\nabc\r\n0\r\ndigest: q\r\n\r\n"));
   client.close();
@@ -69,7 +69,7 @@ test("an HTTP/1.0 client never gets chunks, and its connection ends unless it as
   t.is(server.text(), `GET / HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   client.close();
   const second = await rawClient(port);
-  second.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n`);
+  second.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.0\r\nHost: 127.0.0.1:${server.port}\r\nConnection: keep-alive\r\n\r\n`);
   t.is(await second.until(/ok$/), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok");
   second.close();
 });
@@ -78,7 +78,7 @@ test("a body that ends with the connection stays so", async (t) => {
   const server = await origin(t, (socket) => socket.once("data", () => socket.end("HTTP/1.0 200 OK\r\nServer: old\r\n\r\nuntil the end")));
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.is(await client.untilEnd(), "HTTP/1.1 200 OK\r\nServer: old\r\nConnection: close\r\n\r\nuntil the end");
   t.is(client.error, null);
   client.close();
@@ -91,11 +91,11 @@ test("HEAD, 204 and 304 have no body whatever they declare", async (t) => {
   const client = await rawClient(port);
   for (const [i, method] of ["HEAD", "GET", "GET"].entries()) {
     client.clear();
-    client.send(`${method} http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    client.send(`${method} http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
     t.is(await client.until(/\r\n\r\n/), heads[i] ?? "");
   }
   client.clear();
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.is(await client.until(/ok$/), ok);
   client.close();
 });
@@ -104,11 +104,11 @@ test("interim responses pass, and only to clients that know them", async (t) => 
   const server = await origin(t, answering(`HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${ok}`));
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.is(await client.until(/ok$/), `HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${ok}`);
   client.close();
   const old = await rawClient(port);
-  old.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.0\r\nHost: x\r\n\r\n`);
+  old.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.0\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.is(await old.untilEnd(), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
   old.close();
 });
@@ -124,7 +124,7 @@ test("Expect: 100-continue goes to the server, whose 100 comes back before the b
   });
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`PUT http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n`);
+  client.send(`PUT http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n`);
   t.is(await client.until(/\r\n\r\n/), "HTTP/1.1 100 Continue\r\n\r\n");
   t.regex(server.text(), /\r\nExpect: 100-continue\r\n/);
   client.send("body");
@@ -139,7 +139,7 @@ test("a client that shuts down writing after its request still gets the response
   });
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   client.socket.end();
   t.is(await client.untilEnd(), ok);
 });
@@ -148,7 +148,7 @@ test("a server that answers before the request is complete is heard at once", as
   const server = await origin(t, (socket) => socket.once("data", () => socket.write("HTTP/1.1 413 Too much\r\nContent-Length: 4\r\n\r\nfull")));
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nbeginning`);
+  client.send(`POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Length: 1000000\r\n\r\nbeginning`);
   t.is(await client.untilEnd(), "HTTP/1.1 413 Too much\r\nContent-Length: 4\r\nConnection: close\r\n\r\nfull");
   client.close();
 });
@@ -161,7 +161,7 @@ for (const [name, beginning] of [
     const server = await origin(t, (socket) => socket.once("data", () => { socket.write(beginning); setTimeout(() => socket.end(), 50); }));
     const { port } = await startProxy(t);
     const client = await rawClient(port);
-    client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
     const text = await client.untilEnd();
     t.true(text === beginning || client.error !== null, JSON.stringify(text));
     client.close();
@@ -172,7 +172,7 @@ test("a body until the end of the connection that is reset ends in a reset for t
   const server = await origin(t, (socket) => socket.once("data", () => { socket.write("HTTP/1.1 200 OK\r\n\r\nhalf"); setTimeout(() => socket.resetAndDestroy(), 100); }));
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   await client.untilEnd();
   t.true(client.error !== null && "code" in client.error && client.error.code === "ECONNRESET", String(client.error));
 });
@@ -189,7 +189,7 @@ test("a kept connection that the server closed meanwhile is replaced without the
   const client = await rawClient(port);
   for (let i = 0; i < 2; i++) {
     client.clear();
-    client.send(`GET http://127.0.0.1:${server.port}/${i} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    client.send(`GET http://127.0.0.1:${server.port}/${i} HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
     t.is(await client.until(/ok$/), ok);
   }
   t.is(server.connectionCount, 2);
@@ -202,7 +202,7 @@ test("a server that announces its close is not asked again on that connection", 
   const client = await rawClient(port);
   for (let i = 0; i < 3; i++) {
     client.clear();
-    client.send(`POST http://127.0.0.1:${server.port}/${i} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx`);
+    client.send(`POST http://127.0.0.1:${server.port}/${i} HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Length: 1\r\n\r\nx`);
     t.is(await client.until(/ok$/), ok);
   }
   t.is(server.connectionCount, 2);
@@ -220,10 +220,10 @@ test("a POST is not sent twice when its kept connection dies", async (t) => {
   });
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   await client.until(/ok$/);
   client.clear();
-  client.send(`POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx`);
+  client.send(`POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Length: 1\r\n\r\nx`);
   t.regex(await client.until(/\r\n\r\n[^]+/), /^HTTP\/1\.1 502 /);
   t.is(posts, 1);
   client.close();
@@ -234,6 +234,9 @@ test("what cannot be a request is answered and ends the connection", async (t) =
   const cases: readonly (readonly [string, RegExp])[] = [
     ["GET / HTTP/1.1\r\nHost: example.test\r\n\r\n", /^HTTP\/1\.1 400 .*example\.test/s],
     ["GET http:// HTTP/1.1\r\nHost: x\r\n\r\n", /^HTTP\/1\.1 400 /],
+    ["GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n", /^HTTP\/1\.1 400 .*different servers/s],
+    ["GET http://a.test/ HTTP/1.1\r\nHost: a.test:81\r\n\r\n", /^HTTP\/1\.1 400 /],
+    ["GET http://a.test/ HTTP/1.1\r\nHost:\r\n\r\n", /^HTTP\/1\.1 400 /],
     ["GET ftp://x/ HTTP/1.1\r\nHost: x\r\n\r\n", /^HTTP\/1\.1 400 /],
     ["GET http://user:pass@x/ HTTP/1.1\r\nHost: x\r\n\r\n", /^HTTP\/1\.1 400 /],
     ["GET http://x/ HTTP/1.1\r\n\r\n", /^HTTP\/1\.1 400 /],
@@ -261,11 +264,11 @@ test("a server that cannot be reached, or sends no HTTP, gives a page with the c
   const cases = [[gone, /^HTTP\/1\.1 502 .*refused the connection/s], [garbage, /^HTTP\/1\.1 502 .*status-line/s], [silent, /^HTTP\/1\.1 502 .*closed the connection/s]] as const;
   for (const [server, expected] of cases) {
     client.clear();
-    client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n`);
+    client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nAccept: application/json\r\n\r\n`);
     t.regex(await client.until(/\r\n\r\n\{.*\}\n$/s), expected);
   }
   client.clear();
-  client.send("GET http://no-such-name.invalid/ HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.send("GET http://no-such-name.invalid/ HTTP/1.1\r\nHost: no-such-name.invalid\r\n\r\n");
   t.regex(await client.until(/\r\n\r\n[^]+\n$/), /^HTTP\/1\.1 502 .*could not be resolved/s);
   client.close();
 });
@@ -275,7 +278,7 @@ test("the proxy does not go round through itself", async (t) => {
   const client = await rawClient(port);
   for (const host of ["127.0.0.1", "localhost"]) {
     client.clear();
-    client.send(`GET http://${host}:${port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    client.send(`GET http://${host}:${port}/ HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
     t.regex(await client.until(/\r\n\r\n[^]+\n$/), /^HTTP\/1\.1 (400 .*this proxy itself|502)/s);
   }
   client.close();
@@ -291,9 +294,9 @@ test("an upgrade that the server accepts becomes a raw relay with half-close", a
   });
   const { port } = await startProxy(t);
   const client = await rawClient(port);
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`);
   t.is(await client.until(/first$/), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\nfirst");
-  t.is(server.text(), "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+  t.is(server.text(), `GET / HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`);
   client.send("\x00\xff raw");
   await client.until(/\x00\xff raw$/);
   client.socket.end();
@@ -317,7 +320,7 @@ test("a slow client makes the server wait", async (t) => {
   const { port } = await startProxy(t);
   const client = await rawClient(port);
   client.socket.pause();
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: close\r\n\r\n`);
   let before = -1;
   while (sent !== before) {
     before = sent;

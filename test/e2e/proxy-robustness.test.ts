@@ -23,7 +23,7 @@ async function origin(t: ExecutionContext, serve: (socket: Socket, index: number
 async function still(t: ExecutionContext, port: number): Promise<void> {
   const server = await origin(t, answering(ok));
   const client = await rawClient(port);
-  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.is(await client.until(/ok$/), ok);
   client.close();
 }
@@ -38,7 +38,7 @@ test("clients that reset at every stage of a plain request and response", async 
   const gate = recordingGate();
   const proxy = await startProxy(t, { gate });
   const server = await origin(t, (socket) => { socket.on("data", () => { socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"); setTimeout(() => socket.write("x".repeat(500)), 10); }); socket.on("end", () => socket.end()); });
-  const request = `POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello`;
+  const request = `POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Length: 5\r\n\r\nhello`;
   for (let cut = 0; cut <= request.length; cut += 9) {
     for (const wayOut of ["reset", "close"] as const) {
       const client = await rawClient(proxy.port);
@@ -104,7 +104,7 @@ test("servers that reset at every stage", async (t) => {
     const proxy = await startProxy(t, { gate });
     for (cut = 0; cut < response.length - 1; cut += 6) {
       const client = await rawClient(proxy.port);
-      client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: close\r\n\r\n`);
       const text = await client.untilEnd();
       t.false(text.startsWith("HTTP/1.1 200") && text.endsWith("0\r\n\r\n"), `cut at ${cut}: ${JSON.stringify(text)}`);
       client.close();
@@ -139,10 +139,10 @@ test("silence is ended by deadlines", async (t) => {
   slow.send("GET http://x/ HTTP/1.1\r\nHo");
   t.regex(await slow.untilEnd(5_000), /^HTTP\/1\.1 408 /);
   const waiting = await rawClient(proxy.port);
-  waiting.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  waiting.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.regex(await waiting.until(/\r\n\r\n[^]+/, 5_000), /^HTTP\/1\.1 504 /);
   const body = await rawClient(proxy.port);
-  body.send(`POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf`);
+  body.send(`POST http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Length: 10\r\n\r\nhalf`);
   t.regex(await body.untilEnd(5_000), /^HTTP\/1\.1 (408|504) /);
   const raw = await tunnelClient(proxy.port, `127.0.0.1:${server.port}`);
   raw.send("\x00");
@@ -155,14 +155,14 @@ test("a broken invariant ends its own connection and is logged", async (t) => {
   const gate = recordingGate({ on: { request: (flow) => { if (flow.request.path === "/bug") { flow.request.method = "not a token"; flow.request.version++; } } } });
   const proxy = await startProxy({ teardown: (clean) => t.teardown(() => clean().catch((error: unknown) => { t.log(String(error).slice(0, 80)); })) }, { gate });
   const innocent = await rawClient(proxy.port);
-  innocent.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  innocent.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   await innocent.until(/ok$/);
   const client = await rawClient(proxy.port);
-  client.send(`GET http://127.0.0.1:${server.port}/bug HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${server.port}/bug HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.is(await client.untilEnd(), "");
   t.is(proxy.log.filter((record) => record.fields["event"] === "invariant" && record.level === "error").length, 1);
   innocent.clear();
-  innocent.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  innocent.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.is(await innocent.until(/ok$/), ok);
   innocent.close();
   await settled(t, proxy);
@@ -174,10 +174,10 @@ test("a drain lets exchanges end, closes idle connections at once, and cuts at i
   const proxy = await startProxy(t);
   const [idle, slow, never] = [await rawClient(proxy.port), await rawClient(proxy.port), await rawClient(proxy.port)];
   const url = `http://127.0.0.1:${server.port}`;
-  idle.send(`GET ${url}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  idle.send(`GET ${url}/ HTTP/1.1\r\nHost: ${url.slice(7)}\r\n\r\n`);
   await idle.until(/ok$/);
-  slow.send(`GET ${url}/slow HTTP/1.1\r\nHost: x\r\n\r\n`);
-  never.send(`GET ${url}/never HTTP/1.1\r\nHost: x\r\n\r\n`);
+  slow.send(`GET ${url}/slow HTTP/1.1\r\nHost: ${url.slice(7)}\r\n\r\n`);
+  never.send(`GET ${url}/never HTTP/1.1\r\nHost: ${url.slice(7)}\r\n\r\n`);
   while (!server.received.some((bytes) => bytes.includes("/never")) || !server.received.some((bytes) => bytes.includes("/slow"))) await sleep(10);
   const begun = Date.now();
   const closing = proxy.proxy.close(1_500);

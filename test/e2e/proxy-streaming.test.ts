@@ -38,12 +38,12 @@ for (const [form, written, atEnd] of [["a length", withLength, /x{30000}$/], ["c
     const here = await stage(t, (socket, text) => {
       socket.on("data", () => { if (isWhole(text())) socket.write(`HTTP/1.1 200 OK\r\n${written(body)}`); else if (text().endsWith("small")) socket.write(`HTTP/1.1 200 OK\r\n${withLength("small")}`); });
     }, { streamLargeBodiesBytes: 20_000 });
-    here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: x\r\n${written(body)}`);
+    here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\n${written(body)}`);
     const text = await here.client.until(atEnd);
     t.true(isWhole(text));
     t.true(isWhole(here.server.text()));
     here.client.clear();
-    here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: x\r\n${withLength("small")}`);
+    here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\n${withLength("small")}`);
     t.regex(await here.client.until(/small$/), /^HTTP\/1\.1 200 /);
     t.deepEqual(here.states, ["request streamed", "response streamed", "request whole", "response whole"]);
     t.deepEqual(here.gate.problems, []);
@@ -52,7 +52,7 @@ for (const [form, written, atEnd] of [["a length", withLength, /x{30000}$/], ["c
 
 test.serial("a body larger than both bounds is streamed, not truncated, when the smaller one is --stream-large-bodies", async (t) => {
   const here = await stage(t, (socket, text) => { socket.on("data", () => { if (isWhole(text())) socket.write(`HTTP/1.1 200 OK\r\n${inChunks(body)}`); }); }, { streamLargeBodiesBytes: 5_000, bodyBytes: 10_000 });
-  here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: x\r\n${inChunks(body)}`);
+  here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\n${inChunks(body)}`);
   t.true(isWhole(await here.client.until(/x\r\n0\r\n\r\n$/)));
   t.deepEqual(here.states, ["request streamed", "response streamed"]);
 });
@@ -69,7 +69,7 @@ test.serial("server-sent events pass one by one although addons take responses",
       socket.end();
     });
   });
-  here.client.send(`GET ${here.url}/ HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`);
+  here.client.send(`GET ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\nAccept: text/event-stream\r\n\r\n`);
   for (const [index, { resolve }] of next.entries()) {
     // The server waits until we have seen this one.
     await here.client.until(new RegExp(`data: ${index}\n\n`));
@@ -89,7 +89,7 @@ test.serial("a response that is on hold (a long poll) reaches the client with it
       socket.write(`HTTP/1.1 200 OK\r\n${withLength("news")}`);
     });
   });
-  here.client.send(`GET ${here.url}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  here.client.send(`GET ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\n\r\n`);
   await here.client.until(/103 Early Hints\r\n/);
   released.resolve();
   t.regex(await here.client.until(/news$/), /HTTP\/1\.1 200 OK\r\n/);
@@ -124,12 +124,12 @@ test.serial("gRPC over HTTP/2: each side's messages pass while the other still s
 
 test.serial("--body-size-limit: what declares to be larger is refused before a byte of it passes", async (t) => {
   const here = await stage(t, (socket) => { socket.on("data", () => socket.write(`HTTP/1.1 200 OK\r\n${withLength(body)}`)); }, { bodySizeLimitBytes: 20_000, gate: recordingGate({ wants: () => false }) });
-  here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n`);
+  here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\nContent-Length: 30000\r\n\r\n`);
   t.regex(await here.client.untilEnd(), /^HTTP\/1\.1 413 .*20000 bytes.*--body-size-limit/s);
   t.is(here.server.connectionCount, 0);
   const second = await rawClient(here.port);
   t.teardown(() => second.close());
-  second.send(`GET ${here.url}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  second.send(`GET ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\n\r\n`);
   const text = await second.until(/--body-size-limit/);
   t.regex(text, /^HTTP\/1\.1 502 /);
   t.false(text.includes("xxx"));
@@ -144,7 +144,7 @@ test.serial("--body-size-limit: a body of unknown length is cut where it crosses
       socket.write(`2af8\r\n${"x".repeat(11_000)}\r\n0\r\n\r\n`);
     });
   }, { bodySizeLimitBytes: 20_000, streamLargeBodiesBytes: 1_000 });
-  here.client.send(`GET ${here.url}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  here.client.send(`GET ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\n\r\n`);
   await here.client.until(/x{10000}/);
   seen.resolve();
   const text = await here.client.untilEnd();

@@ -131,7 +131,7 @@ test("HTTP inside TLS to the proxy itself works like HTTP to it", async (t) => {
   t.teardown(() => server.close());
   const { port, ca } = await startProxy(t);
   const outer = await (await rawClient(port)).secure({ ca, servername: "proxy.test" });
-  outer.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  outer.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`);
   t.is(await outer.until(/ok$/), ok);
   outer.close();
 });

@@ -73,7 +73,8 @@ test("raw bytes, an upgrade and a Host that is not the target's go through a tun
   const requests: string[] = [];
   const nextGate = recordingGate({ on: { http_connect: (flow) => { connects.push(`${flow.request.host}:${flow.request.port}`); }, request: (flow) => { requests.push(flow.request.path); } } });
   const next = await start(t, { gate: nextGate });
-  const proxy = await start(t, { mode: `upstream:http://127.0.0.1:${next.port}` });
+  const gate = recordingGate({ on: { request: ({ request }) => { if (request.path === "/named") request.headers.set("host", "named.test"); } } });
+  const proxy = await start(t, { mode: `upstream:http://127.0.0.1:${next.port}`, gate });
   const raw = await rawClient(proxy.port);
   raw.send(`CONNECT 127.0.0.1:${first.port} HTTP/1.1\r\nHost: x\r\n\r\n`);
   await raw.until(/first\r\n$/);
@@ -83,7 +84,7 @@ test("raw bytes, an upgrade and a Host that is not the target's go through a tun
   await upgrading.until(/switched$/);
   upgrading.close();
   const named = await rawClient(proxy.port);
-  named.send(`GET http://127.0.0.1:${http}/named HTTP/1.1\r\nHost: shop.example\r\n\r\n`);
+  named.send(`GET http://127.0.0.1:${http}/named HTTP/1.1\r\nHost: 127.0.0.1:${http}\r\n\r\n`);
   await named.until(/answer to \/named/);
   named.clear();
   named.send(`GET http://127.0.0.1:${http}/plain HTTP/1.1\r\nHost: 127.0.0.1:${http}\r\n\r\n`);
