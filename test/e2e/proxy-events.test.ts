@@ -434,33 +434,6 @@ test("bodies beyond the limit are not shown and pass all the same", async (t) =>
   t.deepEqual(gate.problems, []);
 });
 
-const refusedHeads: readonly (readonly [what: string, head: string, shown: string, why: RegExp])[] = [
-  ["a head that cannot be read", "GET http://a.test/ HTTP/1.1\r\nHost : a.test\r\n\r\n", "UNKNOWN http://unreadable.invalid/", /name|colon/i],
-  ["two kinds of framing", "POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "UNKNOWN http://unreadable.invalid/", /Content-Length and Transfer-Encoding/],
-  ["an address against Host", "GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n", "GET http://unreadable.invalid/", /different servers/],
-];
-
-for (const [what, head, shown, why] of refusedHeads) {
-  test(`a refused request has its error, and an addon may answer it: ${what}`, async (t) => {
-    const seen: string[] = [];
-    const { gate, client } = await stage(t, answering(ok), { error: (flow) => {
-      const { method, scheme, host, path } = flow.request;
-      seen.push(`${method} ${scheme}://${host}${path}`);
-      t.regex(flow.error?.msg ?? "", why);
-      if (seen.length === 2) flow.response = made(418, "made by an addon");
-    } });
-    const one = await client();
-    t.regex(await one.send(head).untilEnd(), /^HTTP\/1\.1 400 /);
-    const two = await client();
-    t.regex(await two.send(head).untilEnd(), /^HTTP\/1\.1 418 .*made by an addon$/s);
-    t.deepEqual(seen, [shown, shown]);
-    await gate.seen("clientdisconnect", 2);
-    t.deepEqual(gate.events.filter((event) => event === "error"), ["error", "error"]);
-    t.deepEqual(gate.problems, []);
-    t.is(gate.unreleased, 0);
-  });
-}
-
 test("bodies beyond --body-size-limit are refused with an error", async (t) => {
   const { gate, url, client } = await stage(t, answering(`HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n${"x".repeat(2_000)}`), {}, { bodySizeLimitBytes: 1_000 });
   const one = await client();
