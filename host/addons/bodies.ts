@@ -19,9 +19,12 @@ const codingOf = (message: Message): string | undefined => {
  */
 export function prepareBodies(event: EventName, subject: GateSubject, limitBytes: number): Promise<unknown> | null {
   if (subject.kind !== "http") return null;
-  const bodies: readonly ("request" | "response")[] = eventTable[event].bodies;
-  const due = bodies.map((side) => subject[side]).filter((message) => message !== null).filter(isUndecoded);
-  return due.length === 0 ? null : Promise.all(due.map((message) => decode(message, limitBytes)));
+  let decoding: Promise<void>[] | null = null;
+  for (const side of eventTable[event].bodies) {
+    const message = subject[side];
+    if (message !== null && isUndecoded(message)) (decoding ??= []).push(decode(message, limitBytes));
+  }
+  return decoding === null ? null : Promise.all(decoding);
 }
 
 /** Whether a body of it has come that nobody decoded yet. */

@@ -67,51 +67,66 @@ export class Frame {
     this.#seats = seats;
   }
 
-  /** Sends it and settles the outcomes. Never rejects but for bugs of ours. */
+  /** Sends it and settles the outcomes. Never rejects but for bugs of ours. PERF: waits for the cell, and for compression where there is some; nothing else. */
   async run(): Promise<FrameResult> {
+    const preparing = prepareBodies(this.#event, this.#subject, this.#services.bodyBytes);
+    if (preparing !== null) await preparing;
     const outcomes = await this.#send();
     const now = this.#services.now();
-    for (const [place, seat] of this.#seats.entries()) spend(seat.instance, outcomes[place], now);
+    for (let place = 0; place < this.#seats.length; place++) this.#account(this.#seats[place]?.instance, outcomes[place], now);
     try {
-      return await this.#settleAll(outcomes);
+      const result = this.#settleFrom(0, outcomes);
+      return result instanceof Promise ? await result : result;
     } finally {
       // Whose outcome did not count has written nothing.
       for (const { instance } of this.#seats) this.#endCall(instance, false);
     }
   }
 
-  async #settleAll(outcomes: readonly Outcome[]): Promise<FrameResult> {
+  #account(instance: Instance | undefined, outcome: Outcome | undefined, now: number): void {
+    if (instance === undefined) return;
+    instance.addon.waiting--;
+    spend(instance, outcome, now);
+  }
+
+  #settleFrom(from: number, outcomes: readonly Outcome[]): FrameResult | Promise<FrameResult> {
     const seats = this.#seats;
-    for (const [place, seat] of seats.entries()) {
-      const verdict = await this.#settle(seat, outcomes[place] ?? { kind: "lost" });
-      if (verdict === "refused") return { next: seat.index + 1, isRefused: true, isLost: false };
-      if (verdict === "go-on") continue;
-      const rest = verdict === "ask-rest-again" ? place + 1 : place;
-      this.#discard(rest, outcomes);
-      const next = seats[rest]?.index ?? seat.index + 1;
-      return { next, isRefused: false, isLost: verdict === "lost" };
+    for (let place = from; place < seats.length; place++) {
+      const seat = seats[place];
+      if (seat === undefined) break;
+      const verdict = this.#settle(seat, outcomes[place] ?? { kind: "lost" });
+      if (typeof verdict !== "string") return verdict.then((late) => this.#resultOf(late, place, outcomes) ?? this.#settleFrom(place + 1, outcomes));
+      const result = this.#resultOf(verdict, place, outcomes);
+      if (result !== null) return result;
     }
     return { next: (seats.at(-1)?.index ?? 0) + 1, isRefused: false, isLost: false };
   }
 
-  async #send(): Promise<readonly Outcome[]> {
+  /** Null: the next seat is looked at. */
+  #resultOf(verdict: Verdict, place: number, outcomes: readonly Outcome[]): FrameResult | null {
+    if (verdict === "go-on") return null;
+    const index = this.#seats[place]?.index ?? 0;
+    if (verdict === "refused") return { next: index + 1, isRefused: true, isLost: false };
+    const rest = verdict === "ask-rest-again" ? place + 1 : place;
+    this.#discard(rest, outcomes);
+    const next = this.#seats[rest]?.index ?? index + 1;
+    return { next, isRefused: false, isLost: verdict === "lost" };
+  }
+
+  #send(): Promise<readonly Outcome[]> {
     const { writer, meet } = this.#services;
     const [first] = this.#seats;
     invariant(first !== undefined, "a frame without seats");
     const { grants } = first.instance.version;
-    const preparing = prepareBodies(this.#event, this.#subject, this.#services.bodyBytes);
-    if (preparing !== null) await preparing;
     const seen = this.#seats.map(({ instance }) => instance.seenOf(this.#subject.key) ?? meet(instance, this.#subject));
     const view = writer.write(this.#event, this.#subject, grants.permissions, seen, grants.limits.bodyBytes);
     const chain = this.#seats.map(({ instance }) => instance.chainEntry);
     for (const { instance } of this.#seats) { instance.addon.waiting++; instance.addon.counters.calls++; }
     this.#call = { text: view.text, attachments: view.attachments, chain };
-    const outcomes = await first.instance.residence.cell.call(this.#call);
-    for (const { instance } of this.#seats) instance.addon.waiting--;
-    return outcomes;
+    return first.instance.residence.cell.call(this.#call);
   }
 
-  async #settle({ instance, isRerun }: Seat, outcome: Outcome): Promise<Verdict> {
+  #settle({ instance, isRerun }: Seat, outcome: Outcome): Verdict | Promise<Verdict> {
     const seen = instance.seenOf(this.#subject.key);
     switch (outcome.kind) {
       case "unchanged": {
@@ -139,7 +154,7 @@ export class Frame {
     }
   }
 
-  async #merge(instance: Instance, outcome: Extract<Outcome, { readonly kind: "changed" }>): Promise<Verdict> {
+  #merge(instance: Instance, outcome: Extract<Outcome, { readonly kind: "changed" }>): Verdict | Promise<Verdict> {
     const { permissions, limits } = instance.version.grants;
     const { text, attachments, cpuMicros } = outcome;
     const verdict = validateChanges({ event: this.#event, subject: this.#subject, permissions, text, attachments, mutationBytes: limits.mutationBytes });
@@ -153,9 +168,11 @@ export class Frame {
     });
     if ("history" in this.#subject) addHistory(this.#subject.history, { addon: instance.addon.name, event: this.#event, changes: result.changes, cpuMicros, failed: null });
     for (const part of result.derived) this.#derived.add(part);
-    const hasLostCoding = hasContentToEncode(this.#subject) && (await this.#encode(this.#subject));
-    this.#note(instance);
-    return result.hasDiverged || hasLostCoding ? "ask-rest-again" : "go-on";
+    const noted = (hasLostCoding: boolean): Verdict => {
+      this.#note(instance);
+      return result.hasDiverged || hasLostCoding ? "ask-rest-again" : "go-on";
+    };
+    return hasContentToEncode(this.#subject) ? this.#encode(this.#subject).then(noted) : noted(false);
   }
 
   #fail(instance: Instance, fault: Fault, cpuMicros: number): Verdict {

@@ -32,6 +32,8 @@ export class Instance implements Resident {
   readonly addon: Addon;
   readonly version: AddonVersion;
   readonly residence: Residence<Instance>;
+  /** This instance's place in a chain. */
+  readonly chainEntry: ChainEntry;
   handlers: ReadonlySet<EventName> = new Set();
   state: InstanceState = "loading";
   /** What `configure` told it last. */
@@ -52,6 +54,7 @@ export class Instance implements Resident {
     this.addon = addon;
     this.version = version;
     this.residence = residence;
+    this.chainEntry = { instance: id, cpuMs: version.grants.limits.cpuMs, wallMs: version.grants.limits.wallMs };
     this.#events = events;
     this.#timers = new GuestTimers((hostCall) => this.#resume(hostCall, null));
     const { services, budget, now } = addon;
@@ -65,11 +68,6 @@ export class Instance implements Resident {
     return this.state === "serving" || this.state === "retired";
   }
 
-  /** This instance's place in a chain. */
-  get chainEntry(): ChainEntry {
-    const { cpuMs, wallMs } = this.version.grants.limits;
-    return { instance: this.id, cpuMs, wallMs };
-  }
 
   /** What it has seen of an object; null: nothing yet. */
   seenOf(key: number): SeenParts | null {

@@ -33,6 +33,7 @@ const restartWaitMs = 5_000;
 const mostReruns = 2;
 /** A refusal that passes by itself is said once in this time for each addon and kind. */
 const sayAgainMs = 10_000;
+const noReruns: ReadonlyMap<Addon, number> = new Map();
 
 export class Pipeline implements Gate {
   readonly #settings: PipelineSettings;
@@ -128,7 +129,7 @@ export class Pipeline implements Gate {
   async #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[]): Promise<void> {
     let index = 0;
     let isTrial = false;
-    const reruns = new Map<Addon, number>();
+    let reruns = noReruns;
     while (index < addons.length) {
       if (addons.some((addon) => awaitsDecoding(addon, event, subject))) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
       const { seats, next, halt } = this.#seat(event, subject, { addons, reruns, from: index, isTrial });
@@ -139,7 +140,9 @@ export class Pipeline implements Gate {
         if (result.isRefused) return;
         // The news of a cell's end follows the answers of its last calls.
         if (result.isLost) await new Promise(setImmediate);
-        if (result.isLost && this.#isLostTooOften(addons[index], reruns)) {
+        const addon = addons[index];
+        if (result.isLost && addon !== undefined) reruns = new Map(reruns).set(addon, (reruns.get(addon) ?? 0) + 1);
+        if (result.isLost && addon !== undefined && (reruns.get(addon) ?? 0) > mostReruns) {
           if (this.#refuse(addons[index], event, subject, { code: "restarted", message: "" })) return;
           index++;
         }
@@ -178,13 +181,6 @@ export class Pipeline implements Gate {
       if (admission.isTrial) { index++; break; }
     }
     return { seats, next: index, halt: null };
-  }
-
-  #isLostTooOften(addon: Addon | undefined, reruns: Map<Addon, number>): boolean {
-    if (addon === undefined) return false;
-    const count = (reruns.get(addon) ?? 0) + 1;
-    reruns.set(addon, count);
-    return count > mostReruns;
   }
 
   /** Whether the addon has an instance again, in time. */

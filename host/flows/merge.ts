@@ -1,7 +1,7 @@
 // Applies a list of changes that validate.ts has passed to the object they are about, in order, and renders who changed what for
 // the history. Pure but for the object: no clock (the time is passed in), no I/O. Content set by an addon is left unencoded in the
 // body; addons/bodies.ts encodes it before anybody reads on. Fields that frame a message stay the host's (events.md §1.9).
-import { isFieldRun, type Change, type FieldReference, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
+import { isFieldRun, keepsAll, type Change, type FieldReference, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
 import { hostOwnedFields } from "../../sandbox-api/schema/http.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
 import { HeaderFields } from "../http/header-fields.ts";
@@ -178,14 +178,28 @@ class Merge {
   }
 
   #headers(message: HttpRequest | HttpResponse, list: readonly FieldReference[], side: "request" | "response"): Rendered {
+    if (keepsAll(list, message.headers.length)) return this.#extend(message, list.filter(isPair));
     const before = message.headers.clone();
     const kept = keepFraming(before, list);
     message.headers.replaceAll(kept);
     message.version++;
     if (kept.length !== list.length) { this.hasDiverged = true; this.derived.add(side); }
     const { body } = message;
-    if (body.raw !== null && body.state === "whole" && before.getAll("content-encoding").join() !== message.headers.getAll("content-encoding").join()) body.complete(body.raw);
+    if (body.raw !== null && body.state === "whole" && before.getAll(codingField).join() !== message.headers.getAll(codingField).join()) body.complete(body.raw);
     return renderList(before, list);
+  }
+
+  /** PERF: new fields at the end, which leave the others where they are (bench/host-event). */
+  #extend(message: HttpRequest | HttpResponse, pairs: readonly (readonly [string, string])[]): Rendered {
+    const { headers, body } = message;
+    let isRecoded = false;
+    for (const [name, value] of pairs) {
+      headers.push(name, value);
+      isRecoded ||= name.length === codingField.length && name.toLowerCase() === codingField;
+    }
+    message.version++;
+    if (isRecoded && body.raw !== null && body.state === "whole") body.complete(body.raw);
+    return ["", pairs.map(fieldLine).join("; ")];
   }
 
   #trailers(message: HttpRequest | HttpResponse, list: readonly FieldReference[], side: "request" | "response"): Rendered {
@@ -262,6 +276,8 @@ function keepFraming(fields: HeaderFields, list: readonly FieldReference[]): rea
   return kept ?? list;
 }
 
+const codingField = "content-encoding";
+const fieldLine = ([name, value]: readonly [string, string]): string => `${name}: ${value}`;
 const isPair = (entry: FieldReference): entry is readonly [string, string] => typeof entry !== "number" && !isFieldRun(entry);
 
 /** A run as the indexes that it stands for. */
@@ -282,7 +298,7 @@ function renderList(before: HeaderFields, list: readonly FieldReference[]): Rend
   const gone: string[] = [];
   const come: string[] = [];
   for (let i = 0; i < before.length; i++) if (named[i] === 0) gone.push(before.line(i));
-  for (const entry of list) if (isPair(entry)) come.push(`${entry[0]}: ${entry[1]}`);
+  for (const entry of list) if (isPair(entry)) come.push(fieldLine(entry));
   return [gone.join("; "), come.join("; ")];
 }
 

@@ -1,7 +1,7 @@
 // WALL 5, one value at a time: the value of each change address as a hostile cell may have sent it, checked for type, size and
 // protocol legality and built anew from checked pieces. Parsed objects are only read, never assigned, so a "__proto__" key is
 // one unknown key more. Whether the addon may change that part at all is decided in validate.ts.
-import { isFieldRun, layerKinds, type AttachmentIndex, type ChangeAddress, type ChangeValues, type FieldReference, type FieldRun, type InjectedMessage, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
+import { isFieldRun, keepsAll, layerKinds, type AttachmentIndex, type ChangeAddress, type ChangeValues, type FieldReference, type FieldRun, type InjectedMessage, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
 import type { FaultCode } from "../../sandbox-api/schema/faults.ts";
 import { hostOwnedFields, isFieldName, isFieldValue, isHost, isMethod, isOwnStatus, isPath, isPort, isReason, mostFields } from "../../sandbox-api/schema/http.ts";
 import { mostInjections } from "../../sandbox-api/schema/websocket.ts";
@@ -87,6 +87,24 @@ const fieldPair = (value: unknown, { withheld }: ValueContext, isTrailer: boolea
   return [name, content];
 };
 
+/** A list that begins with all fields there were. None of them can come again, and none is lost. */
+function extended(items: readonly unknown[], context: ValueContext, isTrailer: boolean, isRequest: boolean): readonly FieldReference[] | Refused {
+  const { fields } = context;
+  const list: FieldReference[] = [[0, fields.length]];
+  let hosts = 0;
+  for (let place = 1; place < items.length; place++) {
+    const item = items[place];
+    if (typeof item === "number" || isRun(item)) return new Refused(`entry ${place} refers to one field twice`);
+    const pair = fieldPair(item, context, isTrailer);
+    if (pair instanceof Refused) return new Refused(`entry ${place}: ${pair.reason}`, pair.code);
+    if (pair[0].length === 4 && pair[0].toLowerCase() === "host") hosts++;
+    list.push(pair);
+  }
+  const count = fields.length + list.length - 1;
+  if (count > mostFields) return new Refused(`has ${count} fields, at most ${mostFields} are allowed`);
+  return isRequest && hosts > 0 && hosts + (fields.indexOf("host") < 0 ? 0 : 1) > 1 ? new Refused("holds more than one Host field") : list;
+}
+
 const isRun = (item: unknown): item is FieldRun => Array.isArray(item) && item.length === 2 && typeof item[0] === "number" && typeof item[1] === "number";
 
 /** Untouched fields, by index: once at most each. */
@@ -103,6 +121,7 @@ const fieldList = (isTrailer: boolean, isRequest: boolean): Check<readonly Field
   if (!Array.isArray(value)) return new Refused(`must be a list of fields, not ${typeName(value)}`);
   if (value.length > mostFields) return new Refused(`has ${value.length} fields, at most ${mostFields} are allowed`);
   const items: readonly unknown[] = value;
+  if (keepsAll(items, context.fields.length)) return extended(items, context, isTrailer, isRequest);
   const used = new Uint8Array(context.fields.length);
   const list: FieldReference[] = [];
   let count = 0;

@@ -17,28 +17,40 @@ import type { MessageBody } from "./message-body.ts";
 
 export interface EventView { readonly text: string; readonly attachments: readonly Buffer[] }
 
-/** What one instance has seen of one object: for each part, which record in which version. */
+/** What one instance has seen of one object: for each part, which record in which version. PERF: a few entries, so lists and no maps (bench/host-event). */
 export class SeenParts {
-  readonly #owners = new Map<PartName, object>();
-  readonly #versions = new Map<PartName, number>();
+  readonly #parts: PartName[] = [];
+  readonly #owners: (object | null)[] = [];
+  readonly #versions: number[] = [];
+  #isUncertain = false;
 
   has(part: PartName, owner: object, version: number): boolean {
-    return this.#owners.get(part) === owner && this.#versions.get(part) === version;
+    const at = this.#parts.indexOf(part);
+    return at >= 0 && this.#owners[at] === owner && this.#versions[at] === version;
+  }
+
+  /** Whether it was never told of that part, so that it takes it for what it is at first. */
+  isUntold(part: PartName): boolean {
+    return !this.#isUncertain && !this.#parts.includes(part);
   }
 
   set(part: PartName, owner: object, version: number): void {
-    this.#owners.set(part, owner);
-    this.#versions.set(part, version);
+    const known = this.#parts.indexOf(part);
+    const at = known < 0 ? this.#parts.push(part) - 1 : known;
+    this.#owners[at] = owner;
+    this.#versions[at] = version;
   }
 
   /** The part is sent again next time, whatever its version. */
   forget(part: PartName): void {
-    this.#owners.delete(part);
+    const at = this.#parts.indexOf(part);
+    if (at >= 0) this.#owners[at] = null;
   }
 
   /** After a failure nobody knows what the isolate holds: everything is sent again. */
   clear(): void {
-    this.#owners.clear();
+    this.#owners.fill(null);
+    this.#isUncertain = true;
   }
 }
 
@@ -57,6 +69,8 @@ interface Part<S> {
   readonly owner: (subject: S) => object;
   readonly version: (subject: S) => number;
   readonly write: (subject: S, paper: Paper) => string;
+  /** Whether it is what a guest takes it for that has not been told of it. */
+  readonly isBlank?: (subject: S) => boolean;
 }
 
 const sensitivePermissions = sensitiveFields.map((name) => `header:${name}` as const);
@@ -99,6 +113,7 @@ export class ViewWriter {
     let body = "";
     eachPart(event, subject, (part, of) => {
       if (!isGranted(part.needs, permissions) || haveSeen(seen, part.name, part.owner(of), part.version(of))) return;
+      if (part.isBlank?.(of) === true && areUntold(seen, part.name)) return;
       names += names === "" ? `"${part.name}"` : `,"${part.name}"`;
       body += partSeparator + part.write(of, paper);
     });
@@ -133,6 +148,11 @@ const isGranted = (needs: PermissionName | null, permissions: ReadonlySet<Permis
 
 function haveSeen(seen: readonly SeenParts[], name: PartName, owner: object, version: number): boolean {
   for (const known of seen) if (!known.has(name, owner, version)) return false;
+  return true;
+}
+
+function areUntold(seen: readonly SeenParts[], name: PartName): boolean {
+  for (const known of seen) if (!known.isUntold(name)) return false;
   return true;
 }
 
@@ -180,7 +200,10 @@ export const replayOf = ({ replayDepth, response }: HttpFlow): FlowView["isRepla
 
 const flowPart: Part<Flow> = {
   name: "flow", needs: null, owner: (flow) => flow, version: (flow) => flow.version,
-  write: (flow) => asciiJson({
+  // PERF: nearly all flows have nothing else to tell.
+  write: (flow) => flow.kind === "http" && flow.live && flow.error === null && !flow.intercepted && flow.marked === "" && flow.comment === "" && flow.replayDepth === 0 && !flow.isWebSocket
+    ? `{"id":${asciiJson(flow.id)},"type":"http","live":true,"error":null,"intercepted":false,"marked":"","comment":"","isReplay":null,"timestampCreated":${flow.timestampCreated},"websocket":false}`
+    : asciiJson({
     id: flow.id, type: flow.kind, live: flow.live, error: flow.error, intercepted: flow.intercepted, marked: flow.marked, comment: flow.comment,
     isReplay: flow.kind === "http" ? replayOf(flow) : null, timestampCreated: flow.timestampCreated, websocket: flow.kind === "http" && flow.isWebSocket,
   } satisfies FlowView),
@@ -254,7 +277,7 @@ export function shownValue(fields: HeaderFields, i: number, withheld: ReadonlySe
 }
 
 const trailersPart = <S extends HttpRequest | HttpResponse>(name: PartName, needs: PermissionName): Part<S> => ({
-  name, needs, owner: (message) => message, version: (message) => message.trailersVersion,
+  name, needs, owner: (message) => message, version: (message) => message.trailersVersion, isBlank: ({ trailers }) => trailers === null,
   write: ({ trailers }, { withheld }) => {
     const view: TrailersView = trailers === null ? null : Array.from({ length: trailers.length }, (_, i) => [trailers.name(i), shownValue(trailers, i, withheld)]);
     return asciiJson(view);

@@ -110,7 +110,8 @@ export class HeaderFields {
 
   /** Adds a field at the end. */
   push(name: string, value: string): void {
-    this.insert(this.length, name, value);
+    this.#block += appendLine(this.#marks, this.#block.length, name, value);
+    this.#nameLengths = 0;
   }
 
   /** Puts a field before field i (0 to `length`). */
@@ -185,9 +186,10 @@ export class HeaderFields {
   /** Whether exactly one space, and no other blank, stands around every value. */
   #isSpelledPlainly(): boolean {
     const block = this.#block;
-    for (let i = 0; i < this.length; i++) {
-      const start = this.#mark(i, NAME_END) + 2;
-      const end = this.#lineAfter(i) - 2;
+    const marks = this.#marks;
+    for (let at = 0; at < marks.length; at += STRIDE) {
+      const start = (marks[at + NAME_END] ?? 0) + 2;
+      const end = (marks[at + STRIDE] ?? block.length) - 2;
       if (end < start || block.charCodeAt(start - 1) !== 0x20) return false;
       if (end > start && (isBlank(block.charCodeAt(start)) || isBlank(block.charCodeAt(end - 1)))) return false;
     }

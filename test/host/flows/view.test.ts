@@ -12,7 +12,7 @@ const partsOf = (text: string): readonly string[] => (JSON.parse(text.split("\0"
 test("the request part: JSON of the line, then the fields as sent", (t) => {
   const flow = makeHttpFlow(makeRequest([["HOST", "example.com"], ["X-Raw", "caf\u00e9"]]));
   const { text, attachments } = writer().write("requestheaders", flow, everythingOnTheFlow, [new SeenParts()]);
-  t.deepEqual(partsOf(text), ["flow", "client", "server", "request", "request.trailers"]);
+  t.deepEqual(partsOf(text), ["flow", "client", "server", "request"]);
   const [line, count, ...fields] = text.split("\0")[4]?.split("\n") ?? [];
   t.like(JSON.parse(line ?? ""), { method: "GET", scheme: "https", host: "example.com", port: 443, path: "/path" });
   t.is(count, "2");
@@ -22,8 +22,8 @@ test("the request part: JSON of the line, then the fields as sent", (t) => {
 });
 
 for (const [grant, parts] of [
-  [[], ["flow"]], [["read:connection"], ["flow", "client", "server"]], [["read:request"], ["flow", "request", "request.trailers"]],
-  [["read:request.body"], ["flow", "request.body"]], [["read:response", "read:response.body"], ["flow", "response", "response.trailers", "response.body"]],
+  [[], ["flow"]], [["read:connection"], ["flow", "client", "server"]], [["read:request"], ["flow", "request"]],
+  [["read:request.body"], ["flow", "request.body"]], [["read:response", "read:response.body"], ["flow", "response", "response.body"]],
 ] as const) {
   test(`with ${grant.join(", ") || "nothing"} granted`, (t) => {
     const flow = makeHttpFlow(makeRequest(undefined, Buffer.from("secret request")), makeResponse(undefined, Buffer.from("secret response")));
@@ -95,4 +95,25 @@ test("view classes are about reading only", (t) => {
 
 test("plain views are ASCII", (t) => {
   t.is(plainView("log", 0, [["entry", { msg: "\u20ac\0", level: "info" }]]).text, '{"event":"log","key":0,"parts":["entry"]}\0{"msg":"\\u20ac\\u0000","level":"info"}');
+});
+
+test("trailers: none are not spoken of until an instance was told of some, or nobody knows what it holds", (t) => {
+  const flow = makeHttpFlow(makeRequest(), makeResponse());
+  const { request } = flow;
+  const [told, fresh] = [new SeenParts(), new SeenParts()];
+  const shown = (...seen: readonly SeenParts[]): boolean => {
+    const isShown = partsOf(writer().write("response", flow, only("read:request"), seen).text).includes("request.trailers");
+    for (const one of seen) writer().note("response", flow, only("read:request"), one, new Set());
+    return isShown;
+  };
+  t.false(shown(told));
+  request.trailers = HeaderFields.from([["X-Sum", "1"]]);
+  request.trailersVersion++;
+  t.true(shown(told));
+  request.trailers = null;
+  request.trailersVersion++;
+  t.false(shown(fresh));
+  t.true(shown(told), "it holds the old ones");
+  told.clear();
+  t.true(shown(told));
 });
