@@ -1,7 +1,7 @@
 // Walks one event along its chain of instances: each sees what the ones before it changed, each is answered before the next
-// starts, and whoever ends the chain leaves the rest `skipped`. It merges nothing: changes of others travel as the part "patch".
-import { partSeparator } from "../sandbox-api/schema/view.ts";
+// starts, and whoever ends the chain leaves the rest `skipped`. How the next one is told of changes is chain-text.ts's affair.
 import { cellMessages, eventPhase, resultStatus } from "../sandbox-api/wire/messages.ts";
+import { ChainText } from "./chain-text.ts";
 import { type Answer, type EntryResult, faultAnswer, readSettled } from "./isolate/result.ts";
 import type { CellLink, ReceivedFrame } from "./link.ts";
 import type { Instance, Registry } from "./registry.ts";
@@ -38,14 +38,6 @@ export function report(link: CellLink, registry: Registry, id: number, instance:
   reply(link, id, instance.id, result, cpuMicros);
 }
 
-/** The event's text for an instance after others have changed the object. */
-export function withPatches(text: string, patches: readonly string[]): string {
-  const end = text.indexOf(partSeparator);
-  const envelope: { readonly parts: readonly string[] } = JSON.parse(end < 0 ? text : text.slice(0, end));
-  const parts = end < 0 ? "" : text.slice(end);
-  return `${JSON.stringify({ ...envelope, parts: [...envelope.parts, "patch"] })}${parts}${partSeparator}[${patches.join(",")}]`;
-}
-
 /** Whether the instances after this one do not run. A body that somebody changed is not here for the next, so that ends it too. */
 const endsChain = ({ status, attachments }: Answer): boolean =>
   status === resultStatus.pending || status === resultStatus.failed || attachments.length > 0;
@@ -54,8 +46,7 @@ const endsChain = ({ status, attachments }: Answer): boolean =>
 export function runChain(link: CellLink, registry: Registry, frame: ReceivedFrame): void {
   const { id, words, attachments } = frame;
   const isStartup = frame.status === eventPhase.startup;
-  const patches: string[] = [];
-  let { text } = frame;
+  const chain = new ChainText(frame.text);
   let isOver = false;
   for (let at = 0; at + 1 < words.length; at += 2) {
     const instanceId = words[at] ?? 0;
@@ -67,11 +58,9 @@ export function runChain(link: CellLink, registry: Registry, frame: ReceivedFram
     }
     const { releasedKeys } = instance;
     instance.releasedKeys = "";
-    const result = instance.isolate.dispatch({ call: id, releasedKeys, text, attachments, cpuMs: words[at + 1] ?? 0, isStartup });
+    const result = instance.isolate.dispatch({ call: id, releasedKeys, text: chain.text, attachments, cpuMs: words[at + 1] ?? 0, isStartup });
     report(link, registry, id, instance, result);
     isOver = endsChain(result);
-    if (result.status !== resultStatus.changed || isOver || at + 2 >= words.length) continue;
-    patches.push(result.text);
-    text = withPatches(frame.text, patches);
+    if (result.status === resultStatus.changed && !isOver && at + 2 < words.length) chain.add(result.text);
   }
 }

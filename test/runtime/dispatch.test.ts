@@ -1,14 +1,7 @@
-// The chain walker's own text work and the bridge's bounds; the rest of the runtime is tested in real cells (test/host/cells).
+// The bridge's bounds and what is believed of a guest's answers; the rest of the runtime is tested in real cells (test/host/cells).
 import test from "ava";
-import { withPatches } from "../../runtime/dispatch.ts";
 import { makeBridge } from "../../runtime/isolate/bridge.ts";
 import { readAnswer, readSettled } from "../../runtime/isolate/result.ts";
-
-test("patches become the last part of the text, named in the envelope", (t) => {
-  const envelope = `{"event":"request","key":1,"parts":["request"]}`;
-  t.is(withPatches(`${envelope}\0{}\na: b\n`, [`[["x",1]]`, `[["y",2]]`]), `{"event":"request","key":1,"parts":["request","patch"]}\0{}\na: b\n\0[[["x",1]],[["y",2]]]`);
-  t.is(withPatches(`{"event":"tick","key":0,"parts":[]}`, [`[]`]), `{"event":"tick","key":0,"parts":["patch"]}\0[[]]`);
-});
 
 test("the bridge takes messages while it is open, within count and size, and tells which limit broke", (t) => {
   const bridge = makeBridge({ hostCalls: 2, mutationBytes: 10 });
