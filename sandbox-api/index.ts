@@ -14,7 +14,8 @@ export type { LogFunction, Options, OptionValue } from "./guest/ctx.ts";
 export type { Manifest, OptionInManifest, OptionsOf } from "./schema/manifest-types.ts";
 export type { Storage, StoredValue, ListOptions } from "./guest/storage.ts";
 /** What the global `fetch` takes and gives. */
-export type { FetchInit, FetchResponse } from "./guest/fetch.ts";
+export type FetchInit = RequestInit;
+export type FetchResponse = globalThis.Response;
 export type { HTTPFlow } from "./guest/http-flow.ts";
 export type { FlowError } from "./guest/flow-state.ts";
 export type { Request } from "./guest/request.ts";

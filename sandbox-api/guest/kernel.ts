@@ -6,7 +6,7 @@ import { decodeUtf8, encodeUtf8 } from "./byte-string.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { HostPort } from "./host-port.ts";
 import type { Timers } from "./globals/timers.ts";
-import { eachOf, readMember } from "./iterate.ts";
+import { eachOf, iterate, readMember } from "./iterate.ts";
 import { quoteAscii } from "./json-text.ts";
 import { addGlobal, takeGlobal } from "./lockdown.ts";
 import type { Services } from "./services.ts";
@@ -23,6 +23,10 @@ export interface Kernel {
   readonly intrinsics: typeof intrinsics;
   readonly readMember: typeof readMember;
   readonly eachOf: typeof eachOf;
+  /** Visits what the iterator of an object gives, as `for…of` would; throws a TypeError where it has none. */
+  readonly iterate: typeof iterate;
+  /** Whether a part has been loaded: only then can there be objects of its classes. */
+  readonly isLoaded: (name: GuestPart) => boolean;
   readonly flatten: typeof flatten;
   /** Logs what a listener or callback threw; it stops nothing else. */
   readonly report: (thrown: unknown) => void;
@@ -84,7 +88,7 @@ export class Parts {
     const { port, hostCalls, timers, services } = surroundings;
     const load = (name: GuestPart): Exports => this.load(name);
     this.#kernel = intrinsics.freeze<Kernel>({
-      intrinsics, readMember, eachOf, flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, port, hostCalls, timers, services, part: load,
+      intrinsics, readMember, eachOf, iterate, isLoaded: (name) => intrinsics.mapHas(this.#loaded, name), flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, port, hostCalls, timers, services, part: load,
       get AbortController(): unknown { return load("events")["AbortController"]; },
       get URL(): unknown { return load("url")["URL"]; },
       get DOMException(): unknown { return load("events")["DOMException"]; },

@@ -1,7 +1,7 @@
 // What this addon was granted beyond its flows, and the faces of it. Without a grant the faces refuse where they are asked for and
 // name the line of the manifest that is missing. WALL 5: this is for the author; the host checks every call again.
 import type { ServiceGrants } from "../schema/services.ts";
-import { fetchFrom } from "./fetch.ts";
+import { fetchFrom, type FetchAnswer, type FetchQuestion } from "./fetch.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { HostPort } from "./host-port.ts";
 import { RealPromise } from "./intrinsics.ts";
@@ -29,12 +29,23 @@ export class Services {
     return (this.#storage ??= new Storage(this.#hostCalls, this.#port, storage));
   }
 
-  fetch(input: unknown, init: unknown): Promise<unknown> {
+  /** The global `fetch`; `perform` is what the part "fetch" does. */
+  fetch(perform: () => Promise<unknown>): Promise<unknown> {
     return new RealPromise((resolve) => {
-      const { fetch } = this.grants;
-      if (fetch === null) throw refuse("permissions.fetch", 'fetch is not granted: the manifest must name the origin, permissions: { fetch: ["https://api.example.com"] }, and it cannot be used while the module body runs', "permission");
-      resolve(fetchFrom(this.#hostCalls, fetch, input, init));
+      this.#fetchBounds();
+      resolve(perform());
     });
+  }
+
+  /** One question of the part "fetch". */
+  ask(question: FetchQuestion): Promise<FetchAnswer> {
+    return fetchFrom(this.#hostCalls, this.#fetchBounds(), question);
+  }
+
+  #fetchBounds(): NonNullable<ServiceGrants["fetch"]> {
+    const { fetch } = this.grants;
+    if (fetch === null) throw refuse("permissions.fetch", 'fetch is not granted: the manifest must name the origin, permissions: { fetch: ["https://api.example.com"] }, and it cannot be used while the module body runs', "permission");
+    return fetch;
   }
 
   replay(flow: unknown): Promise<void> {

@@ -28,6 +28,8 @@ export const guestParts = {
   multibyte: "sandbox-api/guest/parts/multibyte.ts",
   events: "sandbox-api/guest/parts/events.ts",
   clone: "sandbox-api/guest/parts/clone.ts",
+  blob: "sandbox-api/guest/parts/blob.ts",
+  fetch: "sandbox-api/guest/parts/fetch.ts",
   urlpattern: "sandbox-api/guest/parts/urlpattern.ts",
   streams: "sandbox-api/guest/parts/streams.ts",
 } as const;

@@ -41,6 +41,12 @@ function prelude(path: string, variant: string): string {
   const at = (url) => typeof url === "string" ? new URL(url, ${JSON.stringify(href)}).href : url;
   Object.defineProperty(globalThis, "fetch", { value: async (url, init) => realFetch(at(url), init), configurable: true, writable: true, enumerable: true });
   globalThis.location = { href: ${JSON.stringify(href)}, search: ${JSON.stringify(variant)}, origin: ${JSON.stringify(testOrigin)}, pathname: ${JSON.stringify(`/${path}`)}, protocol: "http:", host: "web-platform.test", hostname: "web-platform.test", port: "", hash: "" };
+  // An isolate has no page whose URL relative ones start from.
+  const resolving = (type) => new Proxy(type, { construct: (_, [input, ...rest], target) => Reflect.construct(type, rest.length === 0 && input === undefined ? [] : [typeof input === "string" || input instanceof URL ? at(String(input)) : input, ...rest], target) });
+  ${/Request/.test(path) || path.startsWith("fetch/") ? `{
+    const { redirect } = Response; globalThis.Request = resolving(Request); Request.prototype.constructor = Request;
+    Response.redirect = function (url, ...rest) { return arguments.length === 0 ? redirect.call(Response) : redirect.call(Response, at(String(url)), ...rest); };
+  }` : ""}
   globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
   globalThis.$report = (tests, harness) => {
     for (let from = 0; from < tests.length; from += 200) log("${reportMark}" + stringify(tests.slice(from, from + 200).map((test) => [test.name, test.status, test.message])));

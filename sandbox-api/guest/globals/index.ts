@@ -37,7 +37,10 @@ export function addGlobals({ port, timers, services, parts, realm }: GlobalSourc
       if (args.length === 0) throw new RealTypeError("reportError: 1 argument required, 0 given");
       reportTo(port, args[0]);
     }),
-    fetch: method("fetch", 1, (input, init) => services.fetch(input, init)),
+    fetch: method("fetch", 1, (input, init) => services.fetch(() => {
+      const { performFetch } = parts.load("fetch") as { readonly performFetch: (input: unknown, init: unknown) => Promise<unknown> };
+      return performFetch(input, init);
+    })),
     atob: method("atob", 1, (...args) => atob(invalid, args)),
     btoa: method("btoa", 1, (...args) => btoa(invalid, args)),
     performance: makePerformance(),

@@ -1,5 +1,5 @@
 // Buffer sources (Web IDL): ArrayBuffer and every view of one, as bytes. Brands are checked by getters that cannot be forged.
-import { RealTypeError, RealUint8Array, bufferByteLength, bufferOf, byteLengthOf, byteOffsetOf, copyInto, dataViewBuffer, dataViewByteLength, dataViewByteOffset, isObject, typedArrayTag } from "./intrinsics.ts";
+import { RealTypeError, RealUint8Array, charCodeAt, slice, bufferByteLength, bufferOf, byteLengthOf, byteOffsetOf, copyInto, dataViewBuffer, dataViewByteLength, dataViewByteOffset, isObject, typedArrayTag } from "./intrinsics.ts";
 
 /** The same bytes, not copied; null when that is no buffer source. */
 export function bytesOf(source: unknown): Uint8Array<ArrayBuffer> | null {
@@ -47,4 +47,10 @@ export function copyBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = new RealUint8Array(byteLengthOf(bytes));
   copyInto(copy, bytes);
   return copy;
+}
+
+/** UTF-8 with replacement, without a byte order mark. */
+export function decode(bytes: Uint8Array): string {
+  const decoded = $kernel.decodeUtf8(bytes, "replace") ?? "";
+  return decoded.length > 0 && charCodeAt(decoded, 0) === 0xfeff ? slice(decoded, 1) : decoded;
 }

@@ -187,15 +187,15 @@ test.serial("fetch by grant: method, headers, body, JSON, bytes", async (t) => {
     const json = await response.json();
     let again = ""; try { await response.text(); } catch (error) { again = error.message; }
     say(JSON.stringify([response.status, response.statusText, response.ok, response.url.endsWith("/p?q=1"), response.redirected, response.headers.get("content-type"), response.headers.getSetCookie(), json, response.bodyUsed, again]).replace(/[^ -~]/g, "?"));`) });
-  t.is(await ask(host), '[201,"Made",true,true,false,"application/json",["a=1","b=2"],{"method":"POST","url":"/p?q=1","body":"h?llo","type":"text/plain;charset=UTF-8","mine":"1","cookie":null},true,"the body of this response has been read already"]');
+  t.is(await ask(host), '[201,"Made",true,true,false,"application/json",["a=1","b=2"],{"method":"POST","url":"/p?q=1","body":"h?llo","type":"text/plain;charset=UTF-8","mine":"1","cookie":null},true,"the body has been read already, or its stream is locked"]');
 });
 
 const refusedFetches: readonly (readonly [source: string, expected: RegExp])[] = [
   ['fetch("http://127.0.0.1:1/")', /^TypeError fetch: the origin http:\/\/127\.0\.0\.1:1 is not granted \(permissions\.fetch\)$/],
-  ['fetch("nonsense")', /is not a whole URL/], ['fetch(ORIGIN, { method: "CONNECT" })', /the method "CONNECT" cannot/],
+  ['fetch("nonsense")', /Invalid URL/], ['fetch(ORIGIN, { method: "CONNECT" })', /"CONNECT" is not a method that can be requested/],
   ['fetch(ORIGIN, { headers: { host: "evil.example" } })', /host is set by the proxy|header host/], ['fetch(ORIGIN, { headers: { "proxy-authorization": "x" } })', /set by the proxy/],
-  ['fetch(ORIGIN, { body: "x" })', /a GET request has no body/], ['fetch(ORIGIN, { redirect: "sometimes" })', /redirect must be/], ['fetch(ORIGIN, { signal: {} })', /signal is not available/],
-  ['fetch(ORIGIN, { method: "POST", body: new Uint8Array(2000) })', /2000 bytes; 1000 are the most \(limit fetchRequestBytes\)/], ['fetch({})', /not a whole URL/],
+  ['fetch(ORIGIN, { body: "x" })', /GET or HEAD cannot have a body/], ['fetch(ORIGIN, { redirect: "sometimes" })', /redirect: "sometimes" is not one of its values/], ['fetch(ORIGIN, { signal: {} })', /signal must be an AbortSignal/],
+  ['fetch(ORIGIN, { method: "POST", body: new Uint8Array(2000) })', /2000 bytes; 1000 are the most \(limit fetchRequestBytes\)/], ['fetch({})', /Invalid URL/],
 ];
 test.serial("refused fetches reject with the rule", async (t) => {
   const origin = await serve(t, (_, response) => response.end("never seen"));
