@@ -351,3 +351,20 @@ declare class TextDecoderStream {
   readonly readable: ReadableStream<string>;
   readonly writable: WritableStream<ArrayBuffer | ArrayBufferView>;
 }
+
+// Data files of the addon's folder, compiled in: their text, or their bytes.
+declare module "*.html" { const text: string; export default text; }
+declare module "*.txt" { const text: string; export default text; }
+declare module "*.css" { const text: string; export default text; }
+declare module "*.svg" { const text: string; export default text; }
+declare module "*.xml" { const text: string; export default text; }
+declare module "*.csv" { const text: string; export default text; }
+declare module "*.md" { const text: string; export default text; }
+declare module "*.png" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
+declare module "*.jpg" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
+declare module "*.gif" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
+declare module "*.webp" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
+declare module "*.ico" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
+declare module "*.woff2" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
+declare module "*.pdf" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
+declare module "*.bin" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }

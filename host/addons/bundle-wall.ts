@@ -9,8 +9,16 @@ import type { Loader, OnLoadResult, OnResolveArgs, OnResolveResult, Plugin, Plug
 /** What an addon may be made of, in the order in which an import without extension is tried. */
 export const sourceExtensions: readonly string[] = [".ts", ".mts", ".js", ".mjs", ".cts", ".cjs", ".json"];
 
-const loaders: ReadonlyMap<string, Loader> = new Map([
+const sourceLoaders: readonly (readonly [string, Loader])[] = [
   [".ts", "ts"], [".mts", "ts"], [".cts", "ts"], [".js", "js"], [".mjs", "js"], [".cjs", "js"], [".json", "json"],
+];
+
+/** Files whose default export is their text, or their bytes (a Uint8Array). */
+const textExtensions = [".html", ".txt", ".css", ".svg", ".xml", ".csv", ".md"] as const;
+const byteExtensions = [".png", ".jpg", ".gif", ".webp", ".ico", ".woff2", ".pdf", ".bin"] as const;
+
+const loaders: ReadonlyMap<string, Loader> = new Map<string, Loader>([
+  ...sourceLoaders, ...textExtensions.map((extension) => [extension, "text"] as const), ...byteExtensions.map((extension) => [extension, "binary"] as const),
 ]);
 
 /** Whether `file` lies in `folder`; both real paths. */
@@ -54,7 +62,7 @@ async function resolveImport(build: PluginBuild, folder: string, args: OnResolve
   if (found.external || found.namespace !== "file") return refuse(`${name}: package.json maps it away ("browser": false or the like); addons are compiled without such maps`);
   const real = await realpath(found.path);
   if (!isInside(folder, real)) return refuse(`${name} leaves the addon's folder ${folder}; copy or install what it needs inside`);
-  if (!loaders.has(extname(real))) return refuse(`${name}: files of type "${extname(real)}" cannot be imported; only ${sourceExtensions.join(", ")} can`);
+  if (!loaders.has(extname(real))) return refuse(`${name}: files of type "${extname(real)}" cannot be imported; only ${[...loaders.keys()].join(", ")} can`);
   return { path: real, sideEffects: found.sideEffects };
 }
 
@@ -70,6 +78,8 @@ async function load(folder: string, inputs: Set<string>, path: string, namespace
   const loader = loaders.get(extname(path));
   if (namespace !== "file" || loader === undefined || !isInside(folder, await realpath(path))) return { errors: [{ text: `${path} is not a source file in the addon's folder` }] };
   try {
+    // Data is kept as it is; the bundle's limit bounds it.
+    if (loader === "text" || loader === "binary") return { contents: await readFile(path), loader };
     const contents = (await readFile(path, "utf8")).replaceAll("sourceMappingURL=", "sourceMappingURL:");
     return { contents, loader };
   } catch (error) {

@@ -53,6 +53,19 @@ test("TypeScript, own files, JSON, own packages and flowcell become one ASCII sc
   t.is(result.bundle.hash.length, 64);
 });
 
+test("data files are imported as text or bytes, just as they are, and count for the bundle's limit", async (t) => {
+  const path = folder("data", {
+    "index.ts": 'import page from "./page.html";\nimport bytes from "./small.bin";\nexport const text = page;\nexport const numbers = Array.from(bytes);\nexport const isBytes = bytes instanceof Uint8Array;',
+    "page.html": "<p>\u20ac ${x} `\n//# sourceMappingURL=evil.map</p>",
+  });
+  writeFileSync(join(path, "small.bin"), Buffer.from([0, 255, 128, 10]));
+  const exported = run(t, await bundleAddon(path, limit));
+  t.is(exported["text"], "<p>\u20ac ${x} `\n//# sourceMappingURL=evil.map</p>");
+  t.deepEqual([...(exported["numbers"] as number[])], [0, 255, 128, 10]);
+  writeFileSync(join(path, "small.bin"), Buffer.alloc(limit));
+  t.is((await bundleAddon(path, limit)).kind, "error");
+});
+
 for (const [name, files] of Object.entries({
   "a file": { "one.ts": "export const x = 1;" }, "a module file": { "one.mjs": "export const x = 1;" },
   "package.json main": { "package.json": '{"main": "src/addon.ts"}', "src/addon.ts": "export const x = 1;" }, "index.js": { "index.js": "exports.x = 1;" },
@@ -77,7 +90,9 @@ const walls: readonly (readonly [name: string, files: { readonly [path: string]:
   ["url", { "index.ts": 'import "https://example.com/x.js";' }, /cannot import by URL/],
   ["data-url", { "index.ts": 'import "data:text/javascript,1";' }, /cannot import by URL/],
   ["file-url", { "index.ts": `import "file://${root}/outside/secret.ts";` }, /cannot import by URL/],
-  ["text-file", { "index.ts": 'import t from "./notes.txt"; t;', "notes.txt": "x" }, /files of type "\.txt" cannot be imported/],
+  ["text-outside", { "index.ts": 'import t from "../outside/secret.txt"; t;', "a.txt": "" }, /leaves the addon's folder|no such file/],
+  ["text-symlink", { "index.ts": 'import t from "./notes.txt"; t;', "notes.txt@": "../outside/secret.json" }, /leaves the addon's folder/],
+  ["other-file", { "index.ts": 'import t from "./notes.exe"; t;', "notes.exe": "x" }, /files of type "\.exe" cannot be imported; only .*\.html/],
   ["wasm", { "index.ts": 'import "./x.wasm";', "x.wasm": "" }, /files of type "\.wasm"/],
   ["attribute", { "index.ts": 'import t from "./x.ts" with { type: "text" }; t;', "x.ts": "" }, /import attribute type: "text" is not supported/],
   ["package-imports", { "index.ts": 'import "#x";', "package.json": '{"main": "index.ts", "imports": {"#x": "../outside/secret.ts"}}' }, /"imports" does not lead to a file/],
