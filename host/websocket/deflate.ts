@@ -13,15 +13,17 @@ export class SideDeflate extends PerMessageDeflate {
   /** The message that is being received, or was received last, is compressed. */
   isInUse = false;
   readonly #hasRoom: () => boolean;
+  readonly #onWaiting: () => void;
   /** An inflation that waits for room. */
   #waiting: (() => void) | null = null;
   #running = 0;
   #isDisposed = false;
 
-  /** `isServer`: we are the server of that connection. `hasRoom`: what comes out can be kept. LIMIT messageBytes: of one message. */
-  constructor(terms: DeflateTerms, isServer: boolean, messageBytes: number, hasRoom: () => boolean) {
+  /** `isServer`: we are the server of that connection. `hasRoom`: what comes out can be kept; where it cannot, `onWaiting` is called. LIMIT messageBytes: of one message. */
+  constructor(terms: DeflateTerms, isServer: boolean, messageBytes: number, room: { readonly hasRoom: () => boolean; readonly onWaiting: () => void }) {
     super({ isServer, maxPayload: messageBytes, zlibInflateOptions: { chunkSize: inflateChunkBytes } });
-    this.#hasRoom = hasRoom;
+    this.#hasRoom = room.hasRoom;
+    this.#onWaiting = room.onWaiting;
     this.params = {
       ...(terms.serverNoContextTakeover && { server_no_context_takeover: true }), ...(terms.clientNoContextTakeover && { client_no_context_takeover: true }),
       ...(terms.serverMaxWindowBits !== null && { server_max_window_bits: terms.serverMaxWindowBits }), ...(terms.clientMaxWindowBits !== null && { client_max_window_bits: terms.clientMaxWindowBits }),
@@ -31,8 +33,9 @@ export class SideDeflate extends PerMessageDeflate {
   override decompress(data: Buffer, fin: boolean, callback: Callback): void {
     this.isInUse = true;
     const inflate = (): void => super.decompress(data, fin, this.#counted(callback));
-    if (this.#hasRoom()) inflate();
-    else this.#waiting = inflate;
+    if (this.#hasRoom()) return inflate();
+    this.#waiting = inflate;
+    this.#onWaiting();
   }
 
   override compress(data: Buffer, fin: boolean, callback: Callback): void {

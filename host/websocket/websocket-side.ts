@@ -50,7 +50,11 @@ export class WebSocketSide {
   constructor(pipe: BytePipe, { isClient, compression, messageBytes }: WebSocketSideOptions) {
     this.#pipe = pipe;
     this.#masks = !isClient;
-    this.#deflate = compression === null ? null : new SideDeflate(compression, isClient, messageBytes, () => this.#at === this.#events.length);
+    this.#deflate = compression === null ? null : new SideDeflate(compression, isClient, messageBytes, {
+      hasRoom: () => this.#at === this.#events.length,
+      // What fills the room may have come out of zlib, of which nobody else tells.
+      onWaiting: () => pipe.onNews(),
+    });
     const receiver = this.#receiver = new Receiver({
       isServer: isClient, extensions: this.#deflate === null ? {} : { "permessage-deflate": this.#deflate }, maxPayload: messageBytes,
       maxFragments: limits.fragments.value, maxBufferedChunks: limits.pieces.value,
