@@ -19,7 +19,8 @@ async function stage(t: ExecutionContext, serve: (socket: Socket, index: number)
   const { tls, ...rest } = options;
   const server = await rawOrigin(serve, tls === undefined ? {} : { tls });
   const gate = recordingGate({ on });
-  const { port, ca } = await startProxy(t, { gate, upstreamCaFile: certificate.certFile, ...rest });
+  // On a busy machine a client's first bytes may take longer than the proxy is used to wait for them.
+  const { port, ca } = await startProxy(t, { gate, upstreamCaFile: certificate.certFile, ...rest, timeouts: { peekMs: 20_000, ...rest.timeouts } });
   const clients: RawClient[] = [];
   t.teardown(() => {
     server.close();
@@ -124,7 +125,7 @@ test("raw TCP inside CONNECT, with half-close, and messages that are changed or 
 });
 
 test("a server that speaks first inside CONNECT is heard after a short wait", async (t) => {
-  const { gate, port, server } = await stage(t, (socket) => { socket.write("220 hello\r\n"); socket.on("end", () => socket.end()); });
+  const { gate, port, server } = await stage(t, (socket) => { socket.write("220 hello\r\n"); socket.on("end", () => socket.end()); }, {}, { timeouts: { peekMs: 300 } });
   const client = await tunnelClient(port, `127.0.0.1:${server.port}`);
   t.is(await client.until(/hello\r\n/), "220 hello\r\n");
   client.socket.end();
