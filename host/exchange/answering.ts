@@ -132,7 +132,7 @@ export class Answering {
     if (download.isCollecting) return download.collect(data) ? this.#letBodyPass() : "more";
     const stream = flow.response?.stream;
     if (typeof stream === "function") return stream(data).then((pieces) => this.#pass(pieces));
-    download.sendData(data);
+    download.passData(data);
     return "more";
   }
 

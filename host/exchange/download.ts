@@ -151,6 +151,12 @@ export class Download {
     if (this.#response.body.state !== "whole") this.#pass(data);
   }
 
+  /** As `sendData`, for bytes as the server sent them that nobody looks at. */
+  passData(data: Buffer): void {
+    if (this.#keepBytes === null && this.#response.body.state !== "whole") this.#client.passData(data);
+    else this.sendData(data);
+  }
+
   /** Ends the response towards the client. */
   sendEnd(): void {
     this.#client.sendEnd(this.#response.trailers);

@@ -60,6 +60,10 @@ export class H1ClientSide implements ClientSide {
     this.#wire.sendData(data);
   }
 
+  passData(data: Buffer): void {
+    this.#wire.passData(data);
+  }
+
   sendEnd(trailers: HeaderFields | null): void {
     this.#wire.sendEnd(trailers);
   }

@@ -83,6 +83,10 @@ export class H1Upstream implements ServerSide {
     this.#wire.sendData(data);
   }
 
+  passData(data: Buffer): void {
+    this.#wire.passData(data);
+  }
+
   sendEnd(trailers: HeaderFields | null): void {
     this.#wire.sendEnd(trailers);
   }

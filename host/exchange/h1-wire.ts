@@ -60,16 +60,22 @@ export class H1Wire {
   }
 
   sendData(data: Buffer): void {
-    switch (this.#framing.kind) {
-      case "none": return;
-      case "close": return this.duplex.write(data);
-      case "length":
-        this.#owedBytes -= data.length;
-        invariant(this.#owedBytes >= 0, "h1 wire: more body than Content-Length announced");
-        return this.duplex.write(data);
-      case "chunked":
-        for (const piece of encodeChunk(data)) this.duplex.write(piece);
-    }
+    this.#count(data);
+    if (this.#framing.kind === "chunked") for (const piece of encodeChunk(data)) this.duplex.write(piece);
+    else if (this.#framing.kind !== "none") this.duplex.write(data);
+  }
+
+  /** As `sendData`, for bytes at which nobody looks again. */
+  passData(data: Buffer): void {
+    this.#count(data);
+    if (this.#framing.kind === "chunked") for (const piece of encodeChunk(data)) piece === data ? this.duplex.pass(piece) : this.duplex.write(piece);
+    else if (this.#framing.kind !== "none") this.duplex.pass(data);
+  }
+
+  #count(data: Buffer): void {
+    if (this.#framing.kind !== "length") return;
+    this.#owedBytes -= data.length;
+    invariant(this.#owedBytes >= 0, "h1 wire: more body than Content-Length announced");
   }
 
   sendEnd(trailers: HeaderFields | null): void {

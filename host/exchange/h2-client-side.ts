@@ -72,6 +72,11 @@ export class H2ClientSide implements ClientSide {
     this.#wire.sendData(data);
   }
 
+  /** Node keeps what it frames. */
+  passData(data: Buffer): void {
+    this.#wire.sendData(data);
+  }
+
   sendEnd(trailers: HeaderFields | null): void {
     this.#wire.sendEnd(trailers);
   }

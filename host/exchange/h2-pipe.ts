@@ -50,6 +50,11 @@ export class H2Pipe implements BytePipe {
     this.#wire.sendData(data);
   }
 
+  /** Node keeps what it frames. */
+  pass(data: Buffer): void {
+    this.write(data);
+  }
+
   flush(): void {
     this.#wire.flush();
   }

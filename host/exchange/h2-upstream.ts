@@ -100,6 +100,11 @@ export class H2Upstream implements ServerSide {
     this.#wire.sendData(data);
   }
 
+  /** Node keeps what it frames. */
+  passData(data: Buffer): void {
+    this.#wire.sendData(data);
+  }
+
   sendEnd(trailers: HeaderFields | null): void {
     if (!this.#isTunnel) this.#wire.sendEnd(trailers);
   }

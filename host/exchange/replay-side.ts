@@ -33,6 +33,7 @@ export class ReplaySide implements ClientSide {
   sendHead(_response: OutgoingResponse): void {}
 
   sendData(_data: Buffer): void {}
+  passData(_data: Buffer): void {}
 
   sendEnd(_trailers: HeaderFields | null): void {}
 

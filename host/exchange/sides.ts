@@ -16,6 +16,8 @@ export interface MessageSide {
   /** Too much is waiting to be sent: send no more data until the next news. */
   readonly isBlocked: boolean;
   sendData(data: Buffer): void;
+  /** As `sendData`, for bytes from the other side at which nobody looks again: their memory may be freed once they are sent. */
+  passData(data: Buffer): void;
   /** Ends the message. Trailers are dropped where the framing has no place for them. */
   sendEnd(trailers: HeaderFields | null): void;
   flush(): void;

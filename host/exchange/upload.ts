@@ -126,7 +126,9 @@ export class Upload {
       if (event.kind === "data") {
         const fault = this.#count(event.data);
         if (fault !== null) return fault;
-        if (!this.isDelivered) this.#pass(event.data, server);
+        if (this.isDelivered) continue;
+        if (this.#keepBytes === null) server.passData(event.data);
+        else this.#pass(event.data, server);
       } else if (event.kind === "trailers") this.#flow.request.trailers = event.headers;
       else if (event.kind === "fault") return syntaxFault(event.fault, "client");
       else if (event.kind === "end") this.#finish();

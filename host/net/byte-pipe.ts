@@ -18,6 +18,8 @@ export interface BytePipe {
   readonly isBlocked: boolean;
   /** Adds to what the next `flush` sends. */
   write(data: Buffer): void;
+  /** As `write`, for bytes that were taken from another pipe and at which nobody looks again: their memory may be freed once they are sent. */
+  pass(data: Buffer): void;
   /** To be called before every wait. */
   flush(): void;
   /** Sends what was written, then ends our direction only. Idempotent. */

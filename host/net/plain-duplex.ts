@@ -3,12 +3,16 @@
 // It knows nothing of protocols, never throws for what a peer does, and is the only place that listens to the socket's events.
 import type { Socket } from "node:net";
 import type { BytePipe } from "./byte-pipe.ts";
+import { giveBack } from "./read-memory.ts";
 
 /** LIMIT: unread bytes after which the socket is paused; the kernel then slows the peer down. */
 export const holdBytes = 65_536;
 
 /** PERF: head and body up to this size go out as one buffer, which costs less than a vectored write. */
 const joinBelowBytes = 8_192;
+
+/** PERF: below this, giving memory back costs more than it saves. */
+const passFromBytes = 4_096;
 
 const nothing = (): void => {};
 
@@ -28,6 +32,8 @@ export class PlainDuplex implements BytePipe {
   #hasEndedWriting = false;
   #outgoing: (string | Buffer)[] = [];
   #outgoingBytes = 0;
+  /** Those of `#outgoing` that are ours alone. */
+  readonly #passed = new Set<Buffer>();
 
   /** Takes the socket over and begins to read. `transport`: the TCP socket below, when `socket` is TLS. */
   constructor(socket: Socket, transport: Socket = socket) {
@@ -100,6 +106,11 @@ export class PlainDuplex implements BytePipe {
     this.#outgoingBytes += data.length;
   }
 
+  pass(chunk: Buffer): void {
+    if (chunk.length >= passFromBytes) this.#passed.add(chunk);
+    this.write(chunk);
+  }
+
   /** Hands what was written to the kernel. To be called before every wait. */
   flush(): void {
     if (this.#outgoing.length === 0) return;
@@ -107,11 +118,14 @@ export class PlainDuplex implements BytePipe {
     const bytes = this.#outgoingBytes;
     this.#outgoing = [];
     this.#outgoingBytes = 0;
-    if (this.#hasEndedWriting || this.isClosed) return;
+    if (this.#hasEndedWriting || this.isClosed) return this.#passed.clear();
     const [first] = outgoing;
     if (outgoing.length === 1 && first !== undefined) this.#send(first);
-    else if (bytes < joinBelowBytes) this.#socket.write(joined(outgoing, bytes));
-    else {
+    else if (bytes < joinBelowBytes) {
+      this.#socket.write(joined(outgoing, bytes));
+      for (const chunk of this.#passed) giveBack(chunk);
+      this.#passed.clear();
+    } else {
       this.#socket.cork();
       for (const piece of outgoing) this.#send(piece);
       this.#socket.uncork();
@@ -134,6 +148,7 @@ export class PlainDuplex implements BytePipe {
   destroy(): void {
     this.#outgoing = [];
     this.#outgoingBytes = 0;
+    this.#passed.clear();
     this.#socket.destroy();
   }
 
@@ -161,6 +176,7 @@ export class PlainDuplex implements BytePipe {
 
   #send(piece: string | Buffer): void {
     if (typeof piece === "string") this.#socket.write(piece, "latin1");
+    else if (this.#passed.delete(piece)) this.#socket.write(piece, (error) => { if (!error) giveBack(piece); });
     else this.#socket.write(piece);
   }
 

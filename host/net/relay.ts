@@ -38,10 +38,13 @@ export async function relay(client: BytePipe, server: BytePipe, options: RelayOp
     alarm.set(client.hasEnd || server.hasEnd ? halfClosedMs : idleMs);
     for (const { from, to, isFromClient } of ways) {
       for (let chunk = to.isBlocked ? null : from.take(); chunk !== null; chunk = to.isBlocked ? null : from.take()) {
-        const given = options.hook === undefined ? chunk : options.hook(chunk, isFromClient);
-        const sent = given instanceof Promise ? await given : given;
-        if (sent === null) return { kind: "stopped", error: null, isFromClient };
-        if (sent.length > 0) to.write(sent);
+        if (options.hook === undefined) to.pass(chunk);
+        else {
+          const given = options.hook(chunk, isFromClient);
+          const sent = given instanceof Promise ? await given : given;
+          if (sent === null) return { kind: "stopped", error: null, isFromClient };
+          if (sent.length > 0) to.write(sent);
+        }
         to.flush();
       }
       if (from.hasEnd && from.isEnded) to.end();
