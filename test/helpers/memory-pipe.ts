@@ -43,6 +43,10 @@ export class MemoryPipe implements BytePipe {
   write(data: Buffer): void {
     this.written.push(Buffer.from(data));
   }
+
+  pass(data: Buffer): void {
+    this.write(data);
+  }
   flush(): void {}
   end(): void {
     this.hasEndedWriting = true;
