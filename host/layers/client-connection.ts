@@ -5,7 +5,8 @@ import type { Socket } from "node:net";
 import type { ClientScope } from "../exchange/context.ts";
 import { nowSeconds } from "../exchange/context.ts";
 import { Upstreams } from "../exchange/upstreams.ts";
-import type { ClientConnection, RootLayer } from "../flows/connection.ts";
+import type { Address, ClientConnection, RootLayer } from "../flows/connection.ts";
+import { plainAddress } from "../net/own-addresses.ts";
 import { PlainDuplex } from "../net/plain-duplex.ts";
 import { Alarm, type TimeoutWheel } from "../net/timeouts.ts";
 import { Waker } from "../net/waker.ts";
@@ -51,7 +52,7 @@ class Connection {
     this.#alarm = new Alarm(wheel, waker.wake);
     const upstreams = new Upstreams(context, listener.mode.kind === "upstream" ? listener.mode.proxy : null);
     const client = newClient(context, socket, listener.text);
-    const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.newRecord(fixedTarget(listener.mode)), killed: false };
+    const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.newRecord(fixedTarget(listener.mode) ?? originalTarget(context, socket, listener)), killed: false };
     this.#scope = { context, client, waker, alarm: this.#alarm, upstreams, root, listener, wheel } satisfies LayerScope & ClientScope;
   }
 
@@ -87,7 +88,7 @@ class Connection {
     // What comes first on a TLS listener for raw bytes is not for their server.
     const isForProxy = listener.needsTls && listener.mode.kind === "tcp";
     const isSecure = listener.mode.kind === "reverse" && listener.mode.scheme === "https";
-    let link: Link = { duplex, destination: isForProxy ? null : address, isSecure, stage: "listener", alpn: null, depth: 0 };
+    let link: Link = { duplex, destination: isForProxy ? null : address, isSecure, stage: isOnItsWay(listener, address) ? "inside" : "listener", alpn: null, depth: 0 };
     while (link.depth < mostNested) {
       const next = await this.#runLayer(await select(this.#scope, link), link);
       if (next.kind === "end") return this.#finish(link.duplex);
@@ -132,6 +133,15 @@ class Connection {
 
 /** Where the client's own TLS goes on to the server, there is no second one around it. */
 const asItCame = (link: Link, { keepsTls }: { readonly keepsTls?: true }): Link => (keepsTls === true ? { ...link, isSecure: false } : link);
+
+/** Where a connection was going that the kernel turned to us; null where it was for us, or is no such connection. */
+function originalTarget({ own }: LayerContext, { localAddress, localPort }: Socket, { mode }: ListenerMode): Address | null {
+  if (mode.kind !== "transparent" || localAddress === undefined || localPort === undefined) return null;
+  return own.includes(localAddress, localPort) ? null : { host: plainAddress(localAddress), port: localPort };
+}
+
+/** Nothing of a transparent connection is for the listener. */
+const isOnItsWay = ({ mode }: ListenerMode, target: Address | null): boolean => mode.kind === "transparent" && target !== null;
 
 function newClient(context: LayerContext, socket: Socket, mode: string): ClientConnection {
   return {

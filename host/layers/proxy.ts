@@ -128,7 +128,8 @@ export function createProxy(options: ProxyOptions): Proxy {
       if ("message" in words) throw new OperatorError("ERR_USAGE", words.message);
       const { mode } = words.listener;
       if (mode.kind === "upstream") upstreamProxies.push(mode.proxy);
-      const listener = await openListener(at, (socket) => accept(socket, words.listener));
+      if (mode.kind === "transparent") context.own.watchOutgoing();
+      const listener = await openListener({ ...at, isTransparent: mode.kind === "transparent" }, (socket) => accept(socket, words.listener));
       listeners.push(listener);
       context.own.add(listener.address);
       return { host: listener.address.address, port: listener.address.port };

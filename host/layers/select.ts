@@ -41,6 +41,7 @@ export async function select(scope: LayerScope, link: Link): Promise<Choice> {
   const seen = await look(scope, link);
   const { sniffed, first } = seen;
   if (link.duplex.isClosed || (first.length === 0 && link.duplex.isEnded) || isOver(scope, first)) return close;
+  if (isLoop(scope)) return { kind: "refuse", spoken: spokenIn(seen), why: "A connection of this proxy to a server was turned back to it: the rules that turn connections here must leave its own out." };
   if (!isDecided) {
     const sni = sniffed.kind === "tls" ? sniffed.hello.sni : undefined;
     if (isIgnored(context, sni === undefined ? [destination.host] : [destination.host, sni], destination.port) !== false) return asTheyCame("passthrough", seen);
@@ -57,11 +58,19 @@ const asTheyCame = (kind: "tcp" | "passthrough", seen: Look): Choice => (isTls(s
 
 const isTls = ({ sniffed }: Look): boolean => sniffed.kind === "tls" || sniffed.kind === "tls-partial" || sniffed.kind === "tls-fault";
 
+const notTransparent = "This listener (transparent) was addressed itself, so that it is not known where the connection was going: a client that knows the proxy needs a listener of another mode, and rules that redirect must keep the address (TPROXY, not REDIRECT or DNAT).";
+
+const spokenIn = ({ sniffed, first }: Look): RefusedOpening["spoken"] => (sniffed.kind === "http1" || sniffed.kind === "http2" ? "http" : first[0] === 4 ? "socks4" : "other");
+
+/** The client is this proxy itself. */
+const isLoop = ({ context, client, listener: { mode } }: LayerScope): boolean => mode.kind === "transparent" && context.own.isOutgoing(client.address.host, client.address.port);
+
 /** What the listener itself wants first; null: whatever comes. */
 function atListener({ listener: { mode, needsTls, text } }: LayerScope, { stage }: Link, seen: Look): Choice | null {
   if (stage === "inside") return null;
-  const { sniffed, first } = seen;
-  const spoken = sniffed.kind === "http1" || sniffed.kind === "http2" ? "http" : first[0] === 4 ? "socks4" : "other";
+  const { first } = seen;
+  const spoken = spokenIn(seen);
+  if (mode.kind === "transparent") return { kind: "refuse", spoken, why: notTransparent };
   if (stage === "listener" && needsTls && !isTls(seen)) return { kind: "refuse", spoken, why: `This listener (${text}) takes TLS only: a client has to name it with https://, and not http://.` };
   if (mode.kind !== "socks5" || (stage === "listener" && isTls(seen))) return null;
   if (first[0] === 5) return { kind: "socks" };
@@ -90,7 +99,7 @@ async function look(scope: LayerScope, link: Link): Promise<Look> {
   let sniffed = await peek(duplex, see, options);
   const isSilent = first.length === 0 && !duplex.isEnded && !isOver(scope, first);
   // Where addons would not see more of the client's bytes than of the server's, there is nothing to find out.
-  const server = isSilent && destination !== null && !isRawTo(scope, link) ? await meetSilently(scope, link, destination) : null;
+  const server = isSilent && destination !== null && !isRawTo(scope, link) && !isLoop(scope) ? await meetSilently(scope, link, destination) : null;
   if (server !== null) {
     alarm.set(idleMs);
     sniffed = await peek(duplex, see, { ...options, waitMs: null, isOver: () => isOver(scope, first) || (first.length === 0 && hasSpoken(server)) });

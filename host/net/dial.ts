@@ -34,7 +34,10 @@ export function dial(address: Address, { own, connectMs, signal }: DialOptions):
       if (result.kind === "failed") {
         socket.on("error", () => undefined);
         socket.destroy();
-      } else socket.pause();
+      } else {
+        socket.pause();
+        own.noteOutgoing(socket);
+      }
       resolve(result);
     };
     const connected = (): void => finish({ kind: "connected", socket });

@@ -1,8 +1,9 @@
 // Opens a listening TCP socket and hands over what it accepts, unread. A port that is taken is the operator's mistake and becomes
 // an error that names it. What is spoken on the connections, and how many there may be, is not decided here.
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { makeTransparent } from "./transparent.ts";
 
-export type ListenErrorCode = "ERR_LISTEN_PORT_TAKEN" | "ERR_LISTEN_NOT_PERMITTED" | "ERR_LISTEN_NO_SUCH_ADDRESS" | "ERR_LISTEN_FAILED";
+export type ListenErrorCode = "ERR_LISTEN_PORT_TAKEN" | "ERR_LISTEN_NOT_PERMITTED" | "ERR_LISTEN_NO_SUCH_ADDRESS" | "ERR_LISTEN_NOT_TRANSPARENT" | "ERR_LISTEN_FAILED";
 
 /** The operator asked for a listener that cannot be opened; the message is one sentence that says what to do. */
 export class ListenError extends Error {
@@ -31,14 +32,24 @@ export interface ListenerAddress {
   readonly port: number;
   /** Others that say so too may listen there as well; the kernel spreads connections among them. Not on every system. */
   readonly reusePort?: boolean;
+  /** Takes connections to any address that the kernel turns here; they keep it as their local address. Linux only. */
+  readonly isTransparent?: boolean;
 }
 
 /**
  * Listens on that host and port (0: any). Each accepted socket is paused, without delay (Nagle off) and half-open capable.
  * Rejects with a ListenError.
  */
-export function openListener(at: ListenerAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
+export async function openListener(at: ListenerAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true }, onSocket);
+  const listener = await listen(server, at);
+  const why = at.isTransparent === true ? await makeTransparent(server) : null;
+  if (why === null) return listener;
+  listener.close();
+  throw new ListenError("ERR_LISTEN_NOT_TRANSPARENT", at, `Transparent connections cannot be taken here, as ${why}. docs/modes.md has what the mode needs; a proxy that clients know of needs none of it (--mode regular).`);
+}
+
+function listen(server: Server, at: ListenerAddress): Promise<Listener> {
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at)));
     server.listen({ host: at.host, port: at.port, backlog: 1_024, reusePort: at.reusePort ?? false }, () => {
