@@ -2,7 +2,7 @@
 // costs no more than its size and gives a sentence.
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileHeader, fileHeaderBytes, recordHeader, recordHeaderBytes } from "../../../../host/flows/saved/frame.ts";
@@ -132,6 +132,12 @@ for (const [what, bytes, message] of refused) {
     await t.throwsAsync(async () => read(await fileOf(t, bytes)), { code: "ERR_SAVED_FLOWS", message });
   });
 }
+
+test("a HAR file too large to be read as a whole is refused before it is", async (t) => {
+  const file = await fileOf(t, Buffer.from("{"));
+  await truncate(file, 401 * 1024 * 1024);
+  await t.throwsAsync(read(file), { code: "ERR_SAVED_FLOWS", message: /is a HAR file of \d+ bytes; at most \d+ are read/ });
+});
 
 test("what is not there, or is no file, is said", async (t) => {
   await t.throwsAsync(read("/nonexistent/flows"), { code: "ERR_SAVED_FLOWS", message: /cannot be read: ENOENT/ });
