@@ -79,7 +79,8 @@ for (const [name, option] of [["--socks5-hostname", "localhost"], ["--socks5", "
   test(`socks5: curl ${name}, HTTP and HTTPS, each as inside CONNECT`, async (t) => {
     const { http, https } = await origins(t);
     const gate = recordingGate();
-    const proxy = await start(t, { mode: "socks5", gate });
+    // A client that a busy machine keeps silent for a moment must not have its server met before it speaks.
+    const proxy = await start(t, { mode: "socks5", gate, timeouts: { peekMs: 30_000 } });
     const plain = await curl(t, [name, `127.0.0.1:${proxy.port}`, `http://${option}:${http}/plain`]);
     t.is(JSON.parse(plain.body || plain.stderr).url, "/plain");
     t.deepEqual(gate.events.filter((event) => event !== "serverdisconnect" && event !== "clientdisconnect"), ["clientconnect", "next_layer(http1)", "requestheaders", "request", "serverconnect", "responseheaders", "response"]);
