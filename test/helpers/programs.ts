@@ -1,6 +1,7 @@
 // Programs that are not npm's and that some tests need as clients, servers or witnesses (curl, openssl, nginx, …).
 // On a user's machine a test without its program is skipped, with a line that says what to install; in CI it fails, so that
 // nothing is skipped unnoticed. It installs nothing: `.ci/run` does.
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
@@ -41,7 +42,17 @@ export function requireProgram(
   environment: NodeJS.ProcessEnv = process.env,
 ): string | undefined {
   const found = findProgram(name, environment);
-  if (found !== undefined) return found;
+  return found ?? miss(t, name, debianPackage, environment);
+}
+
+/** As `requireProgram`, for a Python that has a module: the one on the path, or the system's. */
+export function requirePython(t: Witness, module: string, debianPackage: string, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  const pythons = [findProgram("python3", environment), "/usr/bin/python3"].filter((python) => python !== undefined);
+  const found = pythons.find((python) => spawnSync(python, ["-c", `import ${module}`], { stdio: "ignore" }).status === 0);
+  return found ?? miss(t, `python3's ${module}`, debianPackage, environment);
+}
+
+function miss(t: Witness, name: string, debianPackage: string, environment: NodeJS.ProcessEnv): undefined {
   if (environment["CI"] === "true") {
     t.fail(`${name} is missing; .ci/run must install the Debian package ${debianPackage}`);
   } else {
