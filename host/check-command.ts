@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { checkAddon, type AddonCheck } from "./addons/check.ts";
+import { warningLines } from "./addons/code-places.ts";
 import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
@@ -39,7 +40,7 @@ function pretty({ addon, check }: CheckReport): string {
     `handles      ${check.handlers.length === 0 ? "nothing: export a function named like an event (docs/events.md)" : check.handlers.join(", ")}`,
     `may          ${check.permissions.join("; ")}`,
     `bundle       sha256 ${check.hash}`,
-    ...check.warnings.map((warning) => `warning      ${warning}`),
+    ...check.warnings.map((warning) => warningLines(warning).map((line, index) => `${index === 0 ? "warning      " : "             "}${line}`).join("\n")),
   ];
   return `✓ ${addon}\n${indented(lines.join("\n"))}`;
 }

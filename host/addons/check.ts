@@ -11,8 +11,10 @@ import type { CellPool, LoadOutcome } from "../cells/cell.ts";
 import type { Log } from "../log.ts";
 import { codeLines } from "../log-format.ts";
 import { bundleAddon, shownPath, type Bundle } from "./bundle.ts";
+import { CodePlaces, warningAt, warningLines, warningOf, type CheckWarning } from "./code-places.ts";
 import { reportFault } from "./fault-report.ts";
 import { isToldOf, resolveGrants } from "./grants.ts";
+import { findNeeds, missingNeeds, placeOf, unusedNeeds } from "./permission-scan.ts";
 import { BundleSourceMap } from "./source-map.ts";
 
 export interface CheckSettings {
@@ -26,7 +28,7 @@ export type AddonCheck =
   | {
     readonly kind: "ok";
     readonly handlers: readonly EventName[];
-    readonly warnings: readonly string[];
+    readonly warnings: readonly CheckWarning[];
     /** Name, version and description, where there is a manifest. */
     readonly manifest: Pick<Manifest, "name" | "version" | "description"> | null;
     /** In words for the operator. */
@@ -80,16 +82,34 @@ async function loadOnce(bundle: Bundle, path: string, pool: CellPool, limits: Li
 
 function withManifest(loaded: LoadedText, bundle: Bundle): ReadAddon | Problem {
   const checked = loaded.manifest === null || loaded.manifest === undefined ? null : checkManifest(loaded.manifest);
-  return checked?.kind === "problems" ? problem(checked.problems.join("\n")) : { kind: "read", bundle, loaded, manifest: checked?.manifest ?? null };
+  return checked?.kind === "problems" ? problem(manifestProblems(checked.problems, bundle)) : { kind: "read", bundle, loaded, manifest: checked?.manifest ?? null };
+}
+
+/** Each with the word that it is about. */
+function manifestProblems(problems: readonly string[], bundle: Bundle): string {
+  const places = new CodePlaces(bundle);
+  return problems.flatMap((each) => warningLines(warningAt(each, places.inManifest([.../^manifest[.\w-]*/.exec(each)?.[0].split(".").slice(1) ?? [], /"([^"]*)"/.exec(each)?.[1] ?? ""])))).join("\n");
 }
 
 function judge({ bundle, loaded, manifest }: ReadAddon, limits: Limits): AddonCheck {
   const { permissions } = resolveGrants(manifest, policyOf(limits));
   const handlers = loaded.handlers.filter(isEventName);
-  const unheard = handlers.filter((event) => !isToldOf(event, permissions)).map((event) => `handles ${event} but asks to read nothing that it is about, so it will not be told of it`);
+  const places = new CodePlaces(bundle);
+  const unheard = handlers.filter((event) => !isToldOf(event, permissions)).map((event) => warningAt(`handles ${event} but asks to read nothing that it is about, so it will not be told of it`, places.ofName(event)));
   return {
-    kind: "ok", handlers, warnings: [...bundle.warnings, ...loaded.warnings, ...unheard],
+    kind: "ok", handlers,
+    warnings: [...bundle.warnings.map(warningOf), ...loaded.warnings.map((each) => warningAt(each, places.ofName(/^"([^"]+)"/.exec(each)?.[1] ?? ""))), ...unheard, ...permissionWarnings(places, manifest)],
     manifest: manifest === null ? null : { name: manifest.name, version: manifest.version, description: manifest.description },
     permissions: [...permissions].map((name) => permissionTable[name]), hash: bundle.hash,
   };
+}
+
+/** What the code seems to need and does not ask for, and the other way round. */
+function permissionWarnings(places: CodePlaces, manifest: Manifest | null): readonly CheckWarning[] {
+  const found = findNeeds(places.code);
+  const missing = missingNeeds(found, manifest).map(({ need, at, text }) =>
+    warningAt(`"${text.slice(0, 60)}" seems to need ${placeOf(need)}, which ${manifest === null ? "only a manifest can ask for" : "the manifest does not ask for"}`, places.at(at)));
+  const unused = unusedNeeds(found, manifest).map((need) =>
+    warningAt(`the manifest asks for ${placeOf(need)}, which the code does not seem to use`, places.inManifest(["permissions", ...need.replace("header:", "headers:").split(":")])));
+  return [...missing, ...unused];
 }
