@@ -176,7 +176,7 @@ test("socks5: one byte at a time is understood; a client that stops is not waite
 
 test("socks5 at every cut and with every byte changed: no exchange gets hurt", async (t) => {
   const { http } = await origins(t);
-  const proxy = await start(t, { mode: "socks5", timeouts: { headMs: 500, idleMs: 500, connectMs: 500 } });
+  const proxy = await start(t, { mode: "socks5" });
   const good = Buffer.concat([Buffer.from("0501000501000309", "hex"), Buffer.from("localhost"), Buffer.from([http >> 8, http & 255])]);
   const variants = [...good.keys()].flatMap((at) => [good.subarray(0, at), Buffer.from(good).fill(0xff, at, at + 1), Buffer.from(good).fill(0, at, at + 1)]);
   await Promise.all(variants.map(async (bytes) => {
@@ -226,6 +226,10 @@ test("TLS to the proxy itself: curl's https:// proxies, in every mode that clien
   const inTls = await (await rawClient(tcp.port)).secure({ ca, servername: "" , checkServerIdentity: () => undefined });
   t.is(await inTls.untilEnd(), "first\r\n");
   inTls.close();
+  const reverse = await proxy.listen({ host: "127.0.0.1", port: 0, mode: `reverse+tls:http://127.0.0.1:${http}` });
+  t.is((await curl(t, ["-i", `http://127.0.0.1:${reverse.port}/`])).status, 400);
+  const { body } = await curl(t, ["-k", `https://127.0.0.1:${reverse.port}/reversed`]);
+  t.is(JSON.parse(body).url, "/reversed");
   const socks = await proxy.listen({ host: "127.0.0.1", port: 0, mode: "socks5+tls" });
   const inside = await (await rawClient(socks.port)).secure({ ca, servername: "proxy.example" });
   inside.send(Buffer.concat([Buffer.from("0501000501000309", "hex"), Buffer.from("127.0.0.1"), Buffer.from([http >> 8, http & 255])])).send("GET /in HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -14,7 +14,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts it and waits until it listens on that port of 127.0.0.1; rejects with what it said when it does not within half a minute. */
+/** Starts it and waits until it listens on that port of 127.0.0.1; rejects with what it said when it does not within a minute. */
 export async function startDaemon(t: Owner, program: string, args: readonly string[], port: number): Promise<void> {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
@@ -27,7 +27,7 @@ export async function startDaemon(t: Owner, program: string, args: readonly stri
     child.kill("SIGKILL");
     await exited;
   });
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline && !hasExited;) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline && !hasExited;) {
     if (await isOpen(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
