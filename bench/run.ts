@@ -15,8 +15,9 @@ import { reload } from "./reload.ts";
 import { rewrite } from "./rewrite.ts";
 import { startUp } from "./start-up.ts";
 import { tcp } from "./tcp.ts";
+import { websocket } from "./websocket.ts";
 
-const claims = [plainHttp, https, http2, latency, chain, bodies, rewrite, firstVisit, startUp, reload, hostileNeighbour, memory, tcp];
+const claims = [plainHttp, https, http2, latency, chain, bodies, rewrite, firstVisit, startUp, reload, hostileNeighbour, memory, tcp, websocket];
 
 const words = process.argv.slice(2);
 const only = words[words.indexOf("--only") + 1]?.split(",") ?? [];

@@ -73,3 +73,13 @@ export function response(flow) { flow.response.headers.set("x-version", "${versi
 export function tcpAddon(): Promise<string> {
   return addonFile("tcp", "export function tcp_message(flow) { void flow.messages.length; }\n");
 }
+
+/** Handles that one event of WebSockets, and does nothing. */
+export function webSocketAddon(event: "websocket_message" | "websocket_end"): Promise<string> {
+  return addonFile(event, `export function ${event}(flow) { void flow.websocket.messages.length; }\n`);
+}
+
+/** Changes the case of each message's text. */
+export function webSocketRewriter(): Promise<string> {
+  return addonFile("websocket-rewrite", "export function websocket_message(flow) { const message = flow.websocket.messages.at(-1); message.text = message.text.toUpperCase(); }\n");
+}
