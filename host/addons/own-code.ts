@@ -1,24 +1,30 @@
 // Makes Flowcell's own code ready for its cells: the guest, one script for every isolate, and the runtime, one file for every cell
-// process (decision 0006). Published, both have been built and are only found; from the sources they are bundled at each start.
+// process (decision 0006). Published, both have been built and are only found; from the sources they are bundled when they changed.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, type BuildOptions } from "esbuild";
+import { build, version, type BuildOptions, type Metafile } from "esbuild";
 import { guestBuildOptions, guestEntry, guestPartBuildOptions, guestParts, joinGuest, runtimeBuildOptions, runtimeEntry } from "../../sandbox-api/schema/own-builds.ts";
 import type { CellEntry } from "../cells/binary.ts";
+import { builtOnce, type Built } from "./build-cache.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const cacheFolder = join(root, "node_modules/.cache/flowcell");
 const isPublished = import.meta.url.endsWith(".js");
 
 /** The script that runs first in every isolate, with its parts (`joinGuest`), ASCII. Rejects when it can be neither found nor built. */
 export async function bundleGuest(): Promise<Buffer> {
   if (isPublished) return readFile(join(root, "sandbox-api/guest/guest.txt"));
-  const [main, { outputFiles }] = await Promise.all([
-    bundleText(guestEntry, guestBuildOptions),
-    build({ ...guestPartBuildOptions, entryPoints: guestParts, absWorkingDir: root, write: false, logLevel: "silent" }),
-  ]);
-  return Buffer.from(joinGuest(main.toString("latin1"), new Map(outputFiles.map(({ path, text }) => [basename(path, ".js"), text]))), "latin1");
+  const key = JSON.stringify([version, guestEntry, guestBuildOptions, guestParts, guestPartBuildOptions]);
+  return builtOnce(cacheFolder, "guest", key, async () => {
+    const [main, { outputFiles, metafile }] = await Promise.all([
+      bundleText(guestEntry, guestBuildOptions),
+      build({ ...guestPartBuildOptions, entryPoints: guestParts, absWorkingDir: root, write: false, metafile: true, logLevel: "silent" }),
+    ]);
+    const parts = new Map(outputFiles.map(({ path, text }) => [basename(path, ".js"), text]));
+    return { text: Buffer.from(joinGuest(main.text.toString("latin1"), parts), "latin1"), inputs: [...new Set([...main.inputs, ...inputsOf(metafile)])] };
+  });
 }
 
 /**
@@ -27,21 +33,23 @@ export async function bundleGuest(): Promise<Buffer> {
  */
 export async function bundleRuntime(): Promise<CellEntry> {
   if (isPublished) return { file: join(root, "runtime/main.cjs"), imports: [] };
-  const text = await bundleText(runtimeEntry, runtimeBuildOptions);
-  const folder = join(root, "node_modules/.cache/flowcell");
-  const file = join(folder, `cell-${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`);
+  const key = JSON.stringify([version, runtimeEntry, runtimeBuildOptions]);
+  const text = await builtOnce(cacheFolder, "runtime", key, () => bundleText(runtimeEntry, runtimeBuildOptions));
+  const file = join(cacheFolder, `cell-${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`);
   const present = await readFile(file).catch(() => null);
   if (present?.equals(text) === true) return { file, imports: [] };
-  await mkdir(folder, { recursive: true });
+  await mkdir(cacheFolder, { recursive: true });
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, text);
   await rename(draft, file);
   return { file, imports: [] };
 }
 
-async function bundleText(entry: string, options: BuildOptions): Promise<Buffer> {
-  const { outputFiles } = await build({ ...options, entryPoints: [entry], absWorkingDir: root, write: false, logLevel: "silent" });
-  const script = outputFiles?.[0];
+async function bundleText(entry: string, options: BuildOptions): Promise<Built> {
+  const { outputFiles, metafile } = await build({ ...options, entryPoints: [entry], absWorkingDir: root, write: false, metafile: true, logLevel: "silent" });
+  const script = outputFiles[0];
   if (script === undefined) throw new Error(`esbuild gave nothing for ${entry}`);
-  return Buffer.from(script.contents);
+  return { text: Buffer.from(script.contents), inputs: inputsOf(metafile) };
 }
+
+const inputsOf = ({ inputs }: Metafile): readonly string[] => Object.keys(inputs).map((input) => join(root, input));

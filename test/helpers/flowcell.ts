@@ -30,8 +30,9 @@ export async function startFlowcell(addons: readonly string[], args: readonly st
   const given = args.indexOf("--confdir");
   const confdir = given === -1 ? await temporaryFolder("confdir") : args[given + 1] ?? "";
   const words = ["run", ...addons, "--port", "0", "--log-format", "json", ...(given === -1 ? ["--confdir", confdir] : []), ...(args.includes("--workers") ? [] : ["--workers", "1"]), ...args];
-  const child = spawn(process.execPath, [path.join(projectRoot, "host", "main.ts"), ...words], {
-    cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment },
+  const child = spawn(process.execPath, [path.join(projectRoot, "host", "launch.ts"), ...words], {
+    // Compiled code is kept, as for an operator, but not in the home of whoever runs this.
+    cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, XDG_CACHE_HOME: path.join(projectRoot, "node_modules", ".cache"), ...environment },
   });
   const kill = (): void => { child.kill("SIGKILL"); };
   process.once("exit", kill);
