@@ -68,7 +68,7 @@ const IMPORTS: readonly ImportRule[] = [
   // One proxy out of several processes: composes what host.ts composes, and host.ts itself.
   { from: "host/workers/", may: [...host, ...rooms, "host/workers/", "host/host.ts", "host/config.ts"] },
   { from: "host/host.ts", may: [...host, ...rooms, "host/config.ts", "host/own-version.ts"] },
-  { from: "host/ca-command.ts", may: [...host, "host/tls/", "host/cli.ts", "host/config.ts"] },
+  { from: "host/ca-command.ts", may: [...host, "host/tls/", "host/cli.ts", "host/config.ts", "host/config-recorded.ts"] },
   { from: "host/check-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
   { from: "host/inspect-command.ts", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/config.ts"] },
   { from: "host/test-command.ts", may: [...host, "host/trial/", "host/addons/", "host/flows/", "host/config.ts"] },

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import type { Command } from "./cli.ts";
 import type { Config } from "./config.ts";
+import { defaultOnboardingHost } from "./config-recorded.ts";
 import { OperatorError } from "./operator-error.ts";
 import { openAuthority } from "./tls/authority.ts";
 import { describeAuthority, exportCertificate } from "./tls/export.ts";
@@ -14,7 +15,7 @@ export async function runCa(command: Extract<Command, { kind: "ca" }>, config: C
   const authority = await openAuthority(config.confdir);
   switch (command.action) {
     case "print": output.write(`${describeAuthority(authority)}${authority.certificatePem}`); return 0;
-    case "install-help": output.write(installHelp(authority.files)); return 0;
+    case "install-help": output.write(`${installHelp(authority.files)}\nA device that uses the proxy can also fetch the certificate from it: http://${defaultOnboardingHost}/\n`); return 0;
     case "export": {
       const bytes = exportCertificate(authority, command.format);
       if (command.out === null) output.write(bytes);

@@ -57,7 +57,7 @@ async function run(config: Config): Promise<number> {
     time: Date.now(), level: "info", msg: readyMessage(flowcell),
     fields: { event: "ready", listeners: flowcell.listeners.map(({ mode, host, port }) => ({ mode, host, port })), workers: config.workers, version: ownVersion() },
   });
-  if (config.logFormat === "pretty" && config.verbosity !== "quiet") process.stdout.write(firstSteps(flowcell));
+  if (config.logFormat === "pretty" && config.verbosity !== "quiet") process.stdout.write(firstSteps(flowcell, config.recorded.onboarding));
   const replay = lone === null ? null : await replayRecorded(lone, config, stopped);
   const isDone = replay !== null && !config.recorded.keepServing;
   if (!isDone) {
@@ -111,7 +111,7 @@ function readyMessage(flowcell: Flowcell): string {
   return `proxy listening on ${where}, ${running} ${running === 1 ? "addon" : "addons"} running`;
 }
 
-function firstSteps(flowcell: Flowcell): string {
+function firstSteps(flowcell: Flowcell, onboarding: string | null): string {
   const [first] = flowcell.listeners;
   if (first === undefined) return "";
   const proxy = `http://${first.host.includes(":") ? `[${first.host}]` : first.host}:${first.port}`;
@@ -119,6 +119,6 @@ function firstSteps(flowcell: Flowcell): string {
   const target = answersItself ? "https://flowcell.example/" : "https://example.com/";
   return [
     "", "  Send a request through it:", `    curl -i -x ${proxy} --cacert ${flowcell.authority.files.certPem} ${target}`,
-    `  Make browsers and tools trust it: ${ownCommand} ca install-help`, "  Stop it: Ctrl-C", "", "",
+    `  Make browsers and tools trust it: ${ownCommand} ca install-help${onboarding === null ? "" : `, or open http://${onboarding}/ through it`}`, "  Stop it: Ctrl-C", "", "",
   ].join("\n");
 }

@@ -40,7 +40,7 @@ test("a server-sent event passes before the response ends, and is saved when it 
   t.teardown(() => origin.close());
   const { proxy, saved, until } = await stage(t);
   const client = await rawClient(proxy.port);
-  client.send(`GET http://127.0.0.1:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${origin.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${origin.port}\r\n\r\n`);
   await client.until(/data: 1/);
   t.is(saved.length, 0);
   finish();
@@ -62,7 +62,7 @@ for (const [what, request, response, expected] of answers) {
     t.teardown(() => origin.close());
     const { proxy, until } = await stage(t);
     const client = await rawClient(proxy.port);
-    client.send([head.replace(" / ", ` http://127.0.0.1:${origin.port}/ `), "Host: x", ...rest].join("\r\n"));
+    client.send([head.replace(" / ", ` http://127.0.0.1:${origin.port}/ `), `Host: 127.0.0.1:${origin.port}`, ...rest].join("\r\n"));
     t.deepEqual(shown(http((await until(1))[0])), expected);
     client.close();
   });
@@ -73,7 +73,7 @@ test("a response that breaks off says so, and so does its error", async (t) => {
   t.teardown(() => origin.close());
   const { proxy, until } = await stage(t);
   const client = await rawClient(proxy.port);
-  client.send(`GET http://127.0.0.1:${origin.port}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${origin.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${origin.port}\r\n\r\n`);
   const flow = http((await until(1))[0]);
   t.deepEqual(shown(flow), ["", ["broken-off", 4]]);
   t.truthy(flow.error);
@@ -85,7 +85,7 @@ test("what addons made of a flow is what is saved, with their marks; CONNECT is 
   const gate = recordingGate({ on: { response: (flow) => { flow.response?.body.complete(Buffer.from("changed")); flow.comment = "by an addon"; flow.request.headers.set("X-Own", "1"); } } });
   const { proxy, until } = await stage(t, gate);
   const client = await tunnelClient(proxy.port, `127.0.0.1:${origin.port}`);
-  client.send("GET / HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n");
+  client.send(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${origin.port}\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n`);
   await client.until(/changed/);
   client.close();
   const flow = http((await until(1))[0]);
