@@ -201,7 +201,7 @@ export const replayOf = ({ replayDepth, response }: HttpFlow): FlowView["isRepla
 const flowPart: Part<Flow> = {
   name: "flow", needs: null, owner: (flow) => flow, version: (flow) => flow.version,
   // PERF: nearly all flows have nothing else to tell.
-  write: (flow) => flow.kind === "http" && flow.live && flow.error === null && !flow.intercepted && flow.marked === "" && flow.comment === "" && flow.replayDepth === 0 && !flow.isWebSocket
+  write: (flow) => flow.kind === "http" && flow.live && flow.error === null && !flow.intercepted && flow.marked === "" && flow.comment === "" && replayOf(flow) === null && !flow.isWebSocket
     ? `{"id":${asciiJson(flow.id)},"type":"http","live":true,"error":null,"intercepted":false,"marked":"","comment":"","isReplay":null,"timestampCreated":${flow.timestampCreated},"websocket":false}`
     : asciiJson({
     id: flow.id, type: flow.kind, live: flow.live, error: flow.error, intercepted: flow.intercepted, marked: flow.marked, comment: flow.comment,
