@@ -8,7 +8,7 @@ import { createSecureContext, type SecureContext } from "node:tls";
 import type { Authority, Issuer } from "./authority.ts";
 import { createLeafKey, mintLeaf, type LeafKey, type LeafSubject } from "./leaf.ts";
 import { readName } from "./names.ts";
-import { minimumTlsVersion } from "./policy.ts";
+import { clientSideSecureOptions, minimumTlsVersion } from "./policy.ts";
 
 /** A leaf ready for use. `names` is its subjectAltName. */
 export interface LeafContext {
@@ -101,6 +101,7 @@ export class LeafCache {
       // PERF: no roots. Clients show no certificates here, and loading Node's own list would be paid for each context.
       ca: [],
       minVersion: minimumTlsVersion,
+      secureOptions: clientSideSecureOptions,
       ticketKeys: Buffer.from(hkdfSync("sha256", this.#ticketSecret, "", key, 48)),
     });
     return { secureContext, certificatePem: leaf.certificatePem, names: leaf.names, notAfter: leaf.notAfter };

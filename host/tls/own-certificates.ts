@@ -6,7 +6,7 @@ import { readCertificateFile } from "./certificate-file.ts";
 import { pickByHost, type OwnCertificate } from "./host-names.ts";
 import type { LeafContext } from "./leaf-cache.ts";
 import type { LeafSubject } from "./leaf.ts";
-import { minimumTlsVersion } from "./policy.ts";
+import { clientSideSecureOptions, minimumTlsVersion } from "./policy.ts";
 
 interface LeafSource { contextFor(subject: LeafSubject): Promise<LeafContext> }
 
@@ -14,7 +14,7 @@ interface LeafSource { contextFor(subject: LeafSubject): Promise<LeafContext> }
 export async function openOwnCertificate(file: string, option: string): Promise<LeafContext> {
   const { certificatePem, keyPem, certificate } = await readCertificateFile(file, option);
   return {
-    secureContext: createSecureContext({ cert: certificatePem, key: keyPem, ca: [], minVersion: minimumTlsVersion }),
+    secureContext: createSecureContext({ cert: certificatePem, key: keyPem, ca: [], minVersion: minimumTlsVersion, secureOptions: clientSideSecureOptions }),
     certificatePem, names: (certificate.subjectAltName ?? "").split(", ").map((name) => name.replace(/^(DNS|IP Address):/, "")), notAfter: certificate.validToDate,
   };
 }

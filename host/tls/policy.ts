@@ -2,6 +2,7 @@
  * TLS as the proxy wants it on both sides: versions, application protocols, names, what is verified. Pure: options for node:tls, no sockets.
  * The client side shows a leaf and asks for no certificate; the server side verifies unless the operator switched that off.
  */
+import { constants } from "node:crypto";
 import { isIP } from "node:net";
 import type { ConnectionOptions, SecureContext, TLSSocketOptions } from "node:tls";
 import type { LeafContext } from "./leaf-cache.ts";
@@ -9,6 +10,9 @@ import { readName } from "./names.ts";
 
 /** TLS 1.0 and 1.1 are dead (RFC 8996), to clients and to servers. */
 export const minimumTlsVersion = "TLSv1.2";
+
+/** Of contexts shown to clients. A renegotiation costs them little and us much (TLS 1.2; TLS 1.3 has none). */
+export const clientSideSecureOptions = constants.SSL_OP_NO_RENEGOTIATION;
 
 /** Application protocols that the proxy itself speaks, best first. `http2` is off where its layer is. */
 export interface AlpnRules {
