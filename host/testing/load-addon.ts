@@ -14,6 +14,7 @@ import { codeLines } from "../log-format.ts";
 import { openOffline, type Offline } from "../trial/offline.ts";
 import { recordOf, tcpRecordOf, type TestFlow, type TestTcpFlow } from "./test-flow.ts";
 
+/** What an operator would say. */
 export interface LoadAddonSettings {
   /** Options by name, as their types are. */
   readonly options?: { readonly [name: string]: Exclude<OptionValue, null> };
@@ -27,6 +28,7 @@ export interface LoadAddonSettings {
 export type HttpTestEvent = Extract<HeldEvent, EventsWith<"http-flow">>;
 export type TcpTestEvent = Extract<HeldEvent, EventsWith<"tcp-flow">>;
 
+/** What the addon logged: `info`, `warn` … */
 export interface LoggedLine { readonly level: string; readonly message: string }
 
 const testLimits = { cpuMs: 1_000, startupMs: 10_000, wallMs: 10_000, unresponsiveMs: 5_000 } as const;
@@ -82,18 +84,23 @@ export class TestAddon implements AsyncDisposable {
     this.#throwFailures();
     return flow;
   }
+  /** The event `requestheaders`. */
   requestheaders(flow: TestFlow): Promise<TestFlow> {
     return this.event("requestheaders", flow);
   }
+  /** The event `request`. */
   request(flow: TestFlow): Promise<TestFlow> {
     return this.event("request", flow);
   }
+  /** The event `responseheaders`. */
   responseheaders(flow: TestFlow): Promise<TestFlow> {
     return this.event("responseheaders", flow);
   }
+  /** The event `response`. */
   response(flow: TestFlow): Promise<TestFlow> {
     return this.event("response", flow);
   }
+  /** The event `error`. */
   error(flow: TestFlow): Promise<TestFlow> {
     return this.event("error", flow);
   }
@@ -133,6 +140,7 @@ export class TestAddon implements AsyncDisposable {
     await this.#offline.close();
   }
 
+  /** As `close`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -18,10 +18,12 @@ export class TestHeaders {
     return values.length === 0 ? null : values.join(", ");
   }
 
+  /** Each value of that name. */
   getAll(name: string): string[] {
     return this.#fields().getAll(name.toLowerCase()).map(fromWire);
   }
 
+  /** Whether there is a field of that name. */
   has(name: string): boolean {
     return this.#fields().getAll(name.toLowerCase()).length > 0;
   }
@@ -74,31 +76,41 @@ class TestMessage<M extends HttpRequest | HttpResponse> {
   }
 }
 
+/** The request as it is now. */
 export class TestRequest extends TestMessage<HttpRequest> {
+  /** `"GET"`. */
   get method(): string {
     return this.message.method;
   }
+  /** `scheme://host[:port]/path`. */
   get url(): string {
     return urlOf(this.message);
   }
+  /** How it would go to the server. */
   get scheme(): "http" | "https" {
     return this.message.scheme;
   }
+  /** Where it would go. */
   get host(): string {
     return this.message.host;
   }
+  /** Where it would go. */
   get port(): number {
     return this.message.port;
   }
+  /** Path and query. */
   get path(): string {
     return this.message.path;
   }
 }
 
+/** The response as it is now. */
 export class TestResponse extends TestMessage<HttpResponse> {
+  /** 100 to 599. */
   get statusCode(): number {
     return this.message.statusCode;
   }
+  /** The reason phrase. */
   get reason(): string {
     return this.message.reason;
   }
@@ -127,6 +139,7 @@ export class TestFlow {
     door.recordOf = (flow) => flow.#record;
   }
 
+  /** The request, with what addons made of it. */
   get request(): TestRequest {
     return new TestRequest(this.#record.request);
   }
@@ -138,9 +151,11 @@ export class TestFlow {
   get error(): string | null {
     return this.#record.error?.msg ?? null;
   }
+  /** The addon killed it. */
   get isKilled(): boolean {
     return this.#record.killedBy !== null;
   }
+  /** The addon holds it back. */
   get isIntercepted(): boolean {
     return this.#record.intercepted;
   }
@@ -148,9 +163,11 @@ export class TestFlow {
   get refusal(): string | null {
     return this.#record.refusal?.fault.message ?? null;
   }
+  /** The mark for the operator. */
   get marked(): string {
     return this.#record.marked;
   }
+  /** The note for the operator. */
   get comment(): string {
     return this.#record.comment;
   }
@@ -168,6 +185,7 @@ export class TestTcpFlow {
     door.tcpRecordOf = (flow) => flow.#record;
   }
 
+  /** The addon killed it. */
   get isKilled(): boolean {
     return this.#record.killedBy !== null;
   }

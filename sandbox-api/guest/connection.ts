@@ -43,18 +43,29 @@ export class ClientConnection {
   constructor(state: ViewState<ClientView>) {
     this.#state = state;
   }
+  /** Of this connection alone. */
   get id(): string { return this.#state.view.id; }
+  /** The client's address. */
   get address(): Address { return freeze<Address>({ host: this.#state.view.address.host, port: this.#state.view.address.port }); }
   /** Where the proxy accepted it. */
   get sockname(): Address { return freeze<Address>({ host: this.#state.view.sockname.host, port: this.#state.view.sockname.port }); }
+  /** The proxy mode that it came in by, `"regular"`. */
   get mode(): string { return this.#state.view.mode; }
+  /** Whether it speaks TLS. */
   get tls(): boolean { return this.#state.view.tls; }
+  /** The server name of its TLS handshake; `null`: none. */
   get sni(): string | null { return this.#state.view.sni; }
+  /** The protocol that was agreed on, `"h2"`; `null`: none. */
   get alpn(): string | null { return this.#state.view.alpn; }
+  /** `"TLSv1.3"`; `null` without TLS. */
   get tlsVersion(): string | null { return this.#state.view.tlsVersion; }
+  /** The cipher suite; `null` without TLS. */
   get cipher(): string | null { return this.#state.view.cipher; }
+  /** When it was accepted, in seconds since the epoch. */
   get timestampStart(): number { return this.#state.view.timestampStart; }
+  /** When its TLS handshake was done, in seconds since the epoch. */
   get timestampTlsSetup(): number | null { return this.#state.view.timestampTlsSetup; }
+  /** When it ended, in seconds since the epoch. */
   get timestampEnd(): number | null { return this.#state.view.timestampEnd; }
 }
 expose(ClientConnection, "ClientConnection");
@@ -149,6 +160,7 @@ export class ServerConnection {
   constructor(state: ServerState) {
     this.#state = state;
   }
+  /** Of this connection alone. */
   get id(): string { return this.#state.shown.id; }
   /** Where it goes: `{host, port}`; `null`: not known yet. May be set in `serverconnect` and `clientconnect`. */
   get address(): Address | null { return this.#state.shownChoice.address; }
@@ -170,17 +182,29 @@ export class ServerConnection {
     this.#state.begin("server.kill");
     this.#state.assume(freeze<ServerChoice>({ address: this.#state.choice.address, via: this.#state.choice.via, isKilled: true }));
   }
+  /** The address that it was made to; `null` before. */
   get peername(): Address | null { return frozenAddress(this.#state.shown.peername); }
+  /** The proxy's own end; `null` before. */
   get sockname(): Address | null { return frozenAddress(this.#state.shown.sockname); }
+  /** Whether it speaks TLS. */
   get tls(): boolean { return this.#state.shown.tls; }
+  /** The server name that was asked for; `null`: none. */
   get sni(): string | null { return this.#state.shown.sni; }
+  /** The protocol that was agreed on, `"h2"`; `null`: none. */
   get alpn(): string | null { return this.#state.shown.alpn; }
+  /** `"TLSv1.3"`; `null` without TLS. */
   get tlsVersion(): string | null { return this.#state.shown.tlsVersion; }
+  /** The cipher suite; `null` without TLS. */
   get cipher(): string | null { return this.#state.shown.cipher; }
+  /** When connecting began, in seconds since the epoch; `null` before. */
   get timestampStart(): number | null { return this.#state.shown.timestampStart; }
+  /** When TCP was there, in seconds since the epoch. */
   get timestampTcpSetup(): number | null { return this.#state.shown.timestampTcpSetup; }
+  /** When the TLS handshake was done, in seconds since the epoch. */
   get timestampTlsSetup(): number | null { return this.#state.shown.timestampTlsSetup; }
+  /** When it ended, in seconds since the epoch. */
   get timestampEnd(): number | null { return this.#state.shown.timestampEnd; }
+  /** Why it could not be made or broke; `null`: it did not. */
   get error(): string | null { return this.#state.shown.error; }
 }
 expose(ServerConnection, "ServerConnection");
@@ -221,14 +245,18 @@ export class RootState implements Draftable {
 /** One client connection with whatever it opens: the object of `clientconnect` and `clientdisconnect`. */
 export class RootLayer {
   readonly #state: RootState;
+  /** The connection that this is about. */
   readonly clientConn: ClientConnection;
+  /** The server that is meant, where that is known; its address may be set beforehand. */
   readonly serverConn: ServerConnection;
   constructor(state: RootState, clientConn: ClientConnection, serverConn: ServerConnection) {
     this.#state = state;
     this.clientConn = clientConn;
     this.serverConn = serverConn;
   }
+  /** The proxy mode, `"regular"`. */
   get mode(): string { return this.#state.given.view.mode; }
+  /** False once the connection was closed or killed. */
   get live(): boolean { return this.#state.given.view.live && !this.#state.isKilled; }
   /** Closes the client's connection without a byte. */
   kill(): void {
@@ -251,13 +279,16 @@ export class LayerState extends ViewState<LayerView> {
 /** The proposal of a protocol inside another: the object of `next_layer`. */
 export class Layer {
   readonly #state: LayerState;
+  /** The client's connection. */
   readonly clientConn: ClientConnection;
+  /** The server's connection. */
   readonly serverConn: ServerConnection;
   constructor(state: LayerState, clientConn: ClientConnection, serverConn: ServerConnection) {
     this.#state = state;
     this.clientConn = clientConn;
     this.serverConn = serverConn;
   }
+  /** What is proposed: `"tls"`, `"http1"`, `"http2"`, `"websocket"` or `"tcp"`. */
   get name(): LayerView["name"] { return this.#state.view.name; }
   /** The first bytes that the client sent, at most 4 KiB. */
   get dataClient(): Uint8Array { return this.#state.dataClient; }

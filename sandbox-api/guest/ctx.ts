@@ -57,9 +57,13 @@ const levelOf = (level: unknown): LogLevel => (level === "debug" || level === "w
 /** `ctx.log("text", "warn")` and `ctx.log.warn("text")` both work. */
 export interface LogFunction {
   (msg: unknown, level?: LogLevel): void;
+  /** Only shown with `--verbose`. */
   readonly debug: (msg: unknown) => void;
+  /** As `console.log`. */
   readonly info: (msg: unknown) => void;
+  /** Shown with `--quiet` too. */
   readonly warn: (msg: unknown) => void;
+  /** Shown with `--quiet` too. */
   readonly error: (msg: unknown) => void;
 }
 
@@ -78,6 +82,7 @@ export class Context {
   readonly #options: OptionsState;
   readonly #state: { name: string };
   readonly #services: Services;
+  /** Writes to the proxy's log, with the addon's name: `ctx.log("text", "warn")`. Lines and their length are bounded (limits `logLinesPerSecond`, `logLineBytes`). */
   readonly log: LogFunction;
   constructor(log: Log, options: OptionsState, state: { name: string }, services: Services) {
     this.log = logFunction(log);
@@ -86,12 +91,17 @@ export class Context {
     this.#state = state;
     freeze(this);
   }
+  /** As `log.debug`. */
   debug(msg: unknown): void { this.log.debug(msg); }
+  /** As `log.info`. */
   info(msg: unknown): void { this.log.info(msg); }
+  /** As `log.warn`. */
   warn(msg: unknown): void { this.log.warn(msg); }
+  /** As `log.error`. */
   error(msg: unknown): void { this.log.error(msg); }
   /** All options that the addon may see, as the last `configure` gave them; frozen. */
   get options(): Options { return this.#options.current; }
+  /** Who this addon is: the name of its file or folder. */
   get addon(): { readonly name: string } { return freeze({ name: this.#state.name }); }
   /** What the addon keeps over restarts. Throws without the permission `storage`, and in the module body: there it is not known yet. */
   get storage(): Storage { return this.#services.storage; }

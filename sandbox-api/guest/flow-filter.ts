@@ -199,6 +199,7 @@ export interface FlowFilters {
   parse(expression: string): FlowFilter;
 }
 
+/** mitmproxy's filter language: `flowfilter.parse("~d example.com").matches(flow)` (docs/filters.md). */
 export const flowfilter: FlowFilters = freeze<FlowFilters>({
   parse(expression) {
     if (typeof expression !== "string") throw refuse("", "flowfilter.parse needs a string");

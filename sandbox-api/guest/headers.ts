@@ -91,6 +91,7 @@ export class Headers {
     return ordinaryArray(values);
   }
 
+  /** Whether there is a field of that name. */
   has(name: string): boolean {
     return this.#source.has(fieldName(this.#source.what, name));
   }
@@ -137,6 +138,7 @@ export class Headers {
     if (this.#source.has(known)) this.#source.write(withoutName(what, this.#source.read(), known.lower));
   }
 
+  /** Each Set-Cookie value, as `getAll("set-cookie")`. */
   getSetCookie(): string[] {
     return this.getAll("set-cookie");
   }
@@ -157,18 +159,22 @@ export class Headers {
     for (let index = 0; index < fields.length; index++) apply(visit, self, [decodeText(fields[index]!.value), fields[index]!.name, this]);
   }
 
+  /** `[name, value]` of each field as it stands: in order, spelled as on the wire, duplicates apart. */
   *entries(): IterableIterator<[name: string, value: string]> {
     for (let index = 0; index < this.#source.read().length; index++) {
       const field = this.#source.read()[index]!;
       yield [field.name, decodeText(field.value)];
     }
   }
+  /** The name of each field, duplicates too. */
   *keys(): IterableIterator<string> {
     for (let index = 0; index < this.#source.read().length; index++) yield this.#source.read()[index]!.name;
   }
+  /** The value of each field. */
   *values(): IterableIterator<string> {
     for (let index = 0; index < this.#source.read().length; index++) yield decodeText(this.#source.read()[index]!.value);
   }
+  /** As `entries`. */
   [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     return this.entries();
   }

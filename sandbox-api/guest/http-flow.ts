@@ -139,8 +139,11 @@ export class HTTPFlow {
     door.stateOf = (value) => (isObject(value) && #state in value ? value.#state : null);
   }
 
+  /** Of this flow alone; the same in all its events and in saved flows. */
   get id(): string { return this.#state.flow.view.id; }
+  /** What kind of flow it is. */
   get type(): "http" { return "http"; }
+  /** The request as it is now; what was not granted throws a TypeError where it is touched. */
   get request(): Request {
     return (this.#request ??= new Request(this.#state.request));
   }
@@ -153,9 +156,11 @@ export class HTTPFlow {
   }
   /** Why there is no valid response. */
   get error(): FlowError | null { return this.#state.flow.values.error; }
+  /** The client's connection. Without `read: ["connection"]` its attributes throw a TypeError. */
   get clientConn(): ClientConnection {
     return (this.#client ??= new ClientConnection(this.#state.client));
   }
+  /** The server's connection; its address is known before it is opened. Without `read: ["connection"]` its attributes throw a TypeError. */
   get serverConn(): ServerConnection {
     return (this.#server ??= new ServerConnection(this.#state.server));
   }
@@ -163,17 +168,21 @@ export class HTTPFlow {
   get metadata(): { [key: string]: unknown } {
     return (this.#metadata ??= {});
   }
+  /** False once it has ended or was killed. */
   get live(): boolean { return this.#state.flow.values.live; }
+  /** Whether it waits after this event. */
   get intercepted(): boolean { return this.#state.flow.values.intercepted; }
   /** A mark for the operator's list; "" for none. */
   get marked(): string { return this.#state.flow.values.marked; }
   set marked(text: string) {
     this.#state.flow.mark(text);
   }
+  /** A note on the flow for the operator, kept in saved flows. */
   get comment(): string { return this.#state.flow.values.comment; }
   set comment(text: string) {
     this.#state.flow.note(text);
   }
+  /** `"request"`: an addon or the operator sent it again. */
   get isReplay(): "request" | "response" | null { return this.#state.flow.view.isReplay; }
   /** Seconds since the epoch. */
   get timestampCreated(): number { return this.#state.flow.view.timestampCreated; }
@@ -190,6 +199,7 @@ export class HTTPFlow {
   intercept(): void {
     this.#state.flow.intercept();
   }
+  /** Lets an intercepted flow go on; also outside its events, from a timer. */
   resume(): void {
     this.#state.flow.resume();
   }

@@ -13,11 +13,13 @@ import { refuse } from "./thrown.ts";
 
 /** One part of a form, as it stands; a copy. */
 export interface FormPart {
+  /** As the form has it. */
   readonly name: string;
   /** `null`: not a file. */
   readonly filename: string | null;
   /** As the part says; `null`: it does not. */
   readonly contentType: string | null;
+  /** The bytes; a copy. */
   readonly content: Uint8Array;
   /** The content as UTF-8; bytes that are none are replaced. */
   readonly text: string;
@@ -69,6 +71,7 @@ export class MultipartForm {
     for (let index = 0; index < parts.length; index++) if (parts[index]!.name === name) list[list.length] = parts[index]!.text;
     return ordinaryArray(list);
   }
+  /** Whether there is a part of that name. */
   has(name: string): boolean {
     return placeOf(this.#read().form.pieces, name) >= 0;
   }
@@ -105,6 +108,7 @@ export class MultipartForm {
     for (let index = 0; index < form.pieces.length; index++) if (form.pieces[index]!.facts?.name !== name) list[list.length] = form.pieces[index]!;
     if (list.length !== form.pieces.length) this.#write(form, boundary, list);
   }
+  /** Each part, as `parts`. */
   *[Symbol.iterator](): IterableIterator<FormPart> {
     const { parts } = this;
     for (let index = 0; index < parts.length; index++) yield parts[index]!;

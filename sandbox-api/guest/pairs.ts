@@ -33,20 +33,24 @@ export class Pairs {
     this.#source = source;
   }
 
+  /** How many pairs there are, those of one name counted each. */
   get size(): number {
     return this.#source.read().length;
   }
+  /** The first value of that name; `null` when there is none. */
   get(name: string): string | null {
     const pairs = this.#source.read();
     for (let index = 0; index < pairs.length; index++) if (pairs[index]!.name === name) return pairs[index]!.value;
     return null;
   }
+  /** Each value of that name. */
   getAll(name: string): string[] {
     const pairs = this.#source.read();
     const values = bareArray<string>();
     for (let index = 0; index < pairs.length; index++) if (pairs[index]!.name === name) values[values.length] = pairs[index]!.value;
     return ordinaryArray(values);
   }
+  /** Whether there is a pair of that name. */
   has(name: string): boolean {
     const pairs = this.#source.read();
     for (let index = 0; index < pairs.length; index++) if (pairs[index]!.name === name) return true;
@@ -66,12 +70,14 @@ export class Pairs {
     if (!isPlaced) list[list.length] = pair;
     this.#source.write(list);
   }
+  /** A further pair at the end. Throws a TypeError for what cannot be written there. */
   append(name: string, value: string): void {
     const { what } = this.#source;
     const list = this.#without(null);
     list[list.length] = { name: text(what, name), value: text(what, value), raw: null };
     this.#source.write(list);
   }
+  /** Removes all pairs of that name. */
   delete(name: string): void {
     const list = this.#without(name);
     if (list.length !== this.#source.read().length) this.#source.write(list);
@@ -80,18 +86,22 @@ export class Pairs {
     const pairs = this.#source.read();
     for (let index = 0; index < pairs.length; index++) apply(visit, self, [pairs[index]!.value, pairs[index]!.name, this]);
   }
+  /** `[name, value]` of each pair, in order. */
   *entries(): IterableIterator<[name: string, value: string]> {
     const pairs = this.#source.read();
     for (let index = 0; index < pairs.length; index++) yield [pairs[index]!.name, pairs[index]!.value];
   }
+  /** The name of each pair. */
   *keys(): IterableIterator<string> {
     const pairs = this.#source.read();
     for (let index = 0; index < pairs.length; index++) yield pairs[index]!.name;
   }
+  /** The value of each pair. */
   *values(): IterableIterator<string> {
     const pairs = this.#source.read();
     for (let index = 0; index < pairs.length; index++) yield pairs[index]!.value;
   }
+  /** As `entries`. */
   [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     return this.entries();
   }

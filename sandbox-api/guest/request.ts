@@ -61,6 +61,7 @@ const textOf = (field: string, value: unknown): string => {
   return encodeText(value);
 };
 
+/** The request of a flow. */
 export class Request extends Message<RequestHead> {
   readonly #state: RequestState;
   #query: Pairs | null = null;
@@ -73,6 +74,7 @@ export class Request extends Message<RequestHead> {
     this.#state = state;
   }
 
+  /** As the client wrote it, `"GET"`. Assigning throws a TypeError for what is no token (RFC 9110 §9.1). */
   get method(): string {
     return this.#state.head.method;
   }
@@ -81,6 +83,7 @@ export class Request extends Message<RequestHead> {
     if (method !== this.#state.head.method) this.#state.write("request.method").method = method;
   }
 
+  /** How the request goes to the server; assigning needs `act: ["redirect"]`. */
   get scheme(): "http" | "https" {
     return this.#state.head.scheme;
   }
@@ -99,6 +102,7 @@ export class Request extends Message<RequestHead> {
     if (bytes !== this.#state.head.host) this.#state.write("request.host").host = bytes;
   }
 
+  /** Where the request goes, 1 to 65535; assigning needs `act: ["redirect"]`. */
   get port(): number {
     return this.#state.head.port;
   }

@@ -88,6 +88,7 @@ const door: { stateOf: (value: unknown) => ResponseState | null } = { stateOf: (
 /** The state behind a Response; `null` for whatever is none. */
 export const responseState = (value: unknown): ResponseState | null => door.stateOf(value);
 
+/** The response of a flow, or one that an addon made (`Response.make`) to be assigned to `flow.response`. */
 export class Response extends Message<ResponseHead> {
   readonly #state: ResponseState;
   #cookies: Pairs | null = null;
@@ -115,6 +116,7 @@ export class Response extends Message<ResponseHead> {
     return new Response(madeState(status, reasons[status] ?? "", fields, (state) => assignedBody(bytes, "content", state.hasEncoding)));
   }
 
+  /** 100 to 599; an addon's own is 200 to 599, anything else throws a TypeError. */
   get statusCode(): number {
     return this.#state.head.statusCode;
   }

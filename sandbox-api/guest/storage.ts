@@ -12,6 +12,7 @@ import { plainDataText, quoteAscii } from "./json-text.ts";
 /** Plain data, or bytes. `undefined` members are left out, as JSON does. */
 export type StoredValue = null | boolean | number | string | Uint8Array | readonly unknown[] | { readonly [key: string]: unknown };
 
+/** Which keys, and how many. */
 export interface ListOptions {
   /** Only keys that begin so. */
   readonly prefix?: string;
@@ -22,6 +23,7 @@ export interface ListOptions {
 type Bounds = NonNullable<ServiceGrants["storage"]>;
 const failure = (message: string): Error => new RealError(`ctx.storage: ${message}`);
 
+/** What an addon keeps over restarts, by key; its own alone. Sizes and counts are bounded (docs/limits.md). */
 export class Storage {
   readonly #hostCalls: HostCalls;
   readonly #port: HostPort;

@@ -49,7 +49,9 @@ export class TCPMessage {
   constructor(state: TcpMessageState) {
     this.#state = state;
   }
+  /** Who sent it. */
   get fromClient(): boolean { return this.#state.view.fromClient; }
+  /** When it came, in seconds since the epoch. */
   get timestamp(): number { return this.#state.view.timestamp; }
   /** Empty sends nothing. The array is this addon's own: assign to change. A string is written as UTF-8. */
   get content(): Uint8Array { return this.#state.content; }
@@ -134,13 +136,17 @@ export class TCPFlow {
     door.stateOf = (value) => (isObject(value) && #state in value ? value.#state : null);
   }
 
+  /** Of this flow alone; the same in all its events and in saved flows. */
   get id(): string { return this.#state.flow.view.id; }
+  /** What kind of flow it is. */
   get type(): "tcp" { return "tcp"; }
   /** Newest last; older ones up to a bounded history. */
   get messages(): readonly TCPMessage[] { return this.#state.messages; }
+  /** The client's connection. Without `read: ["connection"]` its attributes throw a TypeError. */
   get clientConn(): ClientConnection {
     return (this.#client ??= new ClientConnection(this.#state.client));
   }
+  /** The server's connection. Without `read: ["connection"]` its attributes throw a TypeError. */
   get serverConn(): ServerConnection {
     return (this.#server ??= new ServerConnection(this.#state.server));
   }
@@ -148,25 +154,33 @@ export class TCPFlow {
   get metadata(): { [key: string]: unknown } {
     return (this.#metadata ??= {});
   }
+  /** Why the connection broke; `null` while it has not. */
   get error(): FlowError | null { return this.#state.flow.values.error; }
+  /** False once it has ended or was killed. */
   get live(): boolean { return this.#state.flow.values.live; }
+  /** Whether it waits after this event. */
   get intercepted(): boolean { return this.#state.flow.values.intercepted; }
+  /** A mark for the operator, kept in saved flows; `""`: none. */
   get marked(): string { return this.#state.flow.values.marked; }
   set marked(text: string) {
     this.#state.flow.mark(text);
   }
+  /** A note on the flow for the operator, kept in saved flows. */
   get comment(): string { return this.#state.flow.values.comment; }
   set comment(text: string) {
     this.#state.flow.note(text);
   }
+  /** When the flow began, in seconds since the epoch. */
   get timestampCreated(): number { return this.#state.flow.view.timestampCreated; }
   /** Closes both sides. */
   kill(): void {
     this.#state.flow.kill();
   }
+  /** The flow waits after this event until `resume`, the operator or the deadline (limit `interceptMs`). */
   intercept(): void {
     this.#state.flow.intercept();
   }
+  /** Lets an intercepted flow go on; also outside its events, from a timer. */
   resume(): void {
     this.#state.flow.resume();
   }

@@ -82,7 +82,9 @@ export class WebSocketMessage {
   constructor(state: WebSocketMessageState) {
     this.#state = state;
   }
+  /** Who sent it. */
   get fromClient(): boolean { return this.#state.view.fromClient; }
+  /** A text is UTF-8. */
   get type(): "text" | "binary" { return this.#state.view.type; }
   /** Seconds since the epoch. */
   get timestamp(): number { return this.#state.view.timestamp; }
@@ -204,6 +206,7 @@ export class WebSocketData {
   get messages(): readonly WebSocketMessage[] { return this.#state.messages; }
   /** As in the first close frame; 1005: it had no code, 1006: the connection ended without one; `null` while it is open. */
   get closeCode(): number | null { return this.#state.given.view.closeCode; }
+  /** What the first close frame said; `null` while it is open. */
   get closeReason(): string | null { return this.#state.given.view.closeReason; }
   /** Who closed first; `null` while it is open. */
   get closedByClient(): boolean | null { return this.#state.given.view.closedByClient; }

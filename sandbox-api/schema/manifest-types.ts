@@ -19,12 +19,15 @@ export type OptionInManifest =
 export interface Manifest {
   /** Letters, digits, spaces and . @ / _ -, at most 100. */
   readonly name?: string;
+  /** For people, `"1.0.0"`. */
   readonly version?: string;
+  /** For whoever decides to run it: one sentence. */
   readonly description?: string;
   /** Which hosts' traffic it takes part in, `"*.example.com"` or `"example.com:8443"`; default: every host. */
   readonly hosts?: readonly string[];
   /** Which flows, in mitmproxy's filter language; default: every flow. */
   readonly filter?: string;
+  /** What it needs (docs/permissions.md). */
   readonly permissions?: {
     readonly read?: readonly Of<"read">[];
     readonly write?: readonly Of<"write">[];
