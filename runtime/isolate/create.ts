@@ -4,6 +4,7 @@ import type { CachedDataOptions, Callback, Context, ExternalCopy, Isolate, Refer
 import type { GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { IsolatedVm } from "./binary.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
+import { native, type Native } from "../native/native.ts";
 import { GuestPartStore, type PartLoader } from "./parts.ts";
 import { isTimeout } from "./result.ts";
 import { warmUpAddon, warmUpEvents, warmUpSettings } from "./warm-up.ts";
@@ -66,6 +67,7 @@ function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, post: Post, 
   const context = isolate.createContextSync();
   const callback: Callback = new vm.Callback(post);
   context.global.setSync("$post", callback);
+  context.global.setSync("$native", new vm.Callback((...args: Parameters<Native>) => new vm.ExternalCopy(native(...args)).copyInto({ release: true, transferIn: true })));
   context.global.setSync("$part", new vm.Callback((name: unknown) => part(context, name)));
   const script = isolate.compileScriptSync(source, { filename: guestFile, ...options });
   script.runSync(context, { release: true });

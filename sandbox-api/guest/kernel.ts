@@ -5,12 +5,14 @@ import * as intrinsics from "./intrinsics.ts";
 import { decodeUtf8, encodeUtf8 } from "./byte-string.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { HostPort } from "./host-port.ts";
+import { atob, btoa } from "./globals/base64.ts";
 import type { Timers } from "./globals/timers.ts";
 import { eachOf, iterate, readMember } from "./iterate.ts";
 import { quoteAscii } from "./json-text.ts";
 import { addGlobal, takeGlobal } from "./lockdown.ts";
 import type { Services } from "./services.ts";
 import { flatten } from "./thrown.ts";
+import type { RuntimePorts } from "../schema/guest-contract.ts";
 import type { GuestPart } from "../schema/own-builds.ts";
 import { globalTable, type GlobalName } from "../schema/globals.ts";
 
@@ -33,6 +35,7 @@ export interface Kernel {
   /** Prototypes of Web APIs, each with what copies an object of its kind: null where there is no copy, undefined where it is no such object. */
   readonly interfaces: WeakMap<object, (value: object) => object | null | undefined>;
   readonly quoteAscii: typeof quoteAscii;
+  readonly base64: { readonly encode: (binary: string) => string; readonly decode: (base64: string) => string };
   readonly decodeUtf8: typeof decodeUtf8;
   readonly encodeUtf8: typeof encodeUtf8;
   /** As much of TextEncoder and TextDecoder as libraries use. */
@@ -46,6 +49,8 @@ export interface Kernel {
   readonly global: object;
   /** Stands where libraries look for SharedArrayBuffer, which is not granted: nothing is one. */
   readonly NoSharedBuffer: typeof NoSharedBuffer;
+  /** Work that the cell does at once (runtime/native). */
+  readonly native: RuntimePorts["$native"];
   readonly port: HostPort;
   readonly hostCalls: HostCalls;
   readonly timers: Timers;
@@ -74,6 +79,9 @@ export function reportTo(port: HostPort, thrown: unknown, where = ""): void {
   port.log("error", `uncaught${where}: ${stack === "" ? message : stack}`);
 }
 
+const notBase64 = (message: string): Error => new intrinsics.RealTypeError(message);
+const base64: Kernel["base64"] = intrinsics.freeze({ encode: (binary) => btoa(notBase64, [binary]), decode: (text) => atob(notBase64, [text]) });
+
 export class Parts {
   readonly #global: Global;
   readonly #request: (name: string) => void;
@@ -82,13 +90,13 @@ export class Parts {
   readonly #loading = new intrinsics.RealMap<string, true>();
   readonly #loaded = new intrinsics.RealMap<string, Exports>();
 
-  constructor(global: Global, request: (name: string) => void, surroundings: Pick<Kernel, "port" | "hostCalls" | "timers" | "services">) {
+  constructor(global: Global, request: (name: string) => void, surroundings: Pick<Kernel, "native" | "port" | "hostCalls" | "timers" | "services">) {
     this.#global = global;
     this.#request = request;
-    const { port, hostCalls, timers, services } = surroundings;
+    const { native, port, hostCalls, timers, services } = surroundings;
     const load = (name: GuestPart): Exports => this.load(name);
     this.#kernel = intrinsics.freeze<Kernel>({
-      intrinsics, readMember, eachOf, iterate, isLoaded: (name) => intrinsics.mapHas(this.#loaded, name), flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, port, hostCalls, timers, services, part: load,
+      intrinsics, readMember, eachOf, iterate, isLoaded: (name) => intrinsics.mapHas(this.#loaded, name), flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, base64, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, native, port, hostCalls, timers, services, part: load,
       get AbortController(): unknown { return load("events")["AbortController"]; },
       get URL(): unknown { return load("url")["URL"]; },
       get DOMException(): unknown { return load("events")["DOMException"]; },

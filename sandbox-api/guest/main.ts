@@ -19,6 +19,7 @@ import type { RuntimePorts } from "../schema/guest-contract.ts";
 // The global is the one object whose shape nobody can tell us.
 const global = globalThis as { [name: string]: unknown };
 const port = new HostPort(takeGlobal(global, "$post") as RuntimePorts["$post"]);
+const native = takeGlobal(global, "$native") as RuntimePorts["$native"];
 const requestPart = takeGlobal(global, "$part") as RuntimePorts["$part"];
 
 lockDown(global);
@@ -26,7 +27,7 @@ lockDown(global);
 const timers = new Timers(port);
 const hostCalls = new HostCalls(port);
 const services = new Services(hostCalls, port);
-const parts = new Parts(global, requestPart, { port, hostCalls, timers, services });
+const parts = new Parts(global, requestPart, { native, port, hostCalls, timers, services });
 parts.offer();
 addGlobals({ port, timers, services, parts, realm: global }, (name, value) => addGlobal(global, name, value));
 

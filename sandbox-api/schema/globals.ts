@@ -4,8 +4,8 @@
 import type { GuestPart } from "./own-builds.ts";
 
 export interface GlobalRow {
-  /** `guest`: code inside the isolate; `host`: it asks the host and the answer comes back as a timed entry. */
-  readonly by: "guest" | "host";
+  /** `guest`: code inside the isolate; `cell`: it lets the cell work, within the same entry; `host`: it asks the host and the answer comes back as a timed entry. */
+  readonly by: "guest" | "cell" | "host";
   /** The part of the guest that is loaded when an addon first touches this name; null: it is always there. */
   readonly part: GuestPart | null;
   /** The document that it follows. */
@@ -66,6 +66,12 @@ export const globalTable = {
   WritableStreamDefaultWriter: partRow("streams", "WHATWG Streams", ""),
   TextEncoderStream: partRow("streams", "WHATWG Encoding §7.6", ""),
   TextDecoderStream: partRow("streams", "WHATWG Encoding §7.6", ""),
+  CompressionStream: partRow("compression", "WHATWG Compression §5", "all of it at once when the stream ends; at most 4 MiB", "cell"),
+  DecompressionStream: partRow("compression", "WHATWG Compression §6", "all of it at once when the stream ends; at most 4 MiB, which become at most 16 MiB", "cell"),
+  crypto: partRow("crypto", "W3C Web Crypto", "getRandomValues, randomUUID and subtle; at most 4 MiB at once", "cell"),
+  Crypto: partRow("crypto", "W3C Web Crypto §10", "", "cell"),
+  CryptoKey: partRow("crypto", "W3C Web Crypto §13", ""),
+  SubtleCrypto: partRow("crypto", "W3C Web Crypto §14", "SHA, HMAC, AES (GCM, CBC, CTR, KW), ECDSA, ECDH, Ed25519, X25519, HKDF, PBKDF2 (100,000 rounds at most), RSA (4096 bits at most; no keys are generated); what it does counts as CPU time of the call", "cell"),
   performance: row("guest", "W3C High Resolution Time", "now, timeOrigin and toJSON only, whole milliseconds"),
   navigator: row("guest", "WHATWG HTML §8.9", "userAgent only, \"Flowcell\""),
 } as const satisfies Record<string, GlobalRow>;

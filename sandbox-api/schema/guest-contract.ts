@@ -3,7 +3,7 @@
 // guest is a timed `applySync`; only strings, numbers and ArrayBuffers cross (spec: sandbox.md §1 rule 1).
 
 /**
- * The guest bundle is a script. Before it runs, the runtime has set `$post` and `$part` on the global; the bundle takes them, deletes them, locks
+ * The guest bundle is a script. Before it runs, the runtime has set `$post`, `$part` and `$native` on the global; the bundle takes them, deletes them, locks
  * the global down and leaves `$guest`, which the runtime takes as references and deletes before any addon code is compiled.
  */
 export interface RuntimePorts {
@@ -14,6 +14,8 @@ export interface RuntimePorts {
    * on the global for it, and nothing else. Throws when there is no such part, or it was asked for too often.
    */
   readonly $part: (name: string) => void;
+  /** Does one of the operations of runtime/native at once; counts as CPU time of the entry. Throws an Error that says why it cannot be. */
+  readonly $native: (name: string, settingsJson: string, ...buffers: ArrayBuffer[]) => ArrayBuffer;
 }
 
 /** `settled`: a pending call's result (id = call id, text = result string). `hostCall`: id = HostCallId, text = HostCallText. */

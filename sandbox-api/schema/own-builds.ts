@@ -30,6 +30,8 @@ export const guestParts = {
   clone: "sandbox-api/guest/parts/clone.ts",
   blob: "sandbox-api/guest/parts/blob.ts",
   fetch: "sandbox-api/guest/parts/fetch.ts",
+  compression: "sandbox-api/guest/parts/compression.ts",
+  crypto: "sandbox-api/guest/parts/crypto.ts",
   urlpattern: "sandbox-api/guest/parts/urlpattern.ts",
   streams: "sandbox-api/guest/parts/streams.ts",
 } as const;

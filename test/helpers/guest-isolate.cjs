@@ -11,6 +11,7 @@ const { global } = context;
 const posted = [];
 global.setSync("$post", new ivm.Callback((kind, id, text) => { posted.push({ kind, id, text }); }));
 const [main, ...parts] = guest.split("\0");
+global.setSync("$native", new ivm.Callback(() => { throw new Error("not here"); }));
 global.setSync("$part", new ivm.Callback((name) => { isolate.compileScriptSync(parts[parts.indexOf(name) + 1], { filename: name }).runSync(context, { timeout: timeoutMs }); }));
 isolate.compileScriptSync(main, { filename: "guest.js" }).runSync(context);
 const entries = global.getSync("$guest", { reference: true });

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createContext, Script, type Context } from "node:vm";
 import { build } from "esbuild";
 import { bundleGuest as bundleOwnGuest } from "../../host/addons/own-code.ts";
+import { native } from "../../runtime/native/native.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
 import { readGuestResult, type GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { CallName, PartName } from "../../sandbox-api/schema/view.ts";
@@ -46,6 +47,8 @@ export async function guestRealm(addonSource: string, guest: string, settings: o
   const { main, parts } = splitGuest(guest);
   const context = createContext({
     $post: (kind: string, id: number, text: string, ...attachments: ArrayBuffer[]) => void posted.push({ kind, id, text, attachments }),
+    // Buffers of another realm fail its check.
+    $native: (name: string, settings: string, ...buffers: ArrayBuffer[]) => native(name, settings, ...buffers.map((buffer) => new Uint8Array(new Uint8Array(buffer)).buffer)),
     $part: (name: string) => void new Script(parts.get(name) ?? "$part();", { filename: `${name}.js` }).runInContext(context),
   });
   new Script(main, { filename: "guest.js" }).runInContext(context);
