@@ -31,12 +31,19 @@ export const native: Native = (name, settingsJson, ...given) => {
     return new Uint8Array(buffer);
   });
   if (buffers.reduce((sum, { length }) => sum + length, 0) > mostInputBytes) throw refusal(`more than ${mostInputBytes} bytes at once`);
-  let result: Uint8Array;
   try {
-    const settings: Settings = JSON.parse(settingsJson);
-    result = operation(settings, buffers);
+    return new Uint8Array(twice(operation, JSON.parse(settingsJson), buffers)).buffer;
   } catch (error) {
     throw refusal(error instanceof Error ? error.message.slice(0, 200) : "failed");
   }
-  return new Uint8Array(result).buffer;
 };
+
+/** OpenSSL may still hold the error of an operation that failed before, of another addon even, and Node takes it for this one's. */
+function twice(operation: Operation, settings: Settings, buffers: readonly Uint8Array[]): Uint8Array {
+  try {
+    return operation(settings, buffers);
+  } catch {
+    // What was left over is gone now; a failure of its own comes again.
+    return operation(settings, buffers);
+  }
+}

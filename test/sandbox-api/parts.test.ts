@@ -104,6 +104,34 @@ const equal: readonly (readonly [name: string, source: string])[] = [
   ["AbortSignal", "const c = new AbortController(), seen = []; const any = AbortSignal.any([c.signal, new AbortController().signal]); any.onabort = () => seen.push('any'); c.signal.addEventListener('abort', () => seen.push('own', any.aborted)); c.abort('why'); c.abort('again'); return [seen, any.reason, AbortSignal.abort().reason.name, c.signal.reason];"],
   ["AbortSignal cannot be made", "new AbortSignal()"],
 ];
+const equalLater: readonly (readonly [name: string, source: string])[] = [
+  ["streams", "const out = []; for await (const text of new ReadableStream({ start(c) { c.enqueue(new Uint8Array([0xe2, 0x82])); c.enqueue(new Uint8Array([0xac])); c.close(); } }).pipeThrough(new TextDecoderStream())) out.push(text); return out.join('');"],
+  ["Blob and File", "const f = new File(['a\\u20ac', new Blob(['x'])], 'n', { type: 'T/X', lastModified: 5 }); return [f.size, f.type, f.name, f.lastModified, await f.slice(1, 4).text(), [...await f.bytes()], f instanceof Blob];"],
+  ["FormData over a body", "const form = new FormData(); form.append('a', '1\\n2'); form.append('f', new Blob(['z'], { type: 'text/x' }), 'q\"'); const back = await new Response(form).formData(); return [back.get('a'), back.get('f').name, back.get('f').type, await back.get('f').text(), [...back.keys()]];"],
+  ["Headers", "const h = new Headers([['B', '1'], ['a', ' x '], ['b', '2'], ['set-cookie', 'p'], ['Set-Cookie', 'q']]); h.set('C', '3'); h.delete('none'); return [[...h], h.get('B'), h.getSetCookie(), h.has('c')];"],
+  ["Headers refuse", "new Headers({ 'bad name': 'x' })"], ["Headers refuse line breaks", "new Headers({ a: 'x\\r\\ny: z' })"],
+  ["Request", "const r = new Request('http://h/p?q#f', { method: 'post', body: new URLSearchParams({ a: 'b c' }), headers: { X: 'y' } }); const c = r.clone(); return [r.method, r.url, [...r.headers], await c.text(), await r.text(), r.bodyUsed, r.redirect];"],
+  ["Response", "const r = Response.json({ a: 1 }, { status: 201 }); const c = r.clone(); return [r.status, r.ok, [...r.headers], await c.json(), await r.text(), r.bodyUsed, Response.error().type, Response.redirect('http://h/', 303).headers.get('location')];"],
+  ["a body is taken once", "const r = new Response('x'); await r.text(); await r.text();"], ["a status that is none", "new Response('', { status: 99 })"],
+  ["compression", "const pair = new CompressionStream('gzip'), back = new DecompressionStream('gzip'); const text = 'abc'.repeat(1000); return await new Response(new Blob([text]).stream().pipeThrough(pair).pipeThrough(back)).text() === text;"],
+  ["digest", "return [...new Uint8Array(await crypto.subtle.digest('sha-256', new Uint8Array([1, 2])))];"],
+  ["HMAC", "const key = await crypto.subtle.importKey('raw', new Uint8Array(16), { name: 'HMAC', hash: 'SHA-512' }, true, ['sign', 'verify']); const s = await crypto.subtle.sign('HMAC', key, new Uint8Array([7])); return [[...new Uint8Array(s)], await crypto.subtle.verify('HMAC', key, s, new Uint8Array([7])), (await crypto.subtle.exportKey('jwk', key)).alg];"],
+  ["AES", "const out = []; for (const name of ['AES-GCM', 'AES-CBC', 'AES-CTR']) { const key = await crypto.subtle.importKey('raw', new Uint8Array(32), name, false, ['encrypt', 'decrypt']); const how = { name, iv: new Uint8Array(16), counter: new Uint8Array(16), length: 64 }; const c = await crypto.subtle.encrypt(how, key, new Uint8Array([1, 2, 3])); out.push([...new Uint8Array(c)], [...new Uint8Array(await crypto.subtle.decrypt(how, key, c))]); } return out;"],
+  ["derivation", "const key = await crypto.subtle.importKey('raw', new Uint8Array(4), 'PBKDF2', false, ['deriveBits']); const h = await crypto.subtle.importKey('raw', new Uint8Array(4), 'HKDF', false, ['deriveBits']); return [[...new Uint8Array(await crypto.subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-256', salt: new Uint8Array(4), iterations: 10 }, key, 128))], [...new Uint8Array(await crypto.subtle.deriveBits({ name: 'HKDF', hash: 'SHA-1', salt: new Uint8Array(4), info: new Uint8Array(1) }, h, 256))]];"],
+  ["ECDSA and ECDH", "const { privateKey, publicKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']); const s = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, new Uint8Array(1)); const a = await crypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-384' }, true, ['deriveBits']); return [s.byteLength, await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, publicKey, s, new Uint8Array(1)), (await crypto.subtle.deriveBits({ name: 'ECDH', public: a.publicKey }, a.privateKey, null)).byteLength, (await crypto.subtle.exportKey('raw', a.publicKey)).byteLength];"],
+  ["a key that is not extractable", "const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 128 }, false, ['encrypt']); await crypto.subtle.exportKey('raw', key);"],
+  ["a key for another use", "const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 128 }, false, ['encrypt']); await crypto.subtle.decrypt({ name: 'AES-GCM', iv: new Uint8Array(12) }, key, new Uint8Array(20));"],
+  ["random values", "const a = new Uint32Array(4); return [crypto.getRandomValues(a) === a, a.some((n) => n > 0), /^[\\da-f]{8}-[\\da-f]{4}-4[\\da-f]{3}-[89ab][\\da-f]{3}-[\\da-f]{12}$/.test(crypto.randomUUID())];"],
+  ["too many random values", "crypto.getRandomValues(new Uint8Array(65537))"], ["random floats", "crypto.getRandomValues(new Float32Array(1))"],
+  ["URLPattern", "const p = new URLPattern({ pathname: '/books/:id' }); return [p.test('http://h/books/7'), p.exec('http://h/books/7').pathname.groups.id, p.test('http://h/x')];"],
+];
+for (const [name, source] of equalLater) {
+  test(`as Node, later: ${name}`, async (t) => {
+    const body = `(async () => { try { return JSON.stringify(await (async () => { ${source} })()); } catch (error) { return "throws " + error.name; } })()`;
+    t.is(await (realm.evaluate(body) as Promise<unknown>), await ((0, eval)(body) as Promise<unknown>));
+  });
+}
+
 for (const [name, source] of equal) {
   test(`as Node: ${name}`, (t) => {
     const { mine, nodes } = agrees(source);
@@ -124,4 +152,52 @@ test("what a listener throws is logged and stops nobody", async (t) => {
   const fresh = await guestRealm(addon, guest);
   t.is(fresh.evaluate("var n = 0; const target = new EventTarget(); target.addEventListener('x', () => { throw new Error('mine'); }); target.addEventListener('x', () => n++); target.dispatchEvent(new Event('x')); n"), 1);
   t.regex(JSON.parse(fresh.posted.at(-1)?.text ?? "").msg, /^uncaught: Error: mine/);
+});
+
+const refused: readonly (readonly [name: string, source: string, expected: RegExp])[] = [
+  ["more random bytes than the quota", "crypto.getRandomValues(new Uint8Array(1e6)); return 'made'", /QuotaExceeded/],
+  ["a digest of more than the cell takes", "await crypto.subtle.digest('SHA-1', new Uint8Array(5e6)); return 'made'", /^OperationError.*4194304 bytes/],
+  ["a derivation without end", "const k = await crypto.subtle.importKey('raw', new Uint8Array(4), 'PBKDF2', false, ['deriveBits']); await crypto.subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-512', salt: new Uint8Array(4), iterations: 4294967295 }, k, 128); return 'made'", /^OperationError.*iterations/],
+  ["a derivation of many blocks", "const k = await crypto.subtle.importKey('raw', new Uint8Array(4), 'PBKDF2', false, ['deriveBits']); await crypto.subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-1', salt: new Uint8Array(4), iterations: 99999 }, k, 400000); return 'made'", /^OperationError.*rounds/],
+  ["an RSA key that takes for ever", "await crypto.subtle.generateKey({ name: 'RSA-PSS', hash: 'SHA-256', modulusLength: 16384, publicExponent: new Uint8Array([1, 0, 1]) }, true, ['sign']); return 'made'", /^NotSupportedError/],
+  ["an RSA modulus without end", "await crypto.subtle.importKey('jwk', { kty: 'RSA', e: 'AQAB', n: 'v'.repeat(3000) }, { name: 'RSA-PSS', hash: 'SHA-256' }, true, ['verify']); return 'made'", /^DataError.*4096 bits/],
+  ["a bomb", "const z = new CompressionStream('gzip'); const w = z.writable.getWriter(); for (let i = 0; i < 3; i++) void w.write(new Uint8Array(1.3e6)); void w.close(); const once = await new Response(z.readable).bytes(); return String((await new Response(new Blob([once]).stream().pipeThrough(new DecompressionStream('gzip'))).bytes()).length)", /^3900000$/],
+  ["more compressed bytes than the cell takes", "const z = new CompressionStream('gzip'); z.writable.getWriter().write(new Uint8Array(5e6)).catch(() => {}); await new Response(z.readable).bytes(); return 'made'", /^TypeError.*4194304/],
+  ["what is not compressed", "return (await new Response(new Blob(['nonsense']).stream().pipeThrough(new DecompressionStream('gzip'))).text())", /^TypeError/],
+  ["getters that throw", "return [() => new Headers({ get a() { throw 1; } }), () => new Request({ toString() { throw 2; } }), () => new Blob([{ toString() { throw 3; } }]), () => structuredClone({ get a() { throw 4; } }), () => new Event({ toString() { throw 5; } })].map((run) => { try { run(); } catch (error) { return error; } }).join()", /^1,2,3,4,5$/],
+  ["a value nested without end", "let a = []; for (let i = 0; i < 1e5; i++) a = [a]; structuredClone(a); return 'made'", /^DataCloneError/],
+  ["a form without end of boundaries", "return String([...(await new Response('--b\\r\\nContent-Disposition: form-data; name=\"a\"\\r\\n\\r\\n' + '-'.repeat(2e5) + '\\r\\n--b--\\r\\n', { headers: { 'content-type': 'multipart/form-data; boundary=b' } }).formData()).keys()])", /^a$/],
+  ["a media type without end", "return (await new Response('x', { headers: { 'content-type': 'a/b' + ';'.repeat(1e5) + ' '.repeat(1e5) + 'x' } }).blob()).type", /^a\/b$/],
+  ["a header value of blanks", "return String(new Headers({ a: ' '.repeat(2e6) + 'x' + ' '.repeat(2e6) }).get('a').length)", /^1$/],
+  ["a host of many labels", "return String(URL.canParse('http://' + 'xn--a.'.repeat(2e4)))", /^(?:true|false)$/],
+  ["ten thousand headers", "return String([...new Headers(Array.from({ length: 1e4 }, (_, i) => ['n' + i, 'v']))].length)", /^10000$/],
+];
+for (const [name, source, expected] of refused) {
+  test(`hostile: ${name}`, async (t) => {
+    const startedAt = performance.now();
+    const outcome = await (realm.evaluate(`(async () => { try { return await (async () => { ${source} })(); } catch (error) { return error.name + ": " + error.message; } })()`) as Promise<string>);
+    t.regex(outcome, expected);
+    t.true(performance.now() - startedAt < 20_000);
+  });
+}
+
+test("an addon that poisons built-ins before it touches a part harms itself only", async (t) => {
+  const fresh = await guestRealm(addon, guest);
+  fresh.evaluate(`{
+    const types = [Array, String, RegExp, Map, Set, Promise, Uint8Array, Symbol, Object]; const { ownKeys } = Reflect; const { defineProperty } = Object;
+    for (let t = 0; t < types.length; t++) {
+      const keys = ownKeys(types[t].prototype);
+      for (let k = 0; k < keys.length; k++) {
+        if (keys[k] === "constructor" || keys[k] === "then") continue;
+        try { defineProperty(types[t].prototype, keys[k], { __proto__: null, value() { throw new Error("poisoned"); }, configurable: true, writable: true }); } catch {}
+      }
+    }
+  }`);
+  for (const { part } of Object.values(globalTable)) if (part !== null) t.regex(String(fresh.evaluate(`(() => { try { return typeof Object.getOwnPropertyDescriptor(globalThis, "${Object.keys(globalTable).find((key) => globalTable[key as keyof typeof globalTable].part === part) ?? ""}").get?.(); } catch (error) { return "threw"; } })()`)), /^(function|object|undefined|threw)$/, part);
+  t.is(fresh.dispatch("request", 1, []).raw, "0", "the bridge is at work");
+});
+
+test("a part that fails to load for want of stack loads later", async (t) => {
+  const fresh = await guestRealm(addon, guest);
+  t.is(fresh.evaluate("(function deep() { try { deep(); } catch { try { AbortController; } catch {} } })(); typeof AbortController"), "function");
 });

@@ -1,6 +1,7 @@
 // `npm run wpt [-- FOLDER-OR-FILE …]`: runs the web-platform-tests of the globals that addons have, in isolates, and compares with
 // the reviewed list of known differences; exits 1 when something fails or passes that should not. Without arguments it also writes
-// the table in docs/wpt.md. Not part of `npm test`: it needs a large download. `--verbose` shows every failure.
+// the table in docs/wpt.md. Not part of `npm test`: it needs a large download. `--verbose` shows every failure; `--accept` adds what fails
+// to the list, with a reason that says it has to be looked at.
 import { globSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -8,8 +9,8 @@ import { bundleGuest } from "../../host/addons/own-code.ts";
 import { findIsolatedVm } from "../../host/cells/binary.ts";
 import { loadIsolatedVm } from "../../runtime/isolate/binary.ts";
 import { makeIsolateMaker } from "../../runtime/isolate/create.ts";
-import { readExpectations, surprises, withoutSkipped } from "./expectations.ts";
-import { runVariant, type Machine } from "./run-file.ts";
+import { expectationsFile, readExpectations, surprises, withoutSkipped } from "./expectations.ts";
+import { runVariant, type FileResult, type Machine } from "./run-file.ts";
 import { fetchTests } from "./sources.ts";
 import { readTestFile } from "./test-file.ts";
 
@@ -22,12 +23,15 @@ const folders = [
 interface Tally { files: number; skipped: number; passed: number; total: number }
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const isAccepting = process.argv.includes("--accept");
 const isVerbose = process.argv.includes("--verbose");
 const tree = fetchTests();
 const vm = loadIsolatedVm(findIsolatedVm());
 const machine: Machine = { vm, tree, maker: makeIsolateMaker(vm, (await bundleGuest()).toString("latin1")) };
 const expectations = readExpectations();
 const found: string[] = [];
+const accepted = new Map<string, Set<string>>();
+const whole = new Set<string>();
 
 async function runFolder(folder: string): Promise<Tally> {
   const tally: Tally = { files: 0, skipped: 0, passed: 0, total: 0 };
@@ -48,10 +52,19 @@ async function runOne(file: ReturnType<typeof readTestFile>, variant: string, ta
   const result = withoutSkipped(expectations, file.path, await runVariant(machine, file, variant));
   tally.total += result.subtests.length + (result.problem === null ? 0 : 1);
   tally.passed += result.subtests.filter(({ passed }) => passed).length;
-  found.push(...surprises(expectations, file.path, variant, result));
+  const unexpected = surprises(expectations, file.path, variant, result);
+  found.push(...unexpected);
+  if (isAccepting && unexpected.length > 0) accept(file.path, result);
   if (!isVerbose) return;
   if (result.problem !== null) console.log(`  ${file.path}${variant}: ${result.problem}`);
   for (const { name, passed, message } of result.subtests) if (!passed) console.log(`  ${file.path}${variant}: ${name}: ${message.slice(0, 300)}`);
+}
+
+function accept(path: string, { subtests, problem }: FileResult): void {
+  const names = accepted.get(path) ?? new Set<string>();
+  for (const { name, passed } of subtests) if (!passed) names.add(name);
+  accepted.set(path, names);
+  if (problem !== null && subtests.length === 0) whole.add(path);
 }
 
 const rows: string[] = [];
@@ -66,6 +79,12 @@ if (found.length > 0) {
   console.error(`${found.length} not as test/wpt/expectations.json says`);
   process.exitCode = 1;
 } else if (named.length === 0) writeTable();
+
+if (isAccepting) {
+  const added = [...accepted].map(([file, names]) => ({ file, ...(!whole.has(file) && { fails: [...names] }), reason: "to be looked at" }));
+  const kept = expectations.failing.filter(({ file }) => !accepted.has(file));
+  writeFileSync(expectationsFile, `${JSON.stringify({ ...expectations, failing: [...kept, ...added] }, null, 1)}\n`);
+}
 
 function writeTable(): void {
   const reasons = expectations.failing.map(({ file, fails, reason }) => `| ${file} | ${fails?.length ?? "all"} | ${reason} |`);

@@ -110,7 +110,9 @@ function readAsymmetric(job: Import): KeyState {
   if (row.kind !== "rsa" && jwk["crv"] !== curve) throw dataError("the key is of another curve");
   const algorithm: KeyAlgorithm = row.kind === "rsa" ? { name, modulusLength: described.modulusLength ?? 0, publicExponent: exponentOf(described.publicExponent ?? "0"), hash: { name: hash } } : row.kind === "ec" ? { name, namedCurve: curve } : { name };
   if (format === "jwk") checkAsymmetricJwk(job, jwkOf(data), algorithm);
-  return { type: isPrivate ? "private" : "public", extractable, algorithm, usages, material };
+  // A point may have come compressed; it leaves as every other.
+  const whole = row.kind === "ec" && format === "spki" ? native("jwk-to-der", { jwk }) : material;
+  return { type: isPrivate ? "private" : "public", extractable, algorithm, usages, material: whole };
 }
 
 function checkAsymmetricJwk({ named: { row, name }, extractable, usages }: Import, jwk: Jwk, algorithm: KeyAlgorithm): void {

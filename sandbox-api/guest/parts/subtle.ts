@@ -130,8 +130,8 @@ function secretLength(named: Named): number | null {
 function generate(named: Named, extractable: boolean, usages: readonly string[]): CryptoKey | object {
   const { row, name } = named;
   if (row.kind === "aes" || row.kind === "hmac") {
-    checkUsages(usages, row.secretUsages);
     const hash = row.kind === "hmac" ? { hash: { name: hashOf(named.members["hash"]) } } : {};
+    checkUsages(usages, row.secretUsages);
     const length = secretLength(named) ?? 0;
     if (usages.length === 0) throw domException("a secret key needs a usage", "SyntaxError");
     return makeKey({ type: "secret", extractable, algorithm: { name, ...hash, length }, usages, material: native("random", { bytes: Math.ceil(length / 8) }) });
