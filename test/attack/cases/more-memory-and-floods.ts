@@ -33,6 +33,8 @@ export const moreFloodCases: readonly AttackCase[] = [
   flood("comment-huge", "a note without end on the flow", `flow.comment = "x".repeat(1e7); `, ["threw", "illegal-change", "mutation-too-large", "cpu-limit", "memory-limit"]),
   flood("metadata-large", "to make the host keep its metadata", `flow.metadata.x = "x".repeat(1e6);`, "harmless"),
   flood("changes-rewritten", "a change list that grows with every assignment", `for (let i = 0; i < 2e4; i += 1) { flow.marked = "m" + i; flow.request.path = "/"; }`, "survived"),
+  flood("rejections", "to drown the host in promises that nobody handles", `for (let i = 0; i < 2e4; i += 1) Promise.reject(new Error("x".repeat(100)));`, stopped),
+  flood("rejections-and-late-answers", "its cell to answer twice for one call", `export async function request() { Promise.reject(new Error("first")); await null; Promise.reject(new Error("second")); await new Promise((resolve) => setTimeout(resolve, 5)); }\n`, ["threw"]),
   flood("flow-copies", "a thousand copies of a flow", `const keep: unknown[] = []; for (let i = 0; i < 1000; i += 1) keep.push(flow.copy());`, "survived"),
   flood("stream-chunks", "a million chunks for one", `export function responseheaders(flow: any) { flow.response.stream = (chunk: any) => chunk.length === 0 ? undefined : Array.from({ length: 1e5 }, () => new Uint8Array(1)); }\n`, ["mutation-too-large", "threw", "illegal-change", "cpu-limit", "memory-limit", "cell-lied"]),
   flood("console-deep", "a log line of a deep object", `let o: any = {}; for (let i = 0; i < 1e5; i += 1) o = { o }; console.log(o); const wide: any = {}; for (let i = 0; i < 1e4; i += 1) wide["k" + i] = i; console.log(wide);`, "survived"),
