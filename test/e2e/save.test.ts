@@ -132,6 +132,8 @@ test.serial("-r runs addons over saved flows without a network, and -w saves wha
   t.deepEqual(httpOnly(flows).map(({ comment, request, response, error }) => [comment, request.headers.at(-1)?.[1], response?.body.kind === "whole" ? response.body.bytes.toString() : null, error?.msg]), [
     ["YOU ASKED /ONE", "1", "you asked /one!", undefined], ["YOU ASKED /TWO", "2", "you asked /two!", undefined], ["", "3", null, "Connection killed"],
   ]);
+  const seen = await flowcell("inspect", addon, own);
+  t.like((JSON.parse(seen.stdout) as { readonly seen: object }).seen, { kind: "seen", skipped: 0, hosts: [{ host: "127.0.0.1", flows: 3, ofFlows: 3, requests: 3, responses: 3, responseBodies: 3 }] });
   // And from HAR, with a filter.
   const again = await flowcell("run", addon, "-r", har, "-w", out, "--save-filter", "~u two");
   t.is(again.code, 0, again.stderr);

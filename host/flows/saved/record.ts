@@ -1,13 +1,15 @@
 // One flow as the JSON and the blobs of a record, and back. Writing trusts our own flows but for what must not be saved; reading
 // trusts nobody. It knows no files and no frames.
-import { isHost, isMethod, isPath, isReason } from "../../../sandbox-api/schema/http.ts";
+import { isHost, isMethod, isPath, isToken } from "../../../sandbox-api/schema/http.ts";
 import { isSendableValue } from "../../http/field-rules.ts";
-import { isToken } from "../../../sandbox-api/schema/http.ts";
 import { savedLimits } from "./record-limits.ts";
 import type { LeftOut, SavedBody, SavedField, SavedFlow, SavedHttpFlow, SavedRequest, SavedResponse, SavedTcpFlow, SavedWebSocket } from "./saved-flow.ts";
 import { missingBodies } from "./saved-flow.ts";
 import { list, oneOf, optional, plain, ShapeProblem, text, timestamp, truth, whole, type Plain } from "./shape.ts";
 import { readClient, readServer } from "./record-connections.ts";
+
+/** As long as a head may be: servers say more than addons may. */
+const largestReason = 65_536;
 
 export interface RecordParts { readonly head: Buffer; readonly blobs: readonly Buffer[] }
 
@@ -118,7 +120,7 @@ function readRequest(value: unknown, blob: TakeBlob): SavedRequest {
 
 function readResponse(value: unknown, blob: TakeBlob): SavedResponse {
   const response = plain(value, "response");
-  return { statusCode: whole(response["statusCode"], "statusCode", 100, 999), reason: text(response["reason"], "reason", isReason), ...readMessage(response, "response", blob) };
+  return { statusCode: whole(response["statusCode"], "statusCode", 100, 999), reason: text(response["reason"], "reason", (reason) => reason.length <= largestReason && isSendableValue(reason)), ...readMessage(response, "response", blob) };
 }
 
 function readMessage(message: Plain, place: string, blob: TakeBlob): Omit<SavedResponse, "statusCode" | "reason"> {

@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import type { Gate } from "../../../../host/flows/gate.ts";
 import { openGate } from "../../../../host/flows/gate.ts";
 import type { SavedFlow, SavedHttpFlow } from "../../../../host/flows/saved/saved-flow.ts";
+import { readRecord, writeRecord } from "../../../../host/flows/saved/record.ts";
 import { savingGate } from "../../../../host/flows/saved/saving-gate.ts";
 import { rawClient, tunnelClient } from "../../../helpers/client.ts";
 import { rawOrigin } from "../../../helpers/origin.ts";
@@ -18,7 +19,7 @@ const keepBytes = 1_000;
 async function stage(t: ExecutionContext, inner: Gate = openGate): Promise<Stage> {
   const saved: SavedFlow[] = [];
   let news = (): void => {};
-  const proxy = await startProxy(t, { gate: savingGate(inner, keepBytes, (flow) => { saved.push(flow); news(); }), keepPassedBytes: keepBytes });
+  const proxy = await startProxy(t, { gate: savingGate(inner, keepBytes, (flow) => { t.deepEqual(readBack(flow), flow); saved.push(flow); news(); }), keepPassedBytes: keepBytes });
   return {
     proxy, saved,
     until: async (count) => {
@@ -26,6 +27,12 @@ async function stage(t: ExecutionContext, inner: Gate = openGate): Promise<Stage
       return saved;
     },
   };
+}
+
+/** What a file would give. */
+function readBack(flow: SavedFlow): unknown {
+  const { head, blobs } = writeRecord(flow);
+  return readRecord(Buffer.concat([head, ...blobs]), head.length);
 }
 
 const http = (flow: SavedFlow | undefined): SavedHttpFlow => { if (flow?.kind !== "http") throw new Error("no HTTP flow"); return flow; };
@@ -53,20 +60,30 @@ const answers: readonly (readonly [what: string, request: string, response: stri
   ["bodies beyond it", `POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n${"a".repeat(1_001)}`, `HTTP/1.1 200 OK\r\nContent-Length: 1500\r\n\r\n${"b".repeat(1_500)}`, [["too-large", 1_001], ["too-large", 1_500]]],
   ["an empty chunked body", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ["", ""]],
   ["no body", "GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", ["", ""]],
+  ["what is long and odd", `GET /${"p".repeat(15_000)}\xe4?"'<>\\^ HTTP/1.1\r\nX-Long: ${"v".repeat(30_000)}\xff\r\nX-Empty:\r\n\r\n`, `HTTP/1.1 299 ${"r".repeat(30_000)}\xe4\r\nContent-Length: 0\r\n!#$%&'*+.^_\`|~: \t odd \t\r\n\r\n`, ["", ""]],
   ["HEAD", "HEAD / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n", ["", ""]],
 ];
 for (const [what, request, response, expected] of answers) {
   test(`saved as it passed: ${what}`, async (t) => {
     const [head = "", ...rest] = request.split("\r\n");
-    const origin = await rawOrigin((socket) => { let got = ""; socket.on("data", (chunk: Buffer) => { got += chunk.toString("latin1"); if (/\r\n\r\n/.test(got) && got.length >= request.length - 20) socket.end(response); }); });
+    const origin = await rawOrigin((socket) => { let got = ""; socket.on("data", (chunk: Buffer) => { got += chunk.toString("latin1"); if (/\r\n\r\n/.test(got) && got.length >= request.length - 20) socket.end(response, "latin1"); }); });
     t.teardown(() => origin.close());
     const { proxy, until } = await stage(t);
     const client = await rawClient(proxy.port);
-    client.send([head.replace(" / ", ` http://127.0.0.1:${origin.port}/ `), `Host: 127.0.0.1:${origin.port}`, ...rest].join("\r\n"));
+    client.send([head.replace(" /", ` http://127.0.0.1:${origin.port}/`), `Host: 127.0.0.1:${origin.port}`, ...rest].join("\r\n"));
     t.deepEqual(shown(http((await until(1))[0])), expected);
     client.close();
   });
 }
+
+test("a request that cannot be read is a flow, too, and comes back from a file", async (t) => {
+  const { proxy, until } = await stage(t);
+  const client = await rawClient(proxy.port);
+  client.send("GET http://a.example/ HTTP/1.1\r\nHost : a.example\r\n\r\n");
+  const flow = http((await until(1))[0]);
+  t.truthy(flow.error);
+  client.close();
+});
 
 test("a response that breaks off says so, and so does its error", async (t) => {
   const origin = await rawOrigin((socket) => socket.on("data", () => { socket.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"); setImmediate(() => socket.destroy()); }));
