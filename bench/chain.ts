@@ -15,7 +15,7 @@ export const chain: Claim = {
     const most = effort.name === "full" ? 100 : 20;
     const addons = await Promise.all(Array.from({ length: most }, (_, index) => headerAddon(index + 1)));
     const contestants: Contestant[] = [];
-    for (const [cells, counts] of [["shared", [1, 5, 20, 100]], ["per-addon", [1, 5, 20]]] as const) {
+    for (const [cells, counts] of [["shared", [1, 5, 20, 100]], ["per-addon", [1, 5, 20, 100]]] as const) {
       for (const count of counts) {
         if (count > most || (effort.name === "quick" && cells === "per-addon" && count > 5)) continue;
         const subject = await stage.flowcell(cells, addons.slice(0, count), ["--cells", cells]);

@@ -19,7 +19,7 @@ export const hostileNeighbour: Claim = {
   title: "others' requests while an addon for another host misbehaves (plain HTTP, 1 KB, 64 connections)",
   async run(effort) {
     const rounds = effort.name === "quick" ? 1 : 3;
-    const runMs = effort.name === "quick" ? 3_000 : 8_000;
+    const runMs = effort.name === "quick" ? 1_500 : 6_000;
     const header = await headerAddon();
     const idle = await idleAddon([victimHost]);
     const figures: Figure[] = [];
@@ -52,12 +52,17 @@ async function once(addons: readonly string[], runMs: number): Promise<Pair> {
 
 function figuresOf(kind: string, pairs: readonly { readonly calm: Pair; readonly hostile: Pair }[]): readonly Figure[] {
   const rate = ({ requests, seconds }: LoadReport): number => requests / seconds;
+  const at = (of: (pair: { readonly calm: Pair; readonly hostile: Pair }) => number): number => median(pairs.map(of));
   const beside = { "calm": median(pairs.map(({ calm }) => rate(calm.full))), "hostile": median(pairs.map(({ hostile }) => rate(hostile.full))) };
   return [
     figure(pairs.map(({ calm, hostile }) => (rate(hostile.full) / rate(calm.full)) * 100), { what: `${kind}: others' throughput`, unit: "%", beside }),
     figure(pairs.map(({ calm, hostile }) => hostile.moderate.p99Ms - calm.moderate.p99Ms), {
       what: `${kind}: added to others' p99`, unit: "ms",
-      beside: { "calm": median(pairs.map(({ calm }) => calm.moderate.p99Ms)), "hostile": median(pairs.map(({ hostile }) => hostile.moderate.p99Ms)) },
+      beside: {
+        "calm": at((pair) => pair.calm.moderate.p99Ms), "hostile": at((pair) => pair.hostile.moderate.p99Ms),
+        "calm p50": at((pair) => pair.calm.moderate.p50Ms), "hostile p50": at((pair) => pair.hostile.moderate.p50Ms),
+        "calm p99.9": at((pair) => pair.calm.moderate.p999Ms), "hostile p99.9": at((pair) => pair.hostile.moderate.p999Ms),
+      },
     }),
   ];
 }

@@ -2,12 +2,14 @@
 // Proportional memory (shared pages divided among the processes that map them); plain resident sums, which count Node's own code once for each
 // process, stand beside it.
 // Run: node bench/memory.ts [--full]   (--full also loads 1,000 addons)
+import { Agent, request } from "node:http";
 import { headerAddon } from "./harness/addons.ts";
 import { figure, type Claim, type Figure } from "./harness/figures.ts";
 import { sleep } from "./harness/one-request.ts";
 import { readTree } from "./harness/process-tree.ts";
 import { runAlone } from "./harness/report.ts";
 import { Stage } from "./harness/stage.ts";
+import { addonFile } from "./harness/subject.ts";
 
 interface Weight { readonly proportionalMb: number; readonly residentMb: number; readonly processes: number }
 
@@ -24,7 +26,7 @@ export const memory: Claim = {
     const figures: Figure[] = [
       figure([one.proportionalMb], { what: "idle with one addon", unit: "MB", budget: "memory-idle", beside: { "resident": one.residentMb, "processes": one.processes } }),
       figure([(forty.proportionalMb - one.proportionalMb) / 39], { what: "each addon more (of 40)", unit: "MB", budget: "memory-addon", beside: { "resident": (forty.residentMb - one.residentMb) / 39, "processes": forty.processes } }),
-      await connections("http"), await connections("https"),
+      await connections("http"), await connections("https"), await heldFlows(), await cells(addons),
     ];
     if (effort.name === "full") {
       const thousand = await weigh(addons);
@@ -60,6 +62,45 @@ async function connections(scheme: "http" | "https"): Promise<Figure> {
   const [few, many] = weights;
   const kilobytes = ((many?.proportionalMb ?? Number.NaN) - (few?.proportionalMb ?? Number.NaN)) / 500 * 1_000;
   return figure([kilobytes], { what: `each idle ${scheme === "http" ? "plain" : "intercepted"} connection (client's and server's)`, unit: "KB", ...(scheme === "http" && { budget: "memory-connection" as const }) });
+}
+
+/** Requests that an addon holds back, of connections that were idle before. */
+async function heldFlows(): Promise<Figure> {
+  const count = 200;
+  await using stage = await Stage.open();
+  const holding = await addonFile("holding", `export const manifest = { permissions: { read: ["request"] } };
+export async function request(flow) { if (flow.request.path.startsWith("/hold")) await new Promise((resolve) => setTimeout(resolve, 60_000)); }\n`);
+  const subject = await stage.flowcell("flowcell", [holding], ["--wall-ms", "120000"]);
+  const agent = new Agent({ keepAlive: true, maxSockets: count });
+  const ask = (path: string): Promise<void> => new Promise((resolve) => {
+    const sent = request({ host: "127.0.0.1", port: subject.port, path: `http://localhost:${stage.origin.port}${path}`, agent }, (response) => response.resume().once("end", () => resolve()));
+    // Held ones are cut at the end.
+    sent.once("error", () => resolve()).end();
+  });
+  await Promise.all(Array.from({ length: count }, () => ask("/1k")));
+  await sleep(settleMs);
+  const idle = read(subject.pid);
+  const held = Array.from({ length: count }, () => ask("/hold"));
+  await sleep(settleMs);
+  const busy = read(subject.pid);
+  agent.destroy();
+  await Promise.all(held);
+  // With its connection to a server, which is there before the flow is.
+  return figure([((busy.proportionalMb - idle.proportionalMb) / count) * 1_000], { what: `each flow held by an addon (of ${count})`, unit: "KB" });
+}
+
+/** Each addon with a cell of its own. */
+async function cells(addons: readonly string[]): Promise<Figure> {
+  const weights: Weight[] = [];
+  for (const count of [1, 9]) {
+    await using stage = await Stage.open();
+    const subject = await stage.flowcell("flowcell", addons.slice(0, count), ["--cells", "per-addon"]);
+    await sleep(settleMs);
+    weights.push(read(subject.pid));
+  }
+  const [one, nine] = weights;
+  const each = (of: (weight: Weight) => number): number => (one === undefined || nine === undefined ? Number.NaN : (of(nine) - of(one)) / 8);
+  return figure([each(({ proportionalMb }) => proportionalMb)], { what: "each cell more, with one addon", unit: "MB", beside: { "resident": each(({ residentMb }) => residentMb) } });
 }
 
 if (import.meta.main) await runAlone(memory);

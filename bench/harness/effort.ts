@@ -10,8 +10,8 @@ export interface Effort {
   readonly warmUpMs: number;
 }
 
-export const quick: Effort = { name: "quick", rounds: 3, roundMs: 1_000, warmUpRequests: 15_000, warmUpMs: 6_000 };
-export const full: Effort = { name: "full", rounds: 7, roundMs: 2_500, warmUpRequests: 40_000, warmUpMs: 20_000 };
+export const quick: Effort = { name: "quick", rounds: 2, roundMs: 600, warmUpRequests: 5_000, warmUpMs: 1_500 };
+export const full: Effort = { name: "full", rounds: 5, roundMs: 1_500, warmUpRequests: 30_000, warmUpMs: 8_000 };
 
 /** From the words of the command line: `--full`, else quick. */
 export function effortFrom(words: readonly string[]): Effort {

@@ -2,7 +2,7 @@
 // Its CPU time is never counted.
 import { execFile, fork, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -11,7 +11,9 @@ import { temporaryFolder } from "../../test/helpers/flowcell.ts";
 const run = promisify(execFile);
 
 /** What the origin serves, by path. */
-export const files = { "/1k": 1_024, "/page.html": 100 * 1_024, "/10m": 10_000_000, "/100m": 100_000_000 } as const;
+export const files = { "/1k": 1_024, "/page.html": 100 * 1_024, "/10m": 10_000_000, "/100m": 100_000_000, "/1g": 1_000_000_000 } as const;
+/** From this size on a file is a hole: zeros that take no room. */
+const hollowBytes = 500_000_000;
 
 export interface Origin extends AsyncDisposable {
   readonly name: "nginx" | "node";
@@ -62,6 +64,11 @@ async function makeCertificate(folder: string): Promise<CertificateFiles> {
 async function writeFiles(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [name, bytes] of Object.entries(files)) {
+    if (bytes >= hollowBytes) {
+      await writeFile(path.join(folder, name), "");
+      await truncate(path.join(folder, name), bytes);
+      continue;
+    }
     const paragraph = "<p>A paragraph of a page, with a <a href=\"/link\">link</a> and some words.</p>\n";
     const content = name.endsWith(".html") ? Buffer.alloc(bytes, `<!doctype html><html><body>${paragraph.repeat(20)}`) : bytes > 1e6 ? Buffer.alloc(bytes, randomBytes(65_536)) : Buffer.alloc(bytes, "x");
     await writeFile(path.join(folder, name), content);
