@@ -114,11 +114,20 @@ function readyMessage(flowcell: Flowcell): string {
 function firstSteps(flowcell: Flowcell, onboarding: string | null): string {
   const [first] = flowcell.listeners;
   if (first === undefined) return "";
-  const proxy = `http://${first.host.includes(":") ? `[${first.host}]` : first.host}:${first.port}`;
   const answersItself = flowcell.addons().some((addon) => addon.name === "reply-from-proxy" && addon.status === "running");
-  const target = answersItself ? "https://flowcell.example/" : "https://example.com/";
+  const words = firstRequest(first, flowcell.authority.files.certPem, answersItself ? "https://flowcell.example/" : "https://example.com/");
   return [
-    "", "  Send a request through it:", `    curl -i -x ${proxy} --cacert ${flowcell.authority.files.certPem} ${target}`,
-    `  Make browsers and tools trust it: ${ownCommand} ca install-help${onboarding === null ? "" : `, or open http://${onboarding}/ through it`}`, "  Stop it: Ctrl-C", "", "",
+    "", ...(words === null ? [] : ["  Send a request through it:", `    curl -i ${words}`]),
+    `  Make browsers and tools trust it: ${ownCommand} ca install-help${onboarding === null || /^(reverse|tcp)/i.test(first.mode) ? "" : `, or open http://${onboarding}/ through it`}`, "  Stop it: Ctrl-C", "", "",
   ].join("\n");
+}
+
+/** What curl is told for a listener; null where curl would not say anything useful. */
+function firstRequest({ mode, host, port }: Flowcell["listeners"][number], caFile: string, target: string): string | null {
+  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const scheme = /^[a-z0-9]+\+tls/i.test(mode) ? "https" : "http";
+  if (/^reverse/i.test(mode)) return `--cacert ${caFile} https://${place}/`;
+  if (/^socks5(?!\+)/i.test(mode)) return `--socks5-hostname ${place} --cacert ${caFile} ${target}`;
+  if (!/^(regular|upstream)/i.test(mode)) return null;
+  return `-x ${scheme}://${place} ${scheme === "https" ? `--proxy-cacert ${caFile} ` : ""}--cacert ${caFile} ${target}`;
 }

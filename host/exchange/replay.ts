@@ -1,7 +1,7 @@
 // Sends a flow's request again: a flow of its own through an exchange like any other, with its own records of the client and of
 // servers, no socket behind it, and nobody in front of it. Whether it may, and how often, is decided by who calls (addons/replays.ts).
 import { randomUUID } from "node:crypto";
-import type { ClientConnection } from "../flows/connection.ts";
+import type { ClientConnection, Via } from "../flows/connection.ts";
 import type { HttpFlow } from "../flows/flow.ts";
 import type { ReplayEnd } from "../flows/saved/client-replay.ts";
 import type { BodyFraming } from "../http/body-framing.ts";
@@ -23,12 +23,12 @@ export interface RunningReplay {
 
 const empty = Buffer.alloc(0);
 
-/** Begins now, with the request as it is now. A body must be whole. */
-export function replayRequest(context: ExchangeContext, wheel: TimeoutWheel, original: HttpFlow): RunningReplay {
+/** Begins now, with the request as it is now. A body must be whole. `via`: the upstream proxy that it goes through. */
+export function replayRequest(context: ExchangeContext, wheel: TimeoutWheel, original: HttpFlow, via: Via | null): RunningReplay {
   const { trailers, body } = original.request;
   const waker = new Waker();
   const side = new ReplaySide({ body: body.raw ?? empty, trailers: trailers?.clone() ?? null });
-  const scope: ClientScope = { context, client: clientOf(context, original.client), waker, alarm: new Alarm(wheel, waker.wake), upstreams: new Upstreams(context, original.server.via) };
+  const scope: ClientScope = { context, client: clientOf(context, original.client), waker, alarm: new Alarm(wheel, waker.wake), upstreams: new Upstreams(context, via) };
   const cut = (): void => {
     side.isGone = true;
     waker.wake();

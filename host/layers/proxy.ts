@@ -100,7 +100,9 @@ export function createProxy(options: ProxyOptions): Proxy {
 
   const replay = (flow: HttpFlow, signal: AbortSignal): Promise<ReplayEnd> | null => {
     if (closing !== null || signal.aborted) return null;
-    const { done, cut } = replayRequest(context, wheel, flow);
+    // As its original went; where nothing goes any other way, through the upstream proxy.
+    const via = flow.server.via ?? (upstreamProxies.length === listeners.length ? upstreamProxies[0] : undefined) ?? null;
+    const { done, cut } = replayRequest(context, wheel, flow, via);
     const running: ServedConnection = { done: done.then(() => {}), cut, reconsider: () => {} };
     connections.add(running);
     signal.addEventListener("abort", cut, { once: true });
