@@ -105,6 +105,18 @@ export class TestAddon implements AsyncDisposable {
     return this.event("error", flow);
   }
 
+  /** `websocket_message` with this message (a string is a text), after `websocket_start` where it is the first; what became of it is `flow.message`. */
+  async websocketMessage(flow: TestFlow, content: string | Uint8Array, fromClient = true): Promise<TestFlow> {
+    const { webSocket } = recordOf(flow);
+    if (webSocket === null) throw new TypeError("this flow is no WebSocket; make one by makeWebSocketFlow");
+    if (webSocket.message === null) await this.event("websocket_start", flow);
+    webSocket.injections.length = 0;
+    webSocket.message = {
+      index: (webSocket.message?.index ?? -1) + 1, fromClient, type: typeof content === "string" ? "text" : "binary", content: Buffer.from(content), timestamp: Date.now() / 1_000, injected: false, dropped: false, version: 0,
+    };
+    return this.event("websocket_message", flow);
+  }
+
   /** `tcp_start` of a TCP flow. */
   async tcpStart(flow: TestTcpFlow): Promise<TestTcpFlow> {
     await this.#offline.host.gate.held("tcp_start", tcpRecordOf(flow));

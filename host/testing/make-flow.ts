@@ -52,6 +52,16 @@ export function setResponse(flow: TestFlow, init: ResponseInit): void {
   recordOf(flow).response = responseOf(savedResponse(init));
 }
 
+/** A WebSocket whose handshake is done (default wss://example.com/); messages come by `websocketMessage`. */
+export function makeWebSocketFlow(init: { readonly url?: string; readonly headers?: TestHeadersInit } = {}): TestFlow {
+  const flow = makeRequestFlow({ url: (init.url ?? "wss://example.com/").replace(/^ws/, "http"), headers: [["Connection", "Upgrade"], ["Upgrade", "websocket"], ...fieldsOf(init.headers ?? {})] });
+  setResponse(flow, { status: 101, reason: "Switching Protocols", headers: { Connection: "Upgrade", Upgrade: "websocket" } });
+  const record = recordOf(flow);
+  record.isWebSocket = true;
+  record.webSocket = { message: null, injections: [], closeCode: null, closeReason: null, closedByClient: null, timestampEnd: null, version: 0 };
+  return flow;
+}
+
 /** A raw TCP flow to `host:port` (default example.com:9000); messages come by `tcp_message`. */
 export function makeTcpFlow(init: { readonly host?: string; readonly port?: number } = {}): TestTcpFlow {
   const { host = "example.com", port = 9000 } = init;

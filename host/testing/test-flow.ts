@@ -120,6 +120,20 @@ export class TestResponse extends TestMessage<HttpResponse> {
   }
 }
 
+/** A WebSocket message, whole and decompressed. */
+export interface TestWebSocketMessage {
+  /** Who sent it; of one that the addon put in, whom it seems to come from. */
+  readonly fromClient: boolean;
+  /** A text is UTF-8. */
+  readonly type: "text" | "binary";
+  /** Its bytes. */
+  readonly content: Uint8Array;
+  /** The bytes as UTF-8. */
+  readonly text: string;
+  /** The addon does not let it pass. */
+  readonly isDropped: boolean;
+}
+
 /** How the rest of this folder reaches the record behind a test flow; the class fills it in. */
 const door: { recordOf: (flow: TestFlow) => HttpFlow; tcpRecordOf: (flow: TestTcpFlow) => TcpFlow } = {
   recordOf: () => { throw new TypeError("not a flow of this module"); }, tcpRecordOf: () => { throw new TypeError("not a flow of this module"); },
@@ -162,6 +176,15 @@ export class TestFlow {
   /** Why an addon whose failures refuse flows had this one refused. */
   get refusal(): string | null {
     return this.#record.refusal?.fault.message ?? null;
+  }
+  /** The newest WebSocket message as the addon left it; `isDropped`: it goes nowhere. Null on other flows and before the first. */
+  get message(): TestWebSocketMessage | null {
+    const message = this.#record.webSocket?.message ?? null;
+    return message === null ? null : { fromClient: message.fromClient, type: message.type, content: message.content, text: message.content.toString(), isDropped: message.dropped };
+  }
+  /** Messages that the addon put in at the newest one. */
+  get injected(): readonly TestWebSocketMessage[] {
+    return (this.#record.webSocket?.injections ?? []).map(({ fromClient, type, content }) => ({ fromClient, type, content, text: content.toString(), isDropped: false }));
   }
   /** The mark for the operator. */
   get marked(): string {

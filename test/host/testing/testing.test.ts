@@ -2,7 +2,7 @@
 // from node:test in the tests of `flowcell init` and of the package.
 import test from "ava";
 import zlib from "node:zlib";
-import { AddonFailure, loadAddon, makeErrorFlow, makeRequestFlow, makeResponseFlow, makeTcpFlow, setResponse, type TestAddon } from "../../../host/testing/index.ts";
+import { AddonFailure, loadAddon, makeErrorFlow, makeRequestFlow, makeResponseFlow, makeTcpFlow, makeWebSocketFlow, setResponse, type TestAddon } from "../../../host/testing/index.ts";
 import { writeSources } from "../../helpers/addon-stage.ts";
 
 const pathOf = (source: string): string => writeSources({ tool: source })[0] ?? "";
@@ -65,6 +65,25 @@ test.serial("answered, killed, an error with a page of its own, TCP, storage and
   t.is(Buffer.from((await addon.tcpMessage(tcp, "y", false)).message?.content ?? []).toString(), "2s");
   await addon.request(makeRequestFlow({ url: "https://example.com/store" }));
   t.deepEqual(addon.logs, [{ level: "info", message: "stored 1" }]);
+});
+
+test.serial("WebSocket messages: changed, dropped, put in", async (t) => {
+  const addon = await load(t, `export function websocket_start(flow) { flow.comment = "started"; }
+export function websocket_message(flow) {
+  const message = flow.websocket.messages.at(-1);
+  if (message.text === "drop") message.drop();
+  else if (message.text === "answer") flow.websocket.inject(true, "from the proxy");
+  else message.content = flow.websocket.messages.length + message.type + message.text;
+}
+`);
+  const flow = makeWebSocketFlow({ url: "ws://example.com:8000/chat" });
+  t.like(flow.request, { url: "http://example.com:8000/chat", scheme: "http" });
+  t.is((await addon.websocketMessage(flow, "hi")).message?.text, "1texthi");
+  t.is(flow.comment, "started");
+  t.like((await addon.websocketMessage(flow, new Uint8Array([65]), false)).message, { text: "2binaryA", type: "binary", fromClient: false });
+  t.true((await addon.websocketMessage(flow, "drop")).message?.isDropped);
+  t.deepEqual((await addon.websocketMessage(flow, "answer")).injected.map(({ text, fromClient }) => [text, fromClient]), [["from the proxy", false]]);
+  await t.throwsAsync(addon.websocketMessage(makeRequestFlow(), "x"), { instanceOf: TypeError });
 });
 
 test.serial("a failure rejects with the place, and nothing of that call applies; the addon goes on", async (t) => {
