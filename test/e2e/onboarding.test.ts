@@ -60,6 +60,16 @@ test.serial("the program serves the certificate in each form, with name and type
   t.false(flowcell.lines.some(({ msg }) => msg.includes("saw")), JSON.stringify(flowcell.lines));
 });
 
+test.serial("through SOCKS5, and only for who may use the proxy", async (t) => {
+  const socks = await startFlowcell([], ["-m", "socks5"]);
+  t.is((await curl(t, ["-i", "--socks5-hostname", `127.0.0.1:${socks.port}`, "http://flow.cell/"])).status, 200);
+  await socks.stop();
+  const closed = await startFlowcell([], ["--proxy-auth", "ada:secret"]);
+  t.is((await curl(t, ["-i", "-x", closed.proxyUrl, "http://flow.cell/"])).status, 407);
+  t.is((await curl(t, ["-i", "-x", closed.proxyUrl, "-U", "ada:secret", "http://flow.cell/cert/pem"])).status, 200);
+  await closed.stop();
+});
+
 test.serial("--no-onboarding, and another name", async (t) => {
   const without = await startFlowcell([], ["--no-onboarding"]);
   t.not((await curl(t, ["-i", "-x", without.proxyUrl, "http://flow.cell/"])).status, 200);
