@@ -22,7 +22,7 @@ const refused: readonly (readonly [what: string, options: string, message: RegEx
 ];
 for (const [what, options, message] of refused) {
   test.serial(`refused, and the neighbour is served: ${what}`, async (t) => {
-    const { host, problems } = await cells.stage(t, { hostile: `export const manifest = { options: ${options} };\nexport function request(flow) { flow.request.headers.set("x-hostile", "1"); }`, innocent }, { limits: { startupMs: 300 } });
+    const { host, problems } = await cells.stage(t, { hostile: `export const manifest = { options: ${options} };\nexport function request(flow) { flow.request.headers.set("x-hostile", "1"); }`, innocent }, { limits: { startupMs: 2_000 } });
     t.deepEqual(problems.map(({ addon }) => addon), ["hostile"], JSON.stringify(problems));
     t.regex(problems[0]?.message ?? "", message);
     // The control characters are what is looked for.

@@ -52,7 +52,7 @@ test.serial("a change that is wrong or unknown reaches nobody", async (t) => {
 for (const [value, reason] of [["bad", /refused option mode: the handler threw: Error: not this one/], ["loop", /refused option mode: (used more CPU time|got too little)/], ["never", /refused option mode: did not answer in time/]] as const) {
   test.serial(`when one refuses (${value}), all are told of the way back`, async (t) => {
     const stage = await cells.stage(t, { ready: 'export const manifest = { options: { mode: { type: "string", default: "a" } } };\nexport function configure(options) { console.log("told " + options.mode); }', strict: teller('mode: { type: "string", default: "a" }') },
-      { limits: { wallMs: 400 } });
+      { limits: { wallMs: 2_000 } });
     t.deepEqual(stage.problems, []);
     t.is(await stage.host.setOption("ready.mode", "b"), null);
     t.regex((await stage.host.setOption("strict.mode", value)) ?? "", reason);
