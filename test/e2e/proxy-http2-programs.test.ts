@@ -1,13 +1,12 @@
 // HTTP/2 with clients and servers that are not Node's: curl, nghttp, h2load and nginx.
 import test, { type ExecutionContext } from "ava";
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testCertificate, type TestCertificate } from "../helpers/certificate.ts";
 import { runProgram } from "../helpers/client.ts";
+import { freePort, startDaemon } from "../helpers/daemon.ts";
 import { echo, h2Origin } from "../helpers/h2.ts";
 import { answering, rawOrigin } from "../helpers/origin.ts";
 import { requireProgram } from "../helpers/programs.ts";
@@ -16,14 +15,6 @@ import { recordingGate } from "../helpers/recording-gate.ts";
 
 let certificate: TestCertificate;
 test.before(async () => { certificate = await testCertificate(); });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** nginx with HTTP/2 over TLS on a free port, serving a folder with `body`; null where it is not installed. */
 async function nginxOrigin(t: ExecutionContext, body: Buffer, more = ""): Promise<number | null> {
@@ -36,20 +27,9 @@ async function nginxOrigin(t: ExecutionContext, body: Buffer, more = ""): Promis
     events { worker_connections 256; }
     http { access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
       server { listen 127.0.0.1:${port} ssl http2; ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile}; root ${folder}; ${more} } }`);
-  const child = spawn(nginx, ["-e", `${folder}/error.log`, "-c", `${folder}/nginx.conf`], { stdio: "ignore" });
-  t.teardown(async () => {
-    child.kill("SIGKILL");
-    await rm(folder, { recursive: true, force: true });
-  });
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, "127.0.0.1");
-      socket.once("connect", () => { socket.destroy(); resolve(true); }).once("error", () => resolve(false));
-    });
-    if (isOpen) return port;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("nginx did not start");
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await startDaemon(t, nginx, ["-e", `${folder}/error.log`, "-c", `${folder}/nginx.conf`], port);
+  return port;
 }
 
 test.serial("curl --http2 through the proxy to nginx: version, body and upload", async (t) => {
