@@ -1,20 +1,41 @@
-// Replaces a text in HTML, plain text and JSON responses, whatever their compression.
-// `--set replace_from=cat --set replace_to=dog`
-import type { HTTPFlow, Options } from "flowcell";
+// Replaces what a pattern finds in the bodies of requests and responses, whatever their compression; mitmproxy's modify_body. Each rule
+// is [/filter]/regex/replacement, with any character in place of "/"; $1 and $<name> stand for what the pattern's groups found.
+// `flowcell run addons/modify-body --set 'modify_body=/~s & ~ts html/Example Domain/Flowcell was here'`
+import { flowfilter, type FlowFilter, type HTTPFlow, type Manifest, type OptionsOf } from "flowcell";
 
-let from = "Example Domain";
-let to = "Flowcell was here";
+export const manifest = {
+  description: "replaces text in bodies",
+  permissions: { read: ["request", "request.body", "response", "response.body"], write: ["request.body", "response.body"] },
+  options: { modify_body: { type: "string[]", default: [], help: "[/filter]/regex/replacement" } },
+} satisfies Manifest;
 
-export function configure(options: Options): void {
-  if (typeof options["replace_from"] === "string") from = options["replace_from"];
-  if (typeof options["replace_to"] === "string") to = options["replace_to"];
+interface Rule { readonly filter: FlowFilter | null; readonly pattern: RegExp; readonly replacement: string }
+
+let rules: readonly Rule[] = [];
+
+function readRule(spec: string): Rule {
+  const parts = spec.slice(1).split(spec.charAt(0));
+  const [filter, source, replacement] = parts.length === 2 ? ["", ...parts] : parts;
+  if (source === undefined || source === "" || replacement === undefined || parts.length > 3) throw new Error(`modify_body: "${spec}" is not [/filter]/regex/replacement`);
+  return { filter: filter === undefined || filter === "" ? null : flowfilter.parse(filter), pattern: new RegExp(source, "gsu"), replacement };
 }
 
-const readable = /^(?:text\/|application\/(?:json|xhtml\+xml))/i;
+export function configure(options: OptionsOf<typeof manifest>): void {
+  rules = options.modify_body.map(readRule);
+}
+
+function apply(flow: HTTPFlow, message: { text: string | null }): void {
+  const before = message.text;
+  if (before === null) return;
+  let after = before;
+  for (const { filter, pattern, replacement } of rules) if (filter === null || filter.matches(flow)) after = after.replace(pattern, replacement);
+  if (after !== before) message.text = after;
+}
+
+export function request(flow: HTTPFlow): void {
+  apply(flow, flow.request);
+}
 
 export function response(flow: HTTPFlow): void {
-  const { response } = flow;
-  if (response === null || !readable.test(response.headers.get("content-type") ?? "")) return;
-  const text = response.text;
-  if (text !== null && text.includes(from)) response.text = text.split(from).join(to);
+  if (flow.response !== null) apply(flow, flow.response);
 }

@@ -38,14 +38,14 @@ test.serial("block-hosts refuses hosts and their subdomains, in plain and in CON
   origin.close();
 });
 
-test.serial("redirect sends one host's requests elsewhere, and refuses a target that is none", async (t) => {
+test.serial("redirect-hosts sends one host's requests elsewhere, and refuses a target that is none", async (t) => {
   const origin = await startHttpOrigin();
-  const proxy = await run(t, ["redirect"], ["--set", "redirect_from=old.example", "--set", `redirect_to=127.0.0.1:${origin.port}`]);
+  const proxy = await run(t, ["redirect-hosts"], ["--set", `redirect_hosts=old.example=127.0.0.1:${origin.port}`]);
   const answer = await curl(t, ["-x", proxy.proxyUrl, "-i", "http://old.example/page?q=1"]);
   t.is(answer.status, 200);
   t.true(answer.body.startsWith("GET /page?q=1 "));
   t.true(answer.body.includes(`127.0.0.1:${origin.port}`), answer.body);
-  const broken = await run(t, ["redirect"], ["--set", "redirect_to=host:port"]);
+  const broken = await run(t, ["redirect-hosts"], ["--set", "redirect_hosts=old.example=host:port"]);
   t.regex((await broken.line((line) => line.level === "error")).msg, /redirect/);
   origin.close();
 });
@@ -65,7 +65,7 @@ test.serial("modify-body replaces text under any coding and leaves other types a
     if (request.url === "/gzip") response.writeHead(200, { "content-type": "text/html", "content-encoding": "gzip" }).end(gzipSync(page));
     else response.writeHead(200, { "content-type": request.url === "/plain" ? "text/plain" : "application/octet-stream" }).end(page);
   });
-  const proxy = await run(t, ["modify-body"], ["--set", "replace_from=cat", "--set", "replace_to=dog"]);
+  const proxy = await run(t, ["modify-body"], ["--set", "modify_body=|~ts text|cat|dog"]);
   const get = async (where: string): Promise<string> => (await curl(t, ["-x", proxy.proxyUrl, "--compressed", `http://127.0.0.1:${origin.port}${where}`])).body;
   t.is(await get("/gzip"), "<p>a dog and a dog</p>");
   t.is(await get("/plain"), "<p>a dog and a dog</p>");
