@@ -19,7 +19,7 @@ import type { CellEntry } from "./cells/binary.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
 import { replayFiles, type ReplayCounts } from "./flows/saved/client-replay.ts";
-import { readFlows } from "./flows/saved/read-flows.ts";
+import { checkSavedFile, readFlows } from "./flows/saved/read-flows.ts";
 import { ServerReplay } from "./flows/saved/server-replay.ts";
 import { playFiles } from "./flows/saved/play-files.ts";
 import { openSaving, type Saving } from "./flows/saved/saving.ts";
@@ -96,6 +96,7 @@ type Owners = (() => Promise<void>)[];
  */
 export async function startFlowcell(config: Config, print: (record: LogRecord) => void): Promise<LoneFlowcell> {
   checkAddonPaths(config.addons);
+  await checkRecordings(config);
   return owned(async (owners) => {
     const parts = await open(config, null, print, owners);
     const { authority, addons, log, keys } = parts;
@@ -138,6 +139,7 @@ async function owned<T extends object>(start: (owners: Owners) => Promise<T>): P
  */
 export async function playRecorded(config: Config, print: (record: LogRecord) => void, stopped: Promise<unknown>): Promise<number> {
   checkAddonPaths(config.addons);
+  await checkRecordings(config);
   const owners: Owners = [];
   try {
     const parts = await open(config, null, print, owners);
@@ -216,6 +218,11 @@ async function makeProxy(config: Config, seat: Seat | null, parts: Parts, owners
   const warming = setTimeout(() => void trust.secureContext, warmMs);
   owners.push(() => Promise.resolve(clearTimeout(warming)));
   return proxy;
+}
+
+/** What is to be read is there and is what it should be: before anything else is started. */
+async function checkRecordings({ recorded: { read, replayClient, replayServer } }: Config): Promise<void> {
+  for (const file of [...read, ...replayClient, ...replayServer]) await checkSavedFile(file);
 }
 
 /** Null: nothing recorded answers. */

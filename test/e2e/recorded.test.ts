@@ -123,9 +123,6 @@ test.serial("without kill-extra the server answers what is not recorded, also be
 for (const [what, words, code, message] of [
   ["a recording that is not there", ["run", "-p", "0", "--replay-server", "/nowhere/x"], 1, /\/nowhere\/x cannot be read/],
   ["requests that are not there", ["run", "-p", "0", "--replay-client", "/nowhere/x"], 1, /\/nowhere\/x cannot be read/],
-  ["rules without a recording", ["run", "--replay-reuse"], 2, /--replay-server FILE/],
-  ["a concurrency of none", ["run", "--replay-client", "x", "--replay-concurrency", "0"], 2, /--replay-concurrency/],
-  ["offline and online at once", ["run", "-r", "x", "--replay-client", "y"], 2, /excludes/],
 ] as const) {
   test.serial(`refused with one line: ${what}`, async (t) => {
     const ended = await flowcell(t, ...words);

@@ -143,9 +143,6 @@ test.serial("-r runs addons over saved flows without a network, and -w saves wha
 for (const [what, words, code, message] of [
   ["a file that is not there", ["run", "-r", "/nowhere/x"], 1, /\/nowhere\/x cannot be read: ENOENT/],
   ["a place that cannot be written", ["run", "-p", "0", "-w", "/nowhere/x"], 1, /cannot write \/nowhere\/x: ENOENT/],
-  ["a filter that is none", ["run", "-w", "/tmp/x", "--save-filter", "~nonsense x"], 2, /--save-filter ~nonsense x: .*column/],
-  ["a filter without a file", ["run", "--save-filter", "~q"], 2, /--save FILE or --har FILE/],
-  ["reading and writing one file", ["run", "-r", "/tmp/x", "-w", "/tmp/x"], 2, /read and written at once/],
 ] as const) {
   test.serial(`refused with one line: ${what}`, async (t) => {
     const ended = await flowcell(...words);

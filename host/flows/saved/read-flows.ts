@@ -17,18 +17,34 @@ export type { OnProblem, ReadProblem } from "./flow-file-reader.ts";
 export async function* readFlows(path: string, onProblem: OnProblem = () => {}): AsyncGenerator<SavedFlow, void, undefined> {
   const file = await openToRead(path);
   try {
-    const { buffer: first, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
-    const kind = fileKind(first.subarray(0, bytesRead));
-    if (kind.kind === "flows") yield* readFlowFile(file, onProblem);
-    else if (kind.kind === "other-version") throw refusal(path, `is of version ${kind.version} of the format, and this Flowcell reads version ${formatVersion}; use the Flowcell that wrote it, or a newer one`);
-    else if (/^(\xef\xbb\xbf)?\s*\{/.test(first.toString("latin1", 0, bytesRead))) yield* readHar(await wholeText(file, path), onProblem, (sentence) => refusal(path, sentence));
-    else throw refusal(path, bytesRead === 0 ? "is empty" : whatElse(first));
+    if ((await formOf(file, path)) === "own") yield* readFlowFile(file, onProblem);
+    else yield* readHar(await wholeText(file, path), onProblem, (sentence) => refusal(path, sentence));
   } catch (error) {
     if (error instanceof Error && "syscall" in error) throw refusal(path, `cannot be read: ${error.message}`, error);
     throw error;
   } finally {
     await file.close();
   }
+}
+
+/** Throws as `readFlows` would at its beginning: for those who want to know before they start anything else. */
+export async function checkSavedFile(path: string): Promise<void> {
+  const file = await openToRead(path);
+  try {
+    await formOf(file, path);
+  } finally {
+    await file.close();
+  }
+}
+
+/** By the first bytes. */
+async function formOf(file: FileHandle, path: string): Promise<"own" | "har"> {
+  const { buffer: first, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
+  const kind = fileKind(first.subarray(0, bytesRead));
+  if (kind.kind === "flows") return "own";
+  if (kind.kind === "other-version") throw refusal(path, `is of version ${kind.version} of the format, and this Flowcell reads version ${formatVersion}; use the Flowcell that wrote it, or a newer one`);
+  if (/^(\xef\xbb\xbf)?\s*\{/.test(first.toString("latin1", 0, bytesRead))) return "har";
+  throw refusal(path, bytesRead === 0 ? "is empty" : whatElse(first));
 }
 
 function refusal(path: string, sentence: string, cause?: unknown): OperatorError {
