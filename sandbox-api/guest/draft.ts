@@ -39,13 +39,17 @@ export class Owner {
 /** The list of changes of one call, as text, with the bodies beside it. */
 export class Changes {
   text = "";
-  readonly attachments = bareArray<ArrayBuffer>();
+  #attachments: ArrayBuffer[] | null = null;
   bytes = 0;
   readonly #mostBytes: number;
   readonly grants: Grants;
   constructor(mostBytes: number, grants: Grants) {
     this.#mostBytes = mostBytes;
     this.grants = grants;
+  }
+
+  get attachments(): readonly ArrayBuffer[] {
+    return this.#attachments ?? noBuffers;
   }
 
   /** `json` is the value, already ASCII JSON. Throws when the changes of the call become too large, or one was not granted. */
@@ -59,8 +63,9 @@ export class Changes {
     const length = byteLengthOf(bytes);
     this.#count(length);
     const buffer = bufferOf(bytes);
-    const index = this.attachments.length;
-    this.attachments[index] = bufferByteLength(buffer) === length ? buffer : bufferOf(copyOf(bytes));
+    const attachments = (this.#attachments ??= bareArray<ArrayBuffer>());
+    const index = attachments.length;
+    attachments[index] = bufferByteLength(buffer) === length ? buffer : bufferOf(copyOf(bytes));
     return index;
   }
 
@@ -88,7 +93,9 @@ export class Call {
   readonly event: CallName;
   readonly mutationBytes: number;
   readonly grants: Grants;
-  readonly #touched = bareArray<Draftable>();
+  /** The states that it wrote to. PERF: a list is made for the second one. */
+  #first: Draftable | null = null;
+  #others: Draftable[] | null = null;
   readonly #mayChange: readonly ChangePrefix[];
 
   constructor(id: number, event: CallName, mutationBytes: number, grants: Grants) {
@@ -107,14 +114,20 @@ export class Call {
   touch(state: Draftable): void {
     state.writer = this;
     state.save();
-    this.#touched[this.#touched.length] = state;
+    if (this.#first === null) this.#first = state;
+    else {
+      const others = (this.#others ??= bareArray<Draftable>());
+      others[others.length] = state;
+    }
   }
 
   /** All changes of the call. On an error nothing is decided yet: the caller must `revert`. */
   collect(): Changes | null {
-    if (this.#touched.length === 0) return null;
+    if (this.#first === null) return null;
     const changes = new Changes(this.mutationBytes, this.grants);
-    for (let index = 0; index < this.#touched.length; index++) this.#touched[index]!.collect(changes);
+    this.#first.collect(changes);
+    const others = this.#others ?? noStates;
+    for (let index = 0; index < others.length; index++) others[index]!.collect(changes);
     return changes;
   }
 
@@ -126,21 +139,31 @@ export class Call {
   }
 
   commit(): void {
-    for (let index = 0; index < this.#touched.length; index++) {
-      this.#touched[index]!.commit();
-      this.#touched[index]!.writer = null;
+    if (this.#first === null) return;
+    this.#first.commit();
+    this.#first.writer = null;
+    const others = this.#others ?? noStates;
+    for (let index = 0; index < others.length; index++) {
+      others[index]!.commit();
+      others[index]!.writer = null;
     }
   }
 
   revert(): void {
-    for (let index = this.#touched.length - 1; index >= 0; index--) {
-      this.#touched[index]!.revert();
-      this.#touched[index]!.writer = null;
+    if (this.#first === null) return;
+    const others = this.#others ?? noStates;
+    for (let index = others.length - 1; index >= 0; index--) {
+      others[index]!.revert();
+      others[index]!.writer = null;
     }
+    this.#first.revert();
+    this.#first.writer = null;
   }
 }
 
 const noPrefixes: readonly ChangePrefix[] = [];
+const noStates: readonly Draftable[] = bareArray<Draftable>();
+const noBuffers: readonly ArrayBuffer[] = bareArray<ArrayBuffer>();
 
 /**
  * To be called before every write. Throws a refusal when `field` cannot be changed now: no event of its owner runs, the event that

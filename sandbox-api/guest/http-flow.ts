@@ -15,10 +15,12 @@ import { WebSocketState, type WebSocketData } from "./websocket.ts";
 export class HttpFlowState implements Draftable {
   writer: Call | null = null;
   readonly owner: Owner;
-  readonly flow: FlowState;
-  readonly server: ServerState;
-  readonly client = new ViewState<ClientView>();
   readonly request: RequestState;
+  // PERF: most handlers touch the messages only; the rest is made when it is asked for (bench/isolate-entry).
+  #flowText = "";
+  #flow: FlowState | null = null;
+  #server: ServerState | null = null;
+  #client: ViewState<ClientView> | null = null;
   #webSocket: WebSocketState | null = null;
   #response: ResponseState | null = null;
   #face: HTTPFlow | null = null;
@@ -27,14 +29,27 @@ export class HttpFlowState implements Draftable {
 
   constructor(owner: Owner) {
     this.owner = owner;
-    this.flow = new FlowState(owner);
-    this.server = new ServerState(owner);
     this.request = new RequestState(owner, "request");
+  }
+
+  get flow(): FlowState {
+    if (this.#flow !== null) return this.#flow;
+    const flow = new FlowState(this.owner);
+    if (this.#flowText !== "") flow.accept(this.#flowText);
+    return (this.#flow = flow);
+  }
+  get server(): ServerState {
+    return (this.#server ??= new ServerState(this.owner));
+  }
+  get client(): ViewState<ClientView> {
+    return (this.#client ??= new ViewState<ClientView>());
   }
 
   accept(part: PartName, text: string, attachments: Attachments): void {
     switch (part) {
-      case "flow": return this.flow.accept(text);
+      case "flow":
+        this.#flowText = text;
+        return this.#flow?.accept(text);
       case "client": return this.client.accept(text);
       case "server": return this.server.accept(text);
       case "request": return this.request.acceptHead(text);
