@@ -5,10 +5,13 @@ import { apply, charCodeAt, exec, getPrototypeOf, isArray, isEnumerable, isFinit
 import { dataDepth, dataValues } from "./bounds.ts";
 
 const beyondAscii = /[\x7f-\uffff]/;
+const escaped = /[^ !#-[\]-~]/;
 const hexDigits = (unit: number): string => slice(`000${numberToString(unit, 16)}`, -4);
 
 /** A JSON string literal with everything outside printable ASCII escaped; lone surrogates stay what they are. */
 export function quoteAscii(text: string): string {
+  // PERF: nearly all texts are what they are (bench/isolate-entry).
+  if (exec(escaped, text) === null) return `"${text}"`;
   const quoted = quote(text);
   if (exec(beyondAscii, quoted) === null) return quoted;
   let ascii = "";
