@@ -19,8 +19,8 @@ import type { CellEntry } from "./cells/binary.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
 import { replayFiles, type ReplayCounts } from "./flows/saved/client-replay.ts";
-import { checkSavedFile, readFlows } from "./flows/saved/read-flows.ts";
-import { ServerReplay } from "./flows/saved/server-replay.ts";
+import { checkSavedFile } from "./flows/saved/read-flows.ts";
+import { openServerReplay } from "./flows/saved/server-replay.ts";
 import { playFiles } from "./flows/saved/play-files.ts";
 import { openSaving, type Saving } from "./flows/saved/saving.ts";
 import { createKeySource, type KeySource } from "./net/keys.ts";
@@ -199,7 +199,7 @@ async function open(config: Config, seat: Seat | null, print: (record: LogRecord
 
 async function makeProxy(config: Config, seat: Seat | null, parts: Parts, owners: Owners): Promise<Proxy> {
   const { log, saving, authority, trust, own, keys, addons } = parts;
-  const answering = await openServerReplay(config, log);
+  const answering = config.recorded.replayServer.length === 0 ? null : await openServerReplay(config.recorded.replayServer, config.recorded.replayRules, log);
   const gate = answering?.around(addons.gate) ?? addons.gate;
   const listenerCertificate = config.listenerCert === null ? null : await openOwnCertificate(config.listenerCert, "--cert");
   const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
@@ -223,22 +223,6 @@ async function makeProxy(config: Config, seat: Seat | null, parts: Parts, owners
 /** What is to be read is there and is what it should be: before anything else is started. */
 async function checkRecordings({ recorded: { read, replayClient, replayServer } }: Config): Promise<void> {
   for (const file of [...read, ...replayClient, ...replayServer]) await checkSavedFile(file);
-}
-
-/** Null: nothing recorded answers. */
-async function openServerReplay({ recorded: { replayServer, replayRules } }: Config, log: Log): Promise<ServerReplay | null> {
-  if (replayServer.length === 0) return null;
-  const replay = new ServerReplay(replayRules, log);
-  for (const file of replayServer) {
-    let [taken, skipped] = [0, 0];
-    const flows = readFlows(file, ({ message, at, bytes }) => { skipped++; log.warn(`${file}: ${message}`, { event: "read", path: file, at, bytes }); });
-    for await (const flow of flows) {
-      if (replay.add(flow)) taken++;
-      else skipped++;
-    }
-    log.info(`${file}: ${taken} recorded responses${skipped === 0 ? "" : `; ${skipped} flows or parts of the file have none that could be given`}`, { event: "replay-server", path: file, taken, skipped });
-  }
-  return replay;
 }
 
 /** A file that cannot be read is for the operator to mend before anything runs. */

@@ -9,7 +9,7 @@ export type Heard = () => readonly Recorded[] | Promise<readonly Recorded[]>;
 
 export type Recording = ReadonlyMap<string, readonly Recorded[]>;
 
-const deadlineMs = 20_000;
+const deadlineMs = 60_000;
 
 /** Every scenario's events; those of the next begin when all its connections have ended. */
 export async function record(proxy: Proxied, places: Places, heard: Heard): Promise<Recording> {

@@ -4,6 +4,7 @@ import type { EventName, HeldEvent, ToldEvent } from "../../../sandbox-api/schem
 import type { Log } from "../../log.ts";
 import type { HttpFlow } from "../flow.ts";
 import type { Gate, GateSubject, SubjectOf } from "../gate.ts";
+import { readFlows } from "./read-flows.ts";
 import { replayKey, type MatchRules } from "./replay-key.ts";
 import { refreshed } from "./refresh.ts";
 import type { SavedFlow, SavedHttpFlow } from "./saved-flow.ts";
@@ -73,6 +74,21 @@ export class ServerReplay {
     if (known.length === 0) this.#responses.delete(key);
     return first;
   }
+}
+
+/** Takes the responses of these files and says how many they are. Rejects with an OperatorError when one cannot be read at all. */
+export async function openServerReplay(files: readonly string[], rules: ServerReplayRules, log: Log): Promise<ServerReplay> {
+  const replay = new ServerReplay(rules, log);
+  for (const file of files) {
+    let [taken, skipped] = [0, 0];
+    const flows = readFlows(file, ({ message, at, bytes }) => { skipped++; log.warn(`${file}: ${message}`, { event: "read", path: file, at, bytes }); });
+    for await (const flow of flows) {
+      if (replay.add(flow)) taken++;
+      else skipped++;
+    }
+    log.info(`${file}: ${taken} recorded responses${skipped === 0 ? "" : `; ${skipped} flows or parts of the file have none that could be given`}`, { event: "replay-server", path: file, taken, skipped });
+  }
+  return replay;
 }
 
 class ReplayGate implements Gate {
