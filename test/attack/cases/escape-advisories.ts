@@ -89,7 +89,7 @@ export default new Proxy(Plain, { construct(target, list, self) { seen.push(list
       const value = queue.pop(); if (value === null || (typeof value !== "object" && typeof value !== "function") || seen.has(value)) continue; seen.add(value);
       for (const name of ["applySync", "copySync", "derefInto", "getSync", "compileScriptSync", "createContext", "cachedData", "release"]) { try { if (name in value && value !== globalThis) found(name); } catch { /* hostile trap of its own */ } }
       for (const key of Reflect.ownKeys(value)) { try { queue.push(value[key]); } catch { /* getter */ } const d: any = Reflect.getOwnPropertyDescriptor(value, key); queue.push(d?.get, d?.set); } queue.push(Object.getPrototypeOf(value));
-    }`)}`],
+    }`)}`, "survived"],
   ["exported-functions", "CVE-2022-23923 (jailed)", "the realm of a function that the host lends", `${flowcell}${probe(`${alien}
     for (const value of [console.log, ctx.log.info, flow.kill, flow.response.headers.set, setTimeout, atob, URL, Response.make, layers.tcp]) { check(value, "lent function"); try { if ((value as any).constructor("return typeof process + typeof require + typeof $guest")() !== "undefinedundefinedundefined") found("the bridge"); } catch { /* disallowed */ } }`)}`],
   ["errors-of-misuse", "gf3/sandbox #68, CVE-2026-22686 (enclave-vm)", "an error of the host from calls made wrongly", `${flowcell}${probe(`${alien}
