@@ -38,7 +38,7 @@ export async function startFlowcell(addons: readonly string[], args: readonly st
   process.once("exit", kill);
   const journal = new Journal(child);
   const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => { process.off("exit", kill); resolve(code); }));
-  const ready = await journal.line((line) => line["event"] === "ready", 30_000);
+  const ready = await journal.line((line) => line["event"] === "ready", 30_000 + 200 * addons.length);
   const [listener] = ready["listeners"] as readonly { readonly port: number }[];
   const port = listener?.port ?? 0;
   return {
