@@ -7,16 +7,17 @@ interface FlowcellConsole {
   warn(...args: unknown[]): void;
   error(...args: unknown[]): void;
   trace(...args: unknown[]): void;
-  dir(value: unknown): void;
-  table(value: unknown): void;
-  assert(condition: unknown, ...args: unknown[]): void;
+  dir(value: unknown, options?: { readonly depth?: number | null }): void;
+  dirxml(...args: unknown[]): void;
+  table(data: unknown, columns?: readonly string[]): void;
+  assert(condition?: unknown, ...args: unknown[]): void;
   group(...args: unknown[]): void;
   groupCollapsed(...args: unknown[]): void;
   groupEnd(): void;
   count(label?: string): void;
   countReset(label?: string): void;
   time(label?: string): void;
-  timeLog(label?: string): void;
+  timeLog(label?: string, ...args: unknown[]): void;
   timeEnd(label?: string): void;
   clear(): void;
 }
@@ -368,3 +369,52 @@ declare module "*.ico" { const bytes: Uint8Array<ArrayBuffer>; export default by
 declare module "*.woff2" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
 declare module "*.pdf" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
 declare module "*.bin" { const bytes: Uint8Array<ArrayBuffer>; export default bytes; }
+
+declare class CompressionStream {
+  constructor(format: "gzip" | "deflate" | "deflate-raw");
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly writable: WritableStream<ArrayBuffer | ArrayBufferView>;
+}
+declare class DecompressionStream {
+  constructor(format: "gzip" | "deflate" | "deflate-raw");
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly writable: WritableStream<ArrayBuffer | ArrayBufferView>;
+}
+type KeyUsage = "encrypt" | "decrypt" | "sign" | "verify" | "deriveKey" | "deriveBits" | "wrapKey" | "unwrapKey";
+type KeyFormat = "raw" | "spki" | "pkcs8" | "jwk";
+type BufferSource = ArrayBuffer | ArrayBufferView;
+/** A name, or a dictionary with `name` and what the algorithm needs. */
+type AlgorithmIdentifier = string | { readonly name: string; readonly [member: string]: unknown };
+interface JsonWebKey { readonly [member: string]: unknown }
+declare class CryptoKey {
+  private constructor();
+  readonly type: "secret" | "public" | "private";
+  readonly extractable: boolean;
+  readonly algorithm: { readonly name: string };
+  readonly usages: readonly KeyUsage[];
+}
+interface CryptoKeyPair { readonly publicKey: CryptoKey; readonly privateKey: CryptoKey }
+declare class SubtleCrypto {
+  private constructor();
+  digest(algorithm: AlgorithmIdentifier, data: BufferSource): Promise<ArrayBuffer>;
+  encrypt(algorithm: AlgorithmIdentifier, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer>;
+  decrypt(algorithm: AlgorithmIdentifier, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer>;
+  sign(algorithm: AlgorithmIdentifier, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer>;
+  verify(algorithm: AlgorithmIdentifier, key: CryptoKey, signature: BufferSource, data: BufferSource): Promise<boolean>;
+  generateKey(algorithm: { readonly name: string; readonly namedCurve: string }, extractable: boolean, usages: readonly KeyUsage[]): Promise<CryptoKeyPair>;
+  generateKey(algorithm: AlgorithmIdentifier, extractable: boolean, usages: readonly KeyUsage[]): Promise<CryptoKey>;
+  importKey(format: KeyFormat, keyData: BufferSource | JsonWebKey, algorithm: AlgorithmIdentifier, extractable: boolean, usages: readonly KeyUsage[]): Promise<CryptoKey>;
+  exportKey(format: "jwk", key: CryptoKey): Promise<JsonWebKey>;
+  exportKey(format: "raw" | "spki" | "pkcs8", key: CryptoKey): Promise<ArrayBuffer>;
+  deriveBits(algorithm: AlgorithmIdentifier, key: CryptoKey, length?: number | null): Promise<ArrayBuffer>;
+  deriveKey(algorithm: AlgorithmIdentifier, key: CryptoKey, derived: AlgorithmIdentifier, extractable: boolean, usages: readonly KeyUsage[]): Promise<CryptoKey>;
+  wrapKey(format: KeyFormat, key: CryptoKey, wrappingKey: CryptoKey, algorithm: AlgorithmIdentifier): Promise<ArrayBuffer>;
+  unwrapKey(format: KeyFormat, wrapped: BufferSource, unwrappingKey: CryptoKey, algorithm: AlgorithmIdentifier, keyAlgorithm: AlgorithmIdentifier, extractable: boolean, usages: readonly KeyUsage[]): Promise<CryptoKey>;
+}
+declare class Crypto {
+  private constructor();
+  readonly subtle: SubtleCrypto;
+  getRandomValues<T extends ArrayBufferView>(array: T): T;
+  randomUUID(): string;
+}
+declare const crypto: Crypto;

@@ -47,6 +47,7 @@ export const warmUpParts: { readonly [P in GuestPart]: string } = {
   fetch: "{ const headers = new Headers({ a: 'b' }); headers.append('c', 'd'); [...headers]; void new Request('https://example.com/', { method: 'POST', headers, body: 'x' }).text(); void new Response('{}').json(); Response.json({}).clone(); }",
   compression: "{ const { readable, writable } = new CompressionStream('gzip'); const writer = writable.getWriter(); void writer.write(new Uint8Array(3)); void writer.close(); void readable.getReader().read(); }",
   crypto: "crypto.randomUUID(); crypto.getRandomValues(new Uint8Array(4)); void crypto.subtle.digest('SHA-256', new Uint8Array(4)); void crypto.subtle.importKey('raw', new Uint8Array(16), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']).then((key) => crypto.subtle.sign('HMAC', key, new Uint8Array(4)));",
+  inspect: "console.log('%s %d', 'a', 1, { a: [1, new Map([[1, { b: new Set([2]) }]])], e: new Error('x'), f() {} });",
   urlpattern: "new URLPattern({ pathname: '/a/:b' }).exec('https://example.com/a/c');",
   streams: "{ const { readable, writable } = new TransformStream(); const writer = writable.getWriter(); void writer.write(1); void writer.close(); void readable.getReader().read(); const body = new ReadableStream({ start(c) { c.enqueue(new Uint8Array(1)); c.close(); } }); void body.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write() {} })); }",
   multibyte: "new TextDecoder('shift_jis').decode(new Uint8Array([0x82, 0xa0]));",

@@ -6,7 +6,8 @@ import type { HostPort } from "./host-port.ts";
 import type { HTTPFlow } from "./http-flow.ts";
 import type { Services } from "./services.ts";
 import type { Storage } from "./storage.ts";
-import { inspect } from "./globals/inspect.ts";
+import { makeFormat } from "./globals/console.ts";
+import type { Parts } from "./kernel.ts";
 
 export type OptionValue = string | number | boolean | readonly string[] | null;
 export type Options = { readonly [name: string]: OptionValue };
@@ -42,13 +43,15 @@ function frozenValue(value: OptionValue): OptionValue {
 
 export class Log {
   readonly #port: HostPort;
-  constructor(port: HostPort) {
+  readonly #format: (args: readonly unknown[]) => string;
+  constructor(port: HostPort, parts: Parts) {
     this.#port = port;
+    this.#format = makeFormat(parts);
     freeze(this);
   }
   /** Writes one line to the proxy's log. */
   write(level: LogLevel, msg: unknown): void {
-    this.#port.log(level, typeof msg === "string" ? msg : inspect(msg));
+    this.#port.log(level, this.#format([msg]));
   }
 }
 

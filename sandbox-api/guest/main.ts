@@ -33,7 +33,7 @@ addGlobals({ port, timers, services, parts, realm: global }, (name, value) => ad
 
 const options = new OptionsState();
 const state = { name: "" };
-const ctx = new Context(new Log(port), options, state, services);
+const ctx = new Context(new Log(port, parts), options, state, services);
 const flowcell = freeze({ Response, Headers, layers, flowfilter, ctx });
 
 const dispatch = new Dispatch({

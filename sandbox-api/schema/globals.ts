@@ -20,7 +20,7 @@ const row = (by: GlobalRow["by"], standard: string, differs: string): BaseRow =>
 const partRow = (part: GuestPart, standard: string, differs: string, by: GlobalRow["by"] = "guest"): PartRow => ({ by, part, standard, differs });
 
 export const globalTable = {
-  console: row("host", "WHATWG Console", "writes to the proxy's log at the level of the method; table is as dir; lines are cut to the limit logLineBytes"),
+  console: row("host", "WHATWG Console", "writes to the proxy's log at the level of the method, formatted as Node does (the part inspect, loaded by the first value that is no plain text); lines are cut to the limit logLineBytes; clear does nothing"),
   self: row("guest", "WHATWG HTML §10.2", "the global itself, which is no EventTarget"),
   setTimeout: row("host", "WHATWG HTML §8.7", "no code as text; at most 1,000 at once"),
   setInterval: row("host", "WHATWG HTML §8.7", "no code as text; at least 1 ms"),

@@ -32,6 +32,7 @@ export const guestParts = {
   fetch: "sandbox-api/guest/parts/fetch.ts",
   compression: "sandbox-api/guest/parts/compression.ts",
   crypto: "sandbox-api/guest/parts/crypto.ts",
+  inspect: "sandbox-api/guest/parts/console-format.ts",
   urlpattern: "sandbox-api/guest/parts/urlpattern.ts",
   streams: "sandbox-api/guest/parts/streams.ts",
 } as const;

@@ -125,9 +125,9 @@ test("timers are host calls; their callbacks run in the entry that answers", asy
 const logged: readonly (readonly [source: string, level: string, msg: string])[] = [
   ["console.log('a', 1, 'b')", "info", "a 1 b"],
   ["console.warn('%s is %d%%', 'x', '5', 'more')", "warn", "x is 5% more"],
-  ["console.error({ a: [1, 'x', { b: { c: { d: 1 } } }], [Symbol('s')]: null })", "error", "{ a: [ 1, \"x\", { b: [Object] } ], [Symbol(s)]: null }"],
-  ["console.debug(new Map([[1, new Set(['a'])]]), new Uint8Array([1, 2]), new Date(0), /x/g, 10n, undefined)", "debug", "Map(1) { 1 => Set(1) { \"a\" } } Uint8Array(2) [1, 2] 1970-01-01T00:00:00.000Z /x/g 10n undefined"],
-  ["console.log(new Proxy({}, { ownKeys() { throw 1; } }), { get a() { throw 2; } }, function f() {}, class {})", "info", "[Object that cannot be inspected] { a: [Getter] } [Function f] [Function (anonymous)]"],
+  ["console.error({ a: [1, 'x', { b: { c: { d: 1 } } }], [Symbol('s')]: null })", "error", "{ a: [ 1, 'x', { b: [Object] } ], Symbol(s): null }"],
+  ["console.debug(new Map([[1, new Set(['a'])]]), new Uint8Array([1, 2]), new Date(0), /x/g, 10n, undefined)", "debug", "Map(1) { 1 => Set(1) { 'a' } } Uint8Array(2) [ 1, 2 ] 1970-01-01T00:00:00.000Z /x/g 10n undefined"],
+  ["console.log(new Proxy({}, { ownKeys() { throw 1; } }), { get a() { throw 2; } }, function f() {}, class {})", "info", "[Object that cannot be inspected] { a: [Getter] } [Function: f] [class (anonymous)]"],
   ["ctx.log('x', 'error')", "error", "x"], ["ctx.log.debug({ a: 1 })", "debug", "{ a: 1 }"], ["ctx.warn('w')", "warn", "w"],
   ["console.log('é'.repeat(300))", "info", `${"é".repeat(98)}…`],
   ["console.assert(false, 'no'); ", "error", "Assertion failed: no"],

@@ -2,10 +2,11 @@
 // then, survive what addons do to built-ins, and what is done to them harms nobody but the addon. Conformance is measured by
 // `npm run wpt`; here is what must never break.
 import test from "ava";
+import { format as nodeFormat, inspect as nodeInspect } from "node:util";
 import fc from "fast-check";
 import { globalTable } from "../../sandbox-api/schema/globals.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
-import { bundleGuest, guestRealm, type GuestRealm } from "../helpers/guest-realm.ts";
+import { bundleGuest, defaultSettings, guestRealm, type GuestRealm } from "../helpers/guest-realm.ts";
 
 const guest = await bundleGuest();
 const addon = "export function request() {}";
@@ -104,6 +105,55 @@ const equal: readonly (readonly [name: string, source: string])[] = [
   ["AbortSignal", "const c = new AbortController(), seen = []; const any = AbortSignal.any([c.signal, new AbortController().signal]); any.onabort = () => seen.push('any'); c.signal.addEventListener('abort', () => seen.push('own', any.aborted)); c.abort('why'); c.abort('again'); return [seen, any.reason, AbortSignal.abort().reason.name, c.signal.reason];"],
   ["AbortSignal cannot be made", "new AbortSignal()"],
 ];
+const shown: readonly string[] = [
+  "{ a: 1, 'b-c': 'x', [Symbol('s')]: [1, 2, 3] }", "[1, , 3]", "new Map([['a', { b: new Set([1, 'x']) }]])", "new Set()", "['it\\'s', \"q\\\"'\", 'line\\nend']", "-0", "10n", "Symbol('x')", "[undefined, null]",
+  "Array.from({ length: 120 }, (_, i) => i)", "Array.from({ length: 30 }, (_, i) => 'item' + i * i)", "{ a: { b: { c: { d: 1 } } } }", "new (class Foo { constructor() { this.x = 1; } })()", "Object.create(null)", "new Date(0)", "/x/g", "[function f() {}, class A {}, class B extends Map {}, () => {}, async () => {}]",
+  "new Uint8Array([1, 2, 3])", "new Uint8Array([1, 2, 3]).buffer", "Object(1)", "Object('s')", "{ get a() { return 1; }, set b(v) {}, get c() { return 1; }, set c(v) {} }", "(() => { const o = { name: 'o' }; o.self = o; return o; })()",
+  "{ long: 'x'.repeat(50), other: 'y'.repeat(50) }", "{ a: { x: 1, y: [1, 2, { z: 3 }] }, b: new Map([[1, 2]]), c: 'text'.repeat(10), d: [['a', 'b'], ['c']] }", "[[[[[]]]]]", "Object.assign(() => {}, { p: 1 })", "[1.5, 22.25, 333, 4, 5, 6, 7, 8, 9]",
+];
+for (const source of shown) {
+  test(`console shows as Node: ${source}`, async (t) => {
+    const fresh = await guestRealm(addon, guest);
+    fresh.evaluate(`console.log(${source}, 0)`);
+    t.is(JSON.parse(fresh.posted.at(-1)?.text ?? "").msg.slice(0, -2).slice(0, 150), nodeInspect((0, eval)(`(${source})`)).slice(0, 150), source);
+  });
+}
+
+const formats: readonly string[] = [
+  "'%s is %d years and %i, %f', 'Ann', 42.5, 42.9, '1.5x'", "'%j %o', { a: 1 }, 'q'", "'%O', { a: { b: { c: {} } } }", "'100%', 'x'", "'%% %s %x', 1, 2", "'%c styled', 'color: red'", "'%s', null, undefined", "'%s %s', 'a'", "'a', 'b', { c: 'd' }", "'%d', '0x10'", "'%s', Symbol('q')", "'%s', { toString() { return 'own'; } }", "'%s', [1, [2, [3]]]", "1, 'x'",
+];
+for (const source of formats) {
+  test(`console formats as Node: ${source}`, async (t) => {
+    const fresh = await guestRealm(addon, guest);
+    fresh.evaluate(`console.log(${source})`);
+    t.is(JSON.parse(fresh.posted.at(-1)?.text ?? "").msg, nodeFormat(...((0, eval)(`[${source}]`) as unknown[])), source);
+  });
+}
+
+test("console: errors with causes, tables, groups, counts, timers, assertions", async (t) => {
+  const fresh = await guestRealm(addon, guest, { ...defaultSettings, limits: { ...defaultSettings.limits, logLineBytes: 4_000 } });
+  const lines = (source: string): readonly string[] => {
+    const from = fresh.posted.length;
+    fresh.evaluate(source);
+    return fresh.posted.slice(from).map(({ text }) => { const { level, msg }: { level: string; msg: string } = JSON.parse(text); return `${level} ${msg}`; });
+  };
+  t.regex(lines("console.error(Object.assign(new TypeError('bad', { cause: new Error('why') }), { code: 'E' }))")[0] ?? "", /^error TypeError: bad\n {4}at [^]*\{\n {2}\[cause\]: Error: why\n {6}at [^]*code: 'E'\n\}$/);
+  t.is(lines("console.table([{ a: 1, b: 'x' }, { a: 2 }])")[0], "info \u250c\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u252c\u2500\u2500\u2500\u252c\u2500\u2500\u2500\u2500\u2500\u2510\n\u2502 (index) \u2502 a \u2502 b   \u2502\n\u251c\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u253c\u2500\u2500\u2500\u253c\u2500\u2500\u2500\u2500\u2500\u2524\n\u2502 0       \u2502 1 \u2502 'x' \u2502\n\u2502 1       \u2502 2 \u2502     \u2502\n\u2514\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2534\u2500\u2500\u2500\u2534\u2500\u2500\u2500\u2500\u2500\u2518");
+  t.deepEqual(lines("console.group('g'); console.log('in\\nside'); console.groupEnd(); console.log('out')"), ["info g", "info   in\n  side", "info out"]);
+  t.deepEqual(lines("console.count(); console.count('x'); console.count(); console.countReset(); console.count(); console.countReset('none')"), ["info default: 1", "info x: 1", "info default: 2", "info default: 1", "warn Count for 'none' does not exist"]);
+  t.deepEqual(lines("console.assert(true, 'no'); console.assert(false); console.assert(0, 'is %s', 'so')"), ["error Assertion failed", "error Assertion failed: is so"]);
+  t.regex(lines("console.time('t'); console.timeLog('t', 1); console.timeEnd('t'); console.timeEnd('t')").join("|"), /^info t: \d+ms 1\|info t: \d+ms\|warn No such label 't' for console.timeEnd\(\)$/);
+  t.throws(() => lines("console.count({ toString() { throw new RangeError('label'); } })"));
+});
+
+test("console: values without end are cut, and hostile ones shown as such", async (t) => {
+  const fresh = await guestRealm(addon, guest);
+  const startedAt = performance.now();
+  fresh.evaluate("let deep = {}; for (let i = 0; i < 1e5; i++) deep = { deep }; const wide = Array.from({ length: 40 }, () => Array.from({ length: 40 }, () => Array.from({ length: 40 }, () => ({})))); console.log(deep, wide, new Proxy({}, { getPrototypeOf() { throw 1; }, ownKeys() { throw 2; }, get() { throw 3; } }), 'x'.repeat(1e6), new Map(wide.entries()), { toJSON() { throw 4; } }); console.log('%s', 'a'.repeat(1e5)); console.table(wide); console.table(new Proxy([], { ownKeys() { throw 1; } }))");
+  t.is(fresh.posted.length, 4);
+  t.true(performance.now() - startedAt < 20_000);
+});
+
 const equalLater: readonly (readonly [name: string, source: string])[] = [
   ["streams", "const out = []; for await (const text of new ReadableStream({ start(c) { c.enqueue(new Uint8Array([0xe2, 0x82])); c.enqueue(new Uint8Array([0xac])); c.close(); } }).pipeThrough(new TextDecoderStream())) out.push(text); return out.join('');"],
   ["Blob and File", "const f = new File(['a\\u20ac', new Blob(['x'])], 'n', { type: 'T/X', lastModified: 5 }); return [f.size, f.type, f.name, f.lastModified, await f.slice(1, 4).text(), [...await f.bytes()], f instanceof Blob];"],

@@ -24,7 +24,7 @@ export function addGlobals({ port, timers, services, parts, realm }: GlobalSourc
   };
   const values: { readonly [N in BaseGlobalName]: unknown } = {
     self: realm,
-    console: makeConsole(port),
+    console: makeConsole(port, parts),
     setTimeout: method("setTimeout", 1, (...args) => timers.set(args[0], args[1], rest(args), false)),
     setInterval: method("setInterval", 1, (...args) => timers.set(args[0], args[1], rest(args), true)),
     clearTimeout: method("clearTimeout", 0, (id) => timers.clear(id)),
