@@ -20,10 +20,10 @@ interface Row {
   readonly p99: number;
 }
 
-const fields = Array.from({ length: 20 }, (_, at) => `x-header-number-${at}: some value of ordinary length ${at}\n`).join("");
+const fields = Array.from({ length: 20 }, (_, at) => `x-header-number-${at}: some value of ordinary length ${at}\r\n`);
 const head = JSON.stringify({ method: "GET", scheme: "https", host: "example.com", port: 443, path: "/index.html?q=1", authority: "", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2 });
 const flow = JSON.stringify({ id: "f", type: "http", live: true, error: null, intercepted: false, marked: "", comment: "", isReplay: null, timestampCreated: 1, websocket: false });
-const textOf = (key: number): string => [JSON.stringify({ event: "request", key, parts: ["flow", "request"] }), flow, `${head}\n${fields}`].join("\0");
+const textOf = (key: number): string => [JSON.stringify({ event: "request", key, parts: ["flow", "request"] }), flow, `${head}\n${fields.length}\n${fields.join("")}`].join("\0");
 
 const handlers: { readonly [name: string]: string } = {
   noop: `exports.request = () => {};`,
