@@ -46,7 +46,7 @@ function chunked(text: string, cuts: readonly number[], trailers: string): strin
 const framed = (first: fc.Arbitrary<string>, isRequest: boolean): fc.Arbitrary<Sent> =>
   fc.tuple(first, fields, fields, fc.constantFrom("none", "length", "chunked", "close"), body, sizes, fields).map(([line, before, after, wanted, text, cuts, trailers]) => {
     const framing = isRequest ? (wanted === "close" ? "none" : wanted) : wanted === "none" ? "length" : wanted;
-    const host = isRequest ? "Host: EXAMPLE.test:81\r\n" : "";
+    const host = isRequest ? "Host: PLACE\r\n" : "";
     const how = framing === "length" ? `Content-LENGTH: ${text.length}\r\n` : framing === "chunked" ? "transfer-Encoding: chunked\r\n" : "";
     const head = `${line}\r\n${before}${host}${how}${after}\r\n`;
     const sent = framing === "none" ? "" : text;
@@ -117,7 +117,7 @@ async function pass(proxyPort: number, asked: Sent, answered: Sent): Promise<Pas
       client.on("end", () => look(true));
       client.on("error", reject);
     });
-    await inPieces(client, asked.wire.replace("TARGET", `http://127.0.0.1:${server.port}`), asked.sizes);
+    await inPieces(client, asked.wire.replace("TARGET", `http://127.0.0.1:${server.port}`).replace("PLACE", `127.0.0.1:${server.port}`), asked.sizes);
     return { request: got.request === null ? await ended.then(() => got.request) : got.request, response: await ended };
   } finally {
     client.destroy();
