@@ -22,7 +22,9 @@ interface FlowcellConsole {
   clear(): void;
 }
 declare const console: FlowcellConsole;
+declare function setTimeout(callback: (_: void) => unknown, ms?: number): number;
 declare function setTimeout<A extends unknown[]>(callback: (...args: A) => unknown, ms?: number, ...args: A): number;
+declare function setInterval(callback: (_: void) => unknown, ms?: number): number;
 declare function setInterval<A extends unknown[]>(callback: (...args: A) => unknown, ms?: number, ...args: A): number;
 declare function clearTimeout(id?: number): void;
 declare function clearInterval(id?: number): void;

@@ -1,14 +1,15 @@
 // Every code sample of README.md and docs/*.md: addons have types and load in a real isolate, tests of authors pass, our command lines
-// are read by the real reader, JSON is JSON. What cannot be run is marked and counted here, so that it stays the exception.
+// are read by the real reader, JSON is JSON, links lead somewhere. What cannot be run is marked and counted here, so that it stays the exception.
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Writable } from "node:stream";
 import test, { type ExecutionContext } from "ava";
 import { readCommandLine } from "../../host/cli.ts";
 import { runInit } from "../../host/init-command.ts";
-import { loadAddon } from "../../host/testing/index.ts";
-import { commands, samples, samplesOf, shellWords, type Sample } from "../helpers/doc-samples.ts";
+import { loadAddon, makeResponseFlow } from "../../host/testing/index.ts";
+import { commands, links, samples, samplesOf, shellWords, type Sample } from "../helpers/doc-samples.ts";
 import { projectRoot, temporaryFolder } from "../helpers/flowcell.ts";
 
 const place = ({ page, line }: { readonly page: string; readonly line: number }): string => `${page}:${line}`;
@@ -96,4 +97,20 @@ test("command lines are spelled right", async (t) => {
 
 test("JSON is JSON", (t) => {
   for (const sample of of("json")) t.notThrows(() => { JSON.parse(sample.text); }, place(sample));
+});
+
+test("links to files lead to files", (t) => {
+  t.true(links.length > 50);
+  t.deepEqual(links.filter(({ page, text }) => !existsSync(path.join(projectRoot, path.dirname(page), text))).map((link) => `${place(link)} ${link.text}`), []);
+});
+
+test.serial("the first addon's mistake is told as the page says", async (t) => {
+  const file = path.join(await temporaryFolder("doc-mistake"), "shout.ts");
+  const whole = of("addon").find(({ page }) => page === "docs/first-addon.md")?.text ?? "";
+  await writeFile(file, whole.replace(/\n\}$/, '\n  response.headers.set("x-loud", "yes");\n}'));
+  await using addon = await loadAddon(file);
+  const flow = makeResponseFlow({ response: { headers: { "Content-Type": "text/plain" }, body: "hi" } });
+  const error = await t.throwsAsync(addon.response(flow), { code: "permission" });
+  for (const word of ["write:response", 'response.headers.set("x-loud"', "^"]) t.true(error?.message.includes(word), error?.message);
+  t.is(flow.response?.text, "hi");
 });

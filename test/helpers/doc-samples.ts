@@ -21,8 +21,8 @@ export interface Sample {
   readonly text: string;
 }
 
-/** A command line of ours as a page has it, in a block or inside a sentence. */
-export interface Command { readonly page: string; readonly line: number; readonly text: string }
+/** A line of a page, or a part of one. */
+export interface Passage { readonly page: string; readonly line: number; readonly text: string }
 
 const fragmentMark = "<!-- fragment -->";
 const pages = ["README.md", ...globSync("docs/*.md", { cwd: projectRoot }).toSorted()].map((page) => page.replaceAll(path.sep, "/"));
@@ -32,10 +32,13 @@ const linesOf = (page: string): readonly string[] => readFileSync(path.join(proj
 export const samples: readonly Sample[] = pages.flatMap((page) => samplesOf(page, linesOf(page)));
 
 /** All command lines that begin with `flowcell`; in a sentence those with words behind the command's name. */
-export const commands: readonly Command[] = [
+export const commands: readonly Passage[] = [
   ...samples.flatMap(({ kind, page, line, text }) => (kind !== "shell" ? [] : text.split("\n").flatMap((each, at) => ourCommands(each).map((command) => ({ page, line: line + at, text: command }))))),
   ...pages.flatMap((page) => linesOf(page).flatMap((text, at) => (/^ {4}/.test(text) ? [] : [...text.matchAll(/`(flowcell [^`]+)`/g)].filter(([, command = ""]) => command.split(" ").length > 2).map(([, command = ""]) => ({ page, line: at + 1, text: command.replaceAll("\\|", "|") }))))),
 ];
+
+/** Where links to files of the repository lead, relative to their page. */
+export const links: readonly Passage[] = pages.flatMap((page) => linesOf(page).flatMap((text, at) => [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, target = ""]) => ({ page, line: at + 1, text: target }))));
 
 /** The samples of one page, given its lines. */
 export function samplesOf(page: string, lines: readonly string[]): readonly Sample[] {
@@ -65,7 +68,7 @@ function endOfIndented(lines: readonly string[], from: number): number {
   let end = from;
   if (!/^ {4}/.test(lines[from] ?? "")) return end;
   for (let at = from; at < lines.length; at++) {
-    if (/^ {4}\S| {5}/.test(lines[at] ?? "")) end = at + 1;
+    if (/^ {4} *\S/.test(lines[at] ?? "")) end = at + 1;
     else if (lines[at] !== "") break;
   }
   return end;
