@@ -78,7 +78,7 @@ const recipes: { readonly [title: string]: readonly (readonly [Try, unknown])[] 
     for (const host of ["a.test", "b.test", "a.test"]) visits.push((await http(addon, { url: `https://${host}/`, response: {} })).response?.headers.get("x-visits"));
     return visits;
   }, ["1", "1", "2"]]],
-  // Nothing can be fetched here: what it does then. A fetch that succeeds: test/e2e/services.
+  // Nothing can be fetched here: what it does then. A fetch that succeeds: cookbook-traffic.
   "Ask another server": [[async (addon) => [(await http(addon, {})).request.headers.get("x-token"), addon.logs.some(({ message }) => message.startsWith("no token:"))], ["none", true]]],
   "Have options": [[async (addon) => {
     await addon.configure({ server_name: "me", hide: ["via"] });
@@ -86,7 +86,7 @@ const recipes: { readonly [title: string]: readonly (readonly [Try, unknown])[] 
     return [response?.headers.get("server"), response?.headers.has("via"), await addon.configure({ server_name: "" }).catch((error: unknown) => String(error).includes("must not be empty"))];
   }, ["me", false, true]]],
   Filter: [[async (addon) => [await http(addon, { response: { status: 404, headers: { "Content-Type": "application/json" } } }), await http(addon, answer("application/json", "{}"))].map(({ marked }) => marked), ["look", ""]]],
-  // Nothing can be sent again here: that it is asked for. A replay that happens: test/e2e/replay.
+  // Nothing can be sent again here: that it is asked for. A replay that happens: cookbook-traffic.
   "Send a request again": [[async (addon) => [(await http(addon, { response: {} })).response?.statusCode, await http(addon, { response: { status: 503 } }).catch((error: unknown) => /replay/.test(String(error)))], [200, true]]],
   Delay: [[async (addon) => {
     const start = performance.now();
@@ -97,7 +97,7 @@ const recipes: { readonly [title: string]: readonly (readonly [Try, unknown])[] 
     await http(addon, { response: { status: 502 } });
     return addon.logs.map(({ level, message }) => [level, message]);
   }, [["info", "GET https://example.com/ 502"], ["warn", "example.com is unwell"]]]],
-  // Choosing layers needs a connection: test/e2e/events.
+  // Choosing layers needs a connection: cookbook-traffic.
   "Leave TLS alone": [[async (addon) => Promise.resolve(addon.handlers), ["next_layer"]]],
   "Test an addon": [[async (addon) => (await http(addon, { url: "https://example.com/a/b/c" })).request.headers.get("x-depth"), "3"]],
 };

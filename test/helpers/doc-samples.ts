@@ -37,8 +37,8 @@ export const commands: readonly Passage[] = [
   ...pages.flatMap((page) => linesOf(page).flatMap((text, at) => (/^ {4}/.test(text) ? [] : [...text.matchAll(/`(flowcell [^`]+)`/g)].filter(([, command = ""]) => command.split(" ").length > 2).map(([, command = ""]) => ({ page, line: at + 1, text: command.replaceAll("\\|", "|") }))))),
 ];
 
-/** Where links to files of the repository lead, relative to their page. */
-export const links: readonly Passage[] = pages.flatMap((page) => linesOf(page).flatMap((text, at) => [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, target = ""]) => ({ page, line: at + 1, text: target }))));
+/** Where links to files of the repository lead, relative to their page; of the decisions and of other rooms' pages too. */
+export const links: readonly Passage[] = [...pages, ...globSync(["docs/*/*.md", "addons/**/README.md", "*.md"], { cwd: projectRoot, exclude: ["README.md"] })].flatMap((page) => linesOf(page).flatMap((text, at) => [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, target = ""]) => ({ page, line: at + 1, text: target }))));
 
 /** The samples of one page, given its lines. */
 export function samplesOf(page: string, lines: readonly string[]): readonly Sample[] {
