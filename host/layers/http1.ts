@@ -7,7 +7,7 @@ import { newHttpFlow, type RequestPlace } from "../exchange/new-flow.ts";
 import { sendErrorPage } from "../exchange/send-page.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { RequestHead } from "../http/http-event.ts";
-import { defaultPort, parseAuthority, parseRequestTarget } from "../http/request-target.ts";
+import { defaultPort, parseAuthority, parseRequestTarget, type RequestTarget } from "../http/request-target.ts";
 import { isOnboarding, onboardingScope } from "./onboarding.ts";
 import { admit, isAddressed } from "./admission.ts";
 import { connectLayer } from "./connect.ts";
@@ -85,7 +85,7 @@ async function serveRequest(scope: LayerScope, link: Link, client: H1ClientSide,
 function placeOf(scope: LayerScope, link: Link, head: RequestHead): RequestPlace | ExchangeFault {
   const target = parseRequestTarget(head.target, head.method);
   if (target.kind === "fault") return exchangeFault("bad-target", target.message);
-  if (target.kind === "absolute" && namesAnother(target, head)) return exchangeFault("bad-target", "The address in the request line and the Host field name different servers.");
+  if (target.kind === "absolute" && !agrees(scope, link, target, head)) return exchangeFault("bad-target", "The address in the request line and the Host field name different servers.");
   const path = target.kind === "asterisk" ? "*" : target.path;
   if (link.destination !== null) {
     const place = { scheme: link.isSecure ? "https" as const : "http" as const, host: link.destination.host, port: link.destination.port };
@@ -99,12 +99,19 @@ function placeOf(scope: LayerScope, link: Link, head: RequestHead): RequestPlace
   return exchangeFault("not-a-proxy-request", `The request names no server${hostHint(head)}: a proxy needs a whole address in the request line.`);
 }
 
-/** WALL: addons, patterns and grants go by the address, some servers by Host (RFC 9112 §3.2.2); a request that means two servers is a trick. */
-function namesAnother({ scheme, host, port }: { readonly scheme: "http" | "https"; readonly host: string; readonly port: number }, { headers }: RequestHead): boolean {
+/**
+ * WALL: addons, patterns and grants go by the address, some servers by Host; a request that means two servers is a trick. A client that
+ * merely names the proxy there, as simple scripts do, gets the address's name in its place (RFC 9112 §3.2.2).
+ */
+function agrees({ client }: LayerScope, link: Link, { scheme, host, port, authority }: Extract<RequestTarget, { readonly kind: "absolute" }>, { headers }: RequestHead): boolean {
   const name = headers.get("host");
-  if (name === null || name === undefined) return false;
+  if (name === null || name === undefined) return true;
   const named = parseAuthority(name, defaultPort(scheme));
-  return named === null || named.port !== port || named.host.toLowerCase() !== host.toLowerCase();
+  if (named === null) return false;
+  if (named.port === port && named.host.toLowerCase() === host.toLowerCase()) return true;
+  if (link.destination !== null || named.port !== client.sockname.port) return false;
+  headers.set("Host", authority);
+  return true;
 }
 
 function hostHint(head: RequestHead): string {

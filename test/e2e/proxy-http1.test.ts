@@ -23,6 +23,16 @@ test("an absolute-form GET goes out in origin-form with its fields as they came"
   client.close();
 });
 
+test("a Host that names the proxy itself is replaced by the address's, in its place and spelling", async (t) => {
+  const server = await origin(t, answering(ok));
+  const { port } = await startProxy(t);
+  const client = await rawClient(port);
+  client.send(`GET http://127.0.0.1:${server.port}/ HTTP/1.1\r\nA: 1\r\nhOST: some.name:${port}\r\nB: 2\r\n\r\n`);
+  await client.until(/ok$/);
+  t.is(server.text(), `GET / HTTP/1.1\r\nA: 1\r\nhOST: 127.0.0.1:${server.port}\r\nB: 2\r\n\r\n`);
+  client.close();
+});
+
 test("both connections are kept for the next request, and one per origin", async (t) => {
   const [one, two] = [await origin(t, answering(ok)), await origin(t, answering(ok))];
   const { port } = await startProxy(t);

@@ -43,7 +43,7 @@ async function stage(t: ExecutionContext): Promise<Stage> {
 }
 
 const answer = "HTTP/1.1 200 OK\r\nX-Head: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\nX-Trailer: 1\r\n\r\n";
-const message = (port: number, path: string): string => `POST http://127.0.0.1:${port}${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 11\r\n\r\nhello world`;
+const message = (port: number, path: string): string => `POST http://127.0.0.1:${port}${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Length: 11\r\n\r\nhello world`;
 
 /** A flow of somebody else, whole from end to end. */
 async function bystander(t: ExecutionContext, { proxy: { port } }: Stage, place: string): Promise<void> {

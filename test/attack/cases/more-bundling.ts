@@ -23,7 +23,7 @@ export const moreBundlingCases: readonly AttackCase[] = [
   bundling("http-url", "code from the network", `import x from "http://127.0.0.1:1/x.js"; console.log(x);`),
   bundling("blob-loader", "a binary file", `import x from "./x.node"; console.log(x);`, { files: { "x.node": "\u007fELF" } }),
   bundling("wasm-file", "WebAssembly by a loader", `import x from "./x.wasm"; console.log(x);`, { files: { "x.wasm": "\0asm" } }),
-  bundling("css-file", "a style sheet by a loader", `import "./x.css";`, { files: { "x.css": `@import url("/etc/hostname");` } }),
+  bundling("css-file", "a file outside by what a style sheet imports", `import text from "./x.css"; if (text !== '@import url("/etc/hostname");') throw new Error("it was followed");`, { files: { "x.css": `@import url("/etc/hostname");` } }, "harmless"),
   bundling("query-suffix", "a file outside with a query behind it", `import x from "/etc/hostname?raw"; console.log(x);`),
   bundling("encoded-dots", "a file outside by encoded dots", `import x from "./%2e%2e/%2e%2e/etc/hostname"; console.log(x);`),
   bundling("glob-import", "many files by a pattern", "const name = String(Math.random()); const all = import(`../../${name}.ts`); console.log(all);"),
