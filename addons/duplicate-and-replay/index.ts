@@ -4,7 +4,7 @@ import { ctx, flowfilter, type FlowFilter, type HTTPFlow, type Manifest, type Op
 
 export const manifest = {
   description: "sends requests twice and compares the answers",
-  permissions: { read: ["request", "request.body", "response", "response.body"], act: ["replay"] },
+  permissions: { read: ["request", "response", "response.body"], act: ["replay"] },
   options: { duplicate: { type: "string", default: "", help: "requests to send twice; none: none" } },
 } satisfies Manifest;
 

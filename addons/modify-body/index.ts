@@ -24,18 +24,21 @@ export function configure(options: OptionsOf<typeof manifest>): void {
   rules = options.modify_body.map(readRule);
 }
 
-function apply(flow: HTTPFlow, message: { text: string | null }): void {
-  const before = message.text;
-  if (before === null) return;
+/** What becomes of a body; null: it stays. */
+function replaced(flow: HTTPFlow, before: string | null): string | null {
+  if (before === null) return null;
   let after = before;
   for (const { filter, pattern, replacement } of rules) if (filter === null || filter.matches(flow)) after = after.replace(pattern, replacement);
-  if (after !== before) message.text = after;
+  return after === before ? null : after;
 }
 
 export function request(flow: HTTPFlow): void {
-  apply(flow, flow.request);
+  const text = replaced(flow, flow.request.text);
+  if (text !== null) flow.request.text = text;
 }
 
 export function response(flow: HTTPFlow): void {
-  if (flow.response !== null) apply(flow, flow.response);
+  if (flow.response === null) return;
+  const text = replaced(flow, flow.response.text);
+  if (text !== null) flow.response.text = text;
 }

@@ -4,7 +4,7 @@ import type { HTTPFlow, Manifest, OptionsOf } from "flowcell";
 
 export const manifest = {
   description: "sends requests for some hosts to other servers",
-  permissions: { read: ["request"], write: ["request"], act: ["redirect"] },
+  permissions: { read: ["request"], act: ["redirect"] },
   options: { redirect_hosts: { type: "string[]", default: ["example.org=example.com"], help: "HOST=HOST[:PORT]" } },
 } satisfies Manifest;
 

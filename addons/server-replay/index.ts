@@ -14,7 +14,7 @@ export const manifest = {
   },
 } as const satisfies Manifest;
 
-interface Kept { readonly status: number; readonly reason: string; readonly fields: readonly (readonly [string, string])[]; readonly body: Uint8Array }
+interface Kept { readonly status: number; readonly fields: readonly (readonly [string, string])[]; readonly body: Uint8Array }
 
 /** Of all bodies together; the oldest responses go. */
 const mostBytes = 8 * 1_024 * 1_024;
@@ -46,10 +46,8 @@ export function request(flow: HTTPFlow): void {
   const key = keyOf(flow);
   const list = key === null ? undefined : kept.get(key);
   const found = settings.server_replay_reuse ? list?.[0] : list?.shift();
-  if (found !== undefined) {
-    flow.response = Response.make(found.status, found.body, found.fields.map(([name, value]): [string, string] => [name, value]));
-    flow.response.reason = found.reason;
-  } else if (settings.server_replay_kill_extra) flow.kill();
+  if (found !== undefined) flow.response = Response.make(found.status, found.body, found.fields.map(([name, value]): [string, string] => [name, value]));
+  else if (settings.server_replay_kill_extra) flow.kill();
 }
 
 export function response(flow: HTTPFlow): void {
@@ -59,7 +57,7 @@ export function response(flow: HTTPFlow): void {
   const fields = response.headers.fields.filter(([name]) => !/^(?:content-length|transfer-encoding|connection|keep-alive)$/i.test(name)).map(([name, value]) => [name, value] as const);
   const list = kept.get(key) ?? [];
   kept.delete(key);
-  kept.set(key, [...list, { status: response.statusCode, reason: response.reason, fields, body: response.body.slice() }]);
+  kept.set(key, [...list, { status: response.statusCode, fields, body: response.body.slice() }]);
   keptBytes += response.body.length;
   forget();
 }

@@ -109,7 +109,7 @@ function permissionWarnings(places: CodePlaces, manifest: Manifest | null): read
   const found = findNeeds(places.code);
   const missing = missingNeeds(found, manifest).map(({ need, at, text }) =>
     warningAt(`"${text.slice(0, 60)}" seems to need ${placeOf(need)}, which ${manifest === null ? "only a manifest can ask for" : "the manifest does not ask for"}`, places.at(at)));
-  const unused = unusedNeeds(found, manifest).map((need) =>
+  const unused = unusedNeeds(places.code, found, manifest).map((need) =>
     warningAt(`the manifest asks for ${placeOf(need)}, which the code does not seem to use`, places.inManifest(["permissions", ...need.replace("header:", "headers:").split(":")])));
   return [...missing, ...unused];
 }

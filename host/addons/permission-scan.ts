@@ -15,8 +15,9 @@ interface Rule {
 }
 
 const gap = String.raw`(?:\?\.|\.|!\.)`;
-const request = String.raw`\brequest${gap}`;
-const response = String.raw`(?<!await )\bresponse${gap}`;
+// The bundler numbers names that would hide others: `const { response } = flow` in `function response` is response2.
+const request = String.raw`\brequest\d*${gap}`;
+const response = String.raw`(?<!await )\bresponse\d*${gap}`;
 const assigned = String.raw`\s*(?:[-+*/|&^%]|\*\*|<<|>>>?|&&|\|\||\?\?)?=(?![=>])`;
 const edits = String.raw`${gap}(?:set|setAll|append|delete|insert)\s*\(|${gap}fields${assigned}`;
 const rule = (pattern: string, ...needs: readonly Need[]): Rule => ({ pattern: new RegExp(pattern, "g"), needs });
@@ -86,12 +87,27 @@ export function missingNeeds(found: readonly FoundNeed[], manifest: Manifest | n
   return found.filter(({ need }) => !isAsked(need, manifest));
 }
 
-/** What the manifest asks for and the code does not seem to touch. */
-export function unusedNeeds(found: readonly FoundNeed[], manifest: Manifest | null): readonly Need[] {
+/** Traces of a use by another name (`const { headers } = flow.request`): too weak to ask for a permission, enough not to call it unused. */
+const traces: readonly (readonly [trace: RegExp, needs: readonly Need[]])[] = [
+  [new RegExp(`${gap}(?:body|content|text|json|urlencodedForm|multipartForm)\\b`), ["read:request.body", "read:response.body"]],
+  [new RegExp(`${gap}(?:body|content|text|stream)${assigned}|\\b\\w*[fF]orm\\w*${gap}(?:set|append|delete)\\s*\\(`), ["write:request.body", "write:response.body"]],
+  [new RegExp(`\\b(?:headers|trailers|query|cookies)\\d*(?:${edits})|${gap}url${assigned}`), ["write:request", "write:response"]],
+];
+
+/** `code`: as it was searched. */
+function tracedIn(code: string): ReadonlySet<Need> {
+  const masked = maskCode(code);
+  const named = (["authorization", "proxy-authorization", "cookie", "set-cookie"] as const).filter((name) => new RegExp(`["'\`]${name}["'\`]`, "i").test(code));
+  return new Set<Need>([...traces.flatMap(([trace, needs]) => (trace.test(masked) ? needs : [])), ...named.map((name): Need => `header:${name}`)]);
+}
+
+/** What the manifest asks for and the code does not seem to touch, by any name. */
+export function unusedNeeds(code: string, found: readonly FoundNeed[], manifest: Manifest | null): readonly Need[] {
   if (manifest === null) return [];
   const used = new Set(found.map(({ need }) => need));
   const asked: readonly Need[] = [...permissionNames.filter((name) => manifest.permissions.has(name)), ...(manifest.fetch.length > 0 ? ["fetch" as const] : []), ...(manifest.storageBytes > 0 ? ["storage" as const] : [])];
-  return asked.filter((need) => judged.has(need) && !used.has(need) && !isUsedOtherwise(need, used));
+  const traced = tracedIn(code);
+  return asked.filter((need) => judged.has(need) && !used.has(need) && !traced.has(need) && !isUsedOtherwise(need, used));
 }
 
 /** Whoever writes a part may have to read it by other ways than these patterns; and connections are what some events are about. */
