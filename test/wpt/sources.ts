@@ -14,7 +14,7 @@ const folders = [
   "url", "urlpattern", "encoding", "streams", "compression", "console", "html/webappapis", "dom/abort", "dom/events", "FileAPI", "fetch/api", "fetch/data-urls", "xhr/formdata", "WebCryptoAPI",
   "hr-time", "mimesniff", "resources", "common", "interfaces",
 ];
-const component = "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main\n";
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** The folder of the tests; fetched and unpacked when it is not there. Throws a sentence when that cannot be. */
 export function fetchTests(): string {
@@ -31,11 +31,19 @@ export function fetchTests(): string {
   return treeFolder;
 }
 
+/** "URI suite main" of each archive that this system itself takes Debian's packages from. */
+function debianArchives(): readonly string[] {
+  const lines = execFileSync("apt-get", ["indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Identifier: Packages"], { encoding: "utf8" }).split("\n");
+  const archives = [...new Set(lines)].filter((line) => /\/debian(?:-security)?\/? \S+ main$/.test(line));
+  if (archives.length === 0) throw new Error("apt knows no archive of Debian here; run `apt-get update` once, or put the tests into " + treeFolder);
+  return archives;
+}
+
 function download(): string {
   const apt = join(cacheFolder, "apt");
   for (const folder of ["lists/partial", "archives/partial"]) mkdirSync(join(apt, folder), { recursive: true });
   const list = join(apt, "sources.list");
-  writeFileSync(list, component);
+  writeFileSync(list, debianArchives().map((archive) => `deb-src [signed-by=${keyring}] ${archive}\n`).join(""));
   const settings = [`Dir::Etc::SourceList=${list}`, "Dir::Etc::SourceParts=/dev/null", `Dir::State::Lists=${join(apt, "lists")}`, `Dir::Cache=${apt}`].flatMap((setting) => ["-o", setting]);
   execFileSync("apt-get", [...settings, "update"], { stdio: "inherit" });
   const versions = execFileSync("apt-cache", [...settings, "showsrc", "firefox-esr"], { encoding: "utf8" }).matchAll(/^Version: (140\.\S+)$/gm);
