@@ -16,7 +16,11 @@ const blockBytes = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 } as const;
 export const privateKey = (der: Uint8Array): KeyObject => bounded(createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" }));
 export const publicKey = (der: Uint8Array): KeyObject => bounded(createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" }));
 
+/** Others have groups of any size, whose arithmetic nothing interrupts. */
+const keyTypes: ReadonlySet<string> = new Set(["rsa", "rsa-pss", "ec", "ed25519", "x25519"]);
+
 export function bounded(key: KeyObject): KeyObject {
+  if (!keyTypes.has(key.asymmetricKeyType ?? "")) throw new Error(`keys for ${key.asymmetricKeyType ?? "nothing"} are not available to addons`);
   if ((key.asymmetricKeyDetails?.modulusLength ?? 0) > mostModulusBits) throw new Error(`RSA keys of more than ${mostModulusBits} bits are not available to addons`);
   if ((key.asymmetricKeyDetails?.publicExponent ?? 0n) > 0xffff_ffffn) throw new Error("RSA keys with such an exponent are not available to addons");
   return key;

@@ -11,6 +11,8 @@ export type Operation = (settings: Settings, buffers: readonly Uint8Array[]) => 
 
 /** LIMIT: bytes that go into one operation. */
 export const mostInputBytes = 4 * 1024 * 1024;
+/** LIMIT: characters of its settings; a JWK with the longest RSA key has four thousand. */
+export const mostSettingsChars = 32_768;
 
 /** `$native`: throws, for the guest, an error without this process's stack and paths. */
 export type Native = (name: unknown, settingsJson: unknown, ...buffers: unknown[]) => ArrayBuffer;
@@ -26,6 +28,7 @@ function refusal(message: string): Error {
 export const native: Native = (name, settingsJson, ...given) => {
   const operation = typeof name === "string" ? operations[name] : undefined;
   if (operation === undefined || typeof settingsJson !== "string") throw refusal("no such operation");
+  if (settingsJson.length > mostSettingsChars) throw refusal(`settings of more than ${mostSettingsChars} characters`);
   const buffers = given.map((buffer) => {
     if (!(buffer instanceof ArrayBuffer)) throw refusal("not a buffer");
     return new Uint8Array(buffer);

@@ -33,8 +33,8 @@ function headersText(fields: FetchQuestion["fields"]): string {
   if (fields.length >= mostFetchFields) throw failure(`more than ${mostFetchFields} headers`);
   let text = "";
   for (let index = 0; index < fields.length; index++) {
-    const [name, value] = fields[index]!;
-    text += `${text === "" ? "" : ","}[${quoteAscii(name)},${quoteAscii(value)}]`;
+    const field = fields[index]!;
+    text += `${text === "" ? "" : ","}[${quoteAscii(field[0])},${quoteAscii(field[1])}]`;
     if (text.length > mostFetchFieldChars) throw failure(`headers of more than ${mostFetchFieldChars} characters`);
   }
   return `[${text}]`;

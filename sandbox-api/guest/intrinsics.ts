@@ -8,7 +8,7 @@ type Uncurry = <S, A extends readonly unknown[], R>(method: (this: S, ...args: A
 const uncurry = Function.prototype.bind.bind(Function.prototype.call) as Uncurry;
 
 export const { apply, construct, ownKeys } = Reflect;
-export const { freeze, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf } = Object;
+export const { assign, freeze, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf } = Object;
 export const objectPrototype = Object.prototype;
 export const functionPrototype = Function.prototype;
 export const { isArray } = Array;

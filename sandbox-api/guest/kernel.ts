@@ -35,6 +35,8 @@ export interface Kernel {
   /** Prototypes of Web APIs, each with what copies an object of its kind: null where there is no copy, undefined where it is no such object. */
   readonly interfaces: WeakMap<object, (value: object) => object | null | undefined>;
   readonly quoteAscii: typeof quoteAscii;
+  /** JSON.stringify as it was before any addon code. */
+  readonly stringify: typeof JSON.stringify;
   readonly base64: { readonly encode: (binary: string) => string; readonly decode: (base64: string) => string };
   readonly decodeUtf8: typeof decodeUtf8;
   readonly encodeUtf8: typeof encodeUtf8;
@@ -71,6 +73,7 @@ class NoSharedBuffer {
   get growable(): boolean { throw new intrinsics.RealTypeError("no SharedArrayBuffer"); }
 }
 
+const { stringify } = JSON;
 const noGlobals: object = intrinsics.freeze({ __proto__: null as never });
 
 /** Logs an exception that nobody catches. */
@@ -96,7 +99,7 @@ export class Parts {
     const { native, port, hostCalls, timers, services } = surroundings;
     const load = (name: GuestPart): Exports => this.load(name);
     this.#kernel = intrinsics.freeze<Kernel>({
-      intrinsics, readMember, eachOf, iterate, isLoaded: (name) => intrinsics.mapHas(this.#loaded, name), flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, base64, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, native, port, hostCalls, timers, services, part: load,
+      intrinsics, readMember, eachOf, iterate, isLoaded: (name) => intrinsics.mapHas(this.#loaded, name), flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, stringify, base64, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, native, port, hostCalls, timers, services, part: load,
       get AbortController(): unknown { return load("events")["AbortController"]; },
       get URL(): unknown { return load("url")["URL"]; },
       get DOMException(): unknown { return load("events")["DOMException"]; },

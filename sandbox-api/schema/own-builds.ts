@@ -39,12 +39,10 @@ export const guestParts = {
 export type GuestPart = keyof typeof guestParts;
 export const isGuestPart = (name: unknown): name is GuestPart => typeof name === "string" && Object.hasOwn(guestParts, name);
 
-/** esbuild options for all parts at once; add `entryPoints: guestParts` likewise. The results are one file for each, by name. */
+/** esbuild options for all parts at once; add `entryPoints: guestParts` likewise. The results are one module for each, by name, for `joinGuest`. */
 export const guestPartBuildOptions = {
   ...guestBuildOptions,
-  globalName: "$exports",
-  banner: { js: "$keep(function($kernel){" },
-  footer: { js: "return $exports});" },
+  format: "esm" as const,
   outdir: "parts",
   mainFields: ["module", "main"],
   // The pure ones of @exodus/bytes: there is nothing native to be found here.
@@ -55,9 +53,23 @@ export const guestPartBuildOptions = {
   alias: { tr46: "./sandbox-api/guest/parts/tr46-on-demand.ts", "tr46-tables": "tr46", "@exodus/bytes/encoding.js": "@exodus/bytes/encoding-lite.js" },
 };
 
-/** The guest as it is sent to a cell: one ASCII text, main script first, then name and script of each part. */
+/** The guest as it is sent to a cell: one ASCII text, main script first, then name and script of each part. `parts` are modules. */
 export function joinGuest(main: string, parts: ReadonlyMap<string, string>): string {
-  return [main, ...[...parts].flat()].join("\0");
+  return [main, ...[...parts].flatMap(([name, module]) => [name, partScript(name, module)])].join("\0");
+}
+
+/**
+ * The script of a part. WALL 1: what it exports is handed over in an object literal, which calls no built-in; the bundler's own way for
+ * scripts is Object.defineProperty, at a moment when an addon may have replaced that. Strict, libraries too: no frame is anybody's `caller`.
+ */
+function partScript(name: string, module: string): string {
+  const [, body, list] = /^([^]*)\bexport\{([\w$, ]+)\};\s*$/.exec(module) ?? [];
+  if (body === undefined || list === undefined) throw new Error(`the part "${name}" exports nothing that can be read`);
+  const members = list.split(",").map((item) => {
+    const [inner = "", outer = inner] = item.trim().split(" as ");
+    return `${outer}:${inner}`;
+  });
+  return `$keep(function($kernel){"use strict";${body}return{__proto__:null,${members.join()}}});`;
 }
 
 export interface GuestScripts { readonly main: string; readonly parts: ReadonlyMap<string, string> }

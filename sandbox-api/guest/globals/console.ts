@@ -19,7 +19,7 @@ const mostGroups = 32;
 export function makeFormat(parts: Parts): Inspecting["format"] {
   return (args) => {
     if (args.length === 0) return "";
-    const [first] = args;
+    const first = args[0];
     if (args.length === 1 && (typeof first === "string" || typeof first === "boolean" || first === undefined || first === null)) return `${first as string}`;
     try {
       return (parts.load("inspect") as object as Inspecting).format(args);

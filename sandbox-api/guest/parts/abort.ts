@@ -3,7 +3,7 @@ import { DOMException } from "./dom-exception.ts";
 import { trustedEvent } from "./event.ts";
 import { EventTarget, fire, handlerAttribute, signalDoor } from "./event-target.ts";
 import { describe, needs, unsigned } from "./idl.ts";
-import { RealTypeError, bareArray, isObject, setPrototypeOf } from "./intrinsics.ts";
+import { assign, RealTypeError, bareArray, isObject, setPrototypeOf } from "./intrinsics.ts";
 
 /** Only this file makes signals. */
 const key = {};
@@ -131,7 +131,7 @@ export function whenAborted(signal: unknown, run: () => void): void {
 export const follow = (signal: AbortSignal): AbortSignal => anyOf([signal]);
 /** A signal of nobody, that never aborts by itself. */
 export const newSignal = (): AbortSignal => new AbortSignal(key);
-Object.assign(signalDoor, { isSignal, isAborted, whenAborted });
+assign(signalDoor, { isSignal, isAborted, whenAborted });
 
 export class AbortController {
   readonly #signal = new AbortSignal(key);

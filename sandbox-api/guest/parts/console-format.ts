@@ -12,7 +12,7 @@ export function format(args: readonly unknown[]): string {
   let text = "";
   let used = 0;
   if (typeof args[0] === "string" && args.length > 1) {
-    const [first] = args;
+    const first = args[0];
     used = 1;
     let start = 0;
     for (let at = 0; at + 1 < first.length; at++) {

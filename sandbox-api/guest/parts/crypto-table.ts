@@ -2,7 +2,7 @@
 // come from; and the normalization of an algorithm that an addon names (§18.4). Names are matched in any case.
 import { needBytes } from "./bytes.ts";
 import { text, unsigned } from "./idl.ts";
-import { RealTypeError, bufferOf, isObject, toLowerCase } from "./intrinsics.ts";
+import { RealTypeError, RealUint8Array, apply, bareArray, bufferByteLength, bufferOf, byteLengthOf, isObject, toLowerCase } from "./intrinsics.ts";
 import { copyBytes } from "./bytes.ts";
 import { domException } from "./errors.ts";
 
@@ -58,10 +58,17 @@ export function memberNumber({ members }: Named, name: string): number {
   return unsigned(members[name], 32, "enforce");
 }
 
+const { stringify } = $kernel;
+const wholeBuffer = (bytes: Uint8Array<ArrayBuffer>): ArrayBuffer => bufferOf(byteLengthOf(bytes) === bufferByteLength(bufferOf(bytes)) ? bytes : copyBytes(bytes)) as ArrayBuffer;
+
 /** An operation of the cell; what it refuses becomes an OperationError. */
 export function native(operation: string, settings: object, ...buffers: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const given = bareArray<unknown>();
+  given[0] = operation;
+  given[1] = stringify(settings);
+  for (let index = 0; index < buffers.length; index++) given[index + 2] = wholeBuffer(buffers[index]!);
   try {
-    return new Uint8Array($kernel.native(operation, JSON.stringify(settings), ...buffers.map((bytes) => bufferOf(bytes.byteLength === bytes.buffer.byteLength ? bytes : copyBytes(bytes)))));
+    return new RealUint8Array(apply($kernel.native, undefined, given as Parameters<typeof $kernel.native>));
   } catch (thrown) {
     throw domException($kernel.flatten(thrown).message, "OperationError");
   }

@@ -1,7 +1,7 @@
 // Event, CustomEvent, ErrorEvent and PromiseRejectionEvent (WHATWG DOM §2, HTML §8.1.4). There is no tree: an event visits its target
 // and nothing else.
 import { constants, describe, dictionary, needs, text, unsigned } from "./idl.ts";
-import { RealTypeError, bareArray, dateNow, defineProperty, isObject, ordinaryArray, setPrototypeOf } from "./intrinsics.ts";
+import { assign, RealTypeError, bareArray, dateNow, defineProperty, isObject, ordinaryArray, setPrototypeOf } from "./intrinsics.ts";
 
 const origin = dateNow();
 
@@ -80,7 +80,7 @@ export class Event {
     needs(1, arguments.length, "initEvent");
     const name = text(type);
     if (state.isDispatched) return;
-    Object.assign(state, { type: name, bubbles: !!bubbles, cancelable: !!cancelable, target: null, isCanceled: false, isStopped: false, isStoppedAtOnce: false, isTrusted: false });
+    assign(state, { type: name, bubbles: !!bubbles, cancelable: !!cancelable, target: null, isCanceled: false, isStopped: false, isStoppedAtOnce: false, isTrusted: false });
   }
 }
 describe(Event, "Event");

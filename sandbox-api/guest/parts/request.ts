@@ -3,7 +3,7 @@
 import { BodyState, extractBody, mixInBody, type BodyOwner, type BodyStream } from "./body.ts";
 import { headerFields, Headers, headerValue } from "./headers.ts";
 import { byteText, describe, dictionary, needs, text, wellFormed } from "./idl.ts";
-import { RealTypeError, exec, isObject, slice, toUpperCase } from "./intrinsics.ts";
+import { assign, RealTypeError, exec, isObject, slice, toUpperCase } from "./intrinsics.ts";
 
 interface Events { readonly isSignal: (value: unknown) => boolean; readonly follow: (signal: unknown) => object; readonly newSignal: () => object }
 const events = (): Events => $kernel.part("events") as object as Events;
@@ -122,7 +122,7 @@ export class Request {
     const state = this.#state;
     if (state.body?.isUnusable === true) throw new RealTypeError("the body has been read already, or its stream is locked");
     const copy = new Request(state.url, { method: state.method, headers: copyOf(state.headers), signal: signalOf(state) });
-    Object.assign(copy.#state, { fixed: state.fixed, body: cloneBody(state) });
+    assign(copy.#state, { fixed: state.fixed, body: cloneBody(state) });
     return copy;
   }
 }

@@ -14,10 +14,26 @@ const alien = `
   };
   const check = (value: any, what: string): void => { if (alien(value)) found(what); };
 `;
-const bridgeCalls = `[
-    () => flow.response.headers.set("x-a", "1"), () => flow.response.headers.set("bad name", "1"), () => console.log("x"), () => setTimeout(() => {}, 1e6), () => new URL("http://a/"),
-    () => new TextEncoder().encode("x"), () => atob("!"), () => structuredClone({}), () => { flow.response.statusCode = 7; }, () => flow.request.url, () => flow.response.text, () => new Headers({ a: "b" }),
+// Of the bridge alone: here no method that an addon replaced may be used at all.
+const bareCalls = `[
+    () => flow.response.headers.set("x-a", "1"), () => flow.response.headers.set("bad name", "1"), () => console.log("x"), () => setTimeout(() => {}, 1e6), () => { flow.response.statusCode = 7; }, () => flow.request.url, () => flow.response.text,
   ]`;
+// Of parts: libraries use what is there, in the addon's realm and with its authority (decision 0011); what they show must be their own.
+const partCalls = `[() => atob("!"), () => new Headers({ a: "b" }), () => new TextEncoder().encode("x"), () => structuredClone({}), () => new URL("http://a/")]`;
+const bridgeCalls = `[...${bareCalls}, ...${partCalls}]`;
+/** Defines `ofBridge(value)`: a raw function of the runtime, or what has a member that only objects of the kernel, the bridge or the inside of a part have. */
+const ofBridge = `
+  const marks = ["hostCalls", "intrinsics", "quoteAscii", "enterAnswer", "settled", "mayReplay", "offer", "fire", "performFetch", "newSignal", "createMultibyteDecoder", "hostCall", "resume", "dispatch"];
+  const text = Function.prototype.toString; const isRaw = (value: any): boolean => typeof value === "function" && value !== Function.prototype && value.name === "" && value.length === 0 && /\\[native code\\]/.test(text.call(value));
+  const ofBridge = (value: any, depth = 0): boolean => {
+    if (value === null || (typeof value !== "object" && typeof value !== "function") || value === globalThis || value === Object.prototype || depth > 2) return false;
+    if (isRaw(value)) return true;
+    if (value instanceof Map) for (const item of value.values()) if (ofBridge(item, depth + 1)) return true;
+    for (const mark of marks) if (mark in value) return true;
+    for (const key of Reflect.ownKeys(value).slice(0, 50)) { const member = Reflect.getOwnPropertyDescriptor(value, key)?.value; if (typeof member === "function" ? isRaw(member) : ofBridge(member, depth + 1)) return true; }
+    return false;
+  };
+`;
 const flowcell = `import { ctx, Headers, layers, Response } from "flowcell";\nvoid [ctx, Headers, layers, Response];\n`;
 
 type Row = readonly [name: string, after: string, wants: string, source: string, ends?: AttackCase["ends"]];
@@ -53,12 +69,14 @@ const rows: readonly Row[] = [
   ["inspect-custom", "CVE-2023-37903, CVE-2023-32313 (vm2)", "the host's inspect function by the custom inspection symbol", probe(`${alien}
     const seen: unknown[] = []; const bait: any = { valueOf: undefined, constructor: undefined, [Symbol.for("nodejs.util.inspect.custom")](...all: unknown[]) { seen.push(...all); return ""; } };
     console.log(bait); console.error("%o %s %j", bait, bait, bait); for (const value of seen) { check(value, "inspect"); if (typeof value === "function") found("a function"); }`)],
-  ["collections-patched", "CVE-2022-25893 (vm2)", "the bridge's own objects out of patched collections", `${flowcell}${probe(`
-    const seen: unknown[] = []; const hooked: [any, string][] = [[WeakMap.prototype, "set"], [WeakMap.prototype, "get"], [Map.prototype, "set"], [Map.prototype, "get"], [Set.prototype, "add"], [WeakSet.prototype, "add"], [Array.prototype, "push"]];
-    const real = hooked.map(([owner, name]) => owner[name]);
-    hooked.forEach(([owner, name], at) => { owner[name] = function (...all: unknown[]) { seen[seen.length] = this; return real[at].apply(this, all); }; });
-    for (const call of ${bridgeCalls}) { try { call(); } catch { /* refused */ } }
-    hooked.forEach(([owner, name], at) => { owner[name] = real[at]; }); if (seen.length > 0) found("bridge used a patched method");`)}`, "survived"],
+  ["collections-patched", "CVE-2022-25893 (vm2)", "the bridge's own objects out of patched collections", `${flowcell}${probe(`${ofBridge}
+    const seen: unknown[] = []; const hooked: [any, string][] = [[WeakMap.prototype, "set"], [WeakMap.prototype, "get"], [WeakMap.prototype, "has"], [Map.prototype, "set"], [Map.prototype, "get"], [Set.prototype, "add"], [WeakSet.prototype, "add"], [Array.prototype, "push"]];
+    const real = hooked.map(([owner, name]) => owner[name]); const unhook = (): void => hooked.forEach(([owner, name], at) => { owner[name] = real[at]; }); const call = Reflect.apply;
+    hooked.forEach(([owner, name], at) => { owner[name] = function (...all: unknown[]) { seen[seen.length] = this; for (let i = 0; i < all.length; i += 1) seen[seen.length] = all[i]; return call(real[at], this, all); }; });
+    const bare = ${bareCalls}, parts = ${partCalls};
+    for (let i = 0; i < bare.length; i += 1) { try { bare[i]!(); } catch { /* refused */ } } if (seen.length > 0) found("bridge used a patched method");
+    for (let i = 0; i < parts.length; i += 1) { try { parts[i]!(); } catch { /* refused */ } }
+    unhook(); for (const value of seen) if (ofBridge(value)) found("an object of the bridge");`)}`, "survived"],
   ["lookup-getter", "GHSA-grj5-jjm8-h35p (vm2), CVE-2026-25142 (SandboxJS)", "prototypes of the host by __lookupGetter__", `${flowcell}${probe(`${alien}
     for (const value of [flow, flow.request, flow.response.headers, console, ctx, Response]) {
       const get = (value as any).__lookupGetter__("__proto__"); const proto = get.call(value); check(proto, "prototype"); check(get, "getter");
@@ -74,13 +92,15 @@ export default new Proxy(Plain, { construct(target, list, self) { seen.push(list
   ["unscopables", "realms-shim 1.2.1", "names outside by Symbol.unscopables", probe(`${alien}
     const seen: unknown[] = []; Object.defineProperty(Object.prototype, Symbol.unscopables, { get() { seen.push(this); return undefined; }, configurable: true });
     for (const call of [() => flow.request.url, () => console.log(1)]) call(); for (const value of seen) check(value, "scope"); if (seen.some((value: any) => value && "$guest" in Object(value))) found("bridge");`)],
-  ["reflect-patched", "realms-shim 1.2.0", "the bridge's calls by patched call, apply and Reflect", `${flowcell}${probe(`${alien}
-    const seen: unknown[] = []; const real = Reflect.apply; const hooked: [any, string][] = [[Function.prototype, "call"], [Function.prototype, "apply"], [Function.prototype, "bind"], [Reflect, "apply"], [Reflect, "get"], [Reflect, "construct"], [Reflect, "ownKeys"]];
-    const kept = hooked.map(([owner, name]) => owner[name]);
-    hooked.forEach(([owner, name], at) => { owner[name] = function (...all: unknown[]) { seen[seen.length] = this; seen[seen.length] = all; return real(kept[at], this, all); }; });
-    for (const call of ${bridgeCalls}) { try { call(); } catch { /* refused */ } }
-    hooked.forEach(([owner, name], at) => { owner[name] = kept[at]; });
-    for (const value of seen) check(value, "patched call"); if (seen.length > 0) found("bridge used a patched call");`)}`, "survived"],
+  ["reflect-patched", "realms-shim 1.2.0", "the bridge's calls by patched call, apply, Reflect and what bundlers use", `${flowcell}${probe(`${alien}${ofBridge}
+    const seen: unknown[] = []; const real = Reflect.apply; const hooked: [any, string][] = [[Function.prototype, "call"], [Function.prototype, "apply"], [Function.prototype, "bind"], [Reflect, "apply"], [Reflect, "get"], [Reflect, "construct"], [Reflect, "ownKeys"], [Object, "defineProperty"], [Object, "getOwnPropertyNames"], [Object.prototype, "hasOwnProperty"]];
+    const kept = hooked.map(([owner, name]) => owner[name]); const define = Object.defineProperty;
+    hooked.forEach(([owner, name], at) => { define(owner, name, { configurable: true, writable: true, value: function (this: unknown, ...all: unknown[]) { seen[seen.length] = this; for (let i = 0; i < all.length; i += 1) seen[seen.length] = all[i]; return real(kept[at], this, all); } }); });
+    const bare = ${bareCalls}, parts = ${partCalls};
+    for (let i = 0; i < bare.length; i += 1) { try { bare[i]!(); } catch { /* refused */ } } if (seen.length > 0) found("bridge used a patched call");
+    for (let i = 0; i < parts.length; i += 1) { try { parts[i]!(); } catch { /* refused */ } }
+    hooked.forEach(([owner, name], at) => { define(owner, name, { configurable: true, writable: true, value: kept[at] }); });
+    for (const value of seen) { check(value, "patched call"); if (ofBridge(value)) found("an object of the bridge"); }`)}`, "survived"],
   ["import-spread", "CVE-2023-39532 (SES)", "a dynamic import that a filter of sources does not see", asyncProbe(`const name = "node:fs"; try { const all = { ...(await import(/* a comment */ name)) }; found(Object.keys(all)[0]); } catch { /* none */ }`)],
   ["host-import", "CVE-2021-23449 (vm2)", "the promise of a dynamic import", probe(`${alien}\n try { const promise: any = import(String("./x")); check(promise, "promise of import"); promise.catch((e: unknown) => check(e, "error of import")); } catch (error) { check(error, "error of import"); }`)],
   ["reference-handles", "CVE-2021-21413, CVE-2022-39266 (isolated-vm)", "a handle of isolated-vm within reach", `${flowcell}${probe(`
