@@ -21,6 +21,9 @@ const loaders: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ...sourceLoaders, ...textExtensions.map((extension) => [extension, "text"] as const), ...byteExtensions.map((extension) => [extension, "binary"] as const),
 ]);
 
+/** Whether a file is compiled as code, by its name; everything else is data. */
+export const isCode = (path: string): boolean => extname(path) !== ".json" && sourceLoaders.some(([extension]) => extension === extname(path));
+
 /** Whether `file` lies in `folder`; both real paths. */
 export function isInside(folder: string, file: string): boolean {
   const path = relative(folder, file);

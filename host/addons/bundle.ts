@@ -4,11 +4,11 @@
 import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
-import { build, type BuildOptions, type BuildResult, type Message } from "esbuild";
-import { addonWall, isInside, sourceExtensions } from "./bundle-wall.ts";
+import { build, type BuildOptions, type BuildResult, type Message, type Metafile } from "esbuild";
+import { addonWall, isCode, isInside, sourceExtensions } from "./bundle-wall.ts";
 
 export interface Bundle {
-  /** ASCII: `$module(function (exports, module, require) { … })`. */
+  /** ASCII: `$module(function (exports, module, require) { … })`, strict where all code in it is ES modules. */
   readonly source: Buffer;
   /** Source map as JSON, for lines of `source`; sources are relative to `folder`. */
   readonly sourceMap: string;
@@ -27,7 +27,9 @@ export type BundleResult =
 
 interface Entry { readonly file: string; readonly folder: string }
 
+// One line each, whatever is in it: the source map counts it.
 const wrapperHead = "$module(function (exports, module, require) {\n";
+const strictWrapperHead = '$module(function (exports, module, require) { "use strict";\n';
 const wrapperTail = "\n});\n";
 const mostMessages = 10;
 
@@ -48,11 +50,11 @@ export async function bundleAddon(path: string, bundleBytes: number): Promise<Bu
   }
 }
 
-function addonOptions({ file, folder }: Entry, inputs: Set<string>): BuildOptions & { readonly write: false } {
+function addonOptions({ file, folder }: Entry, inputs: Set<string>): BuildOptions & { readonly write: false; readonly metafile: true } {
   return {
     entryPoints: [file], absWorkingDir: folder, outfile: join(folder, "addon.js"), write: false, bundle: true, format: "cjs", platform: "neutral",
     mainFields: ["module", "main"], conditions: ["import", "module", "default"], target: "es2024", charset: "ascii", legalComments: "none", logLevel: "silent",
-    sourcemap: "external", sourcesContent: true, sourceRoot: "", tsconfigRaw: "{}", resolveExtensions: [...sourceExtensions],
+    metafile: true, sourcemap: "external", sourcesContent: true, sourceRoot: "", tsconfigRaw: "{}", resolveExtensions: [...sourceExtensions],
     plugins: [addonWall(folder, inputs)],
   };
 }
@@ -90,11 +92,11 @@ async function mainOf(folder: string): Promise<string | null> {
   return typeof value === "object" && value !== null && "main" in value && typeof value.main === "string" ? value.main : null;
 }
 
-function finish(entry: Entry, result: BuildResult<{ write: false }>, inputs: ReadonlySet<string>, bundleBytes: number): BundleResult {
+function finish(entry: Entry, result: BuildResult<{ write: false; metafile: true }>, inputs: ReadonlySet<string>, bundleBytes: number): BundleResult {
   const code = result.outputFiles.find(({ path }) => path.endsWith(".js"));
   const map = result.outputFiles.find(({ path }) => path.endsWith(".map"));
   if (code === undefined || map === undefined) return { kind: "error", message: `${entry.file}: esbuild gave no code`, inputs: [...inputs] };
-  const source = Buffer.from(wrapperHead + asciiOnly(code.text) + wrapperTail, "latin1");
+  const source = Buffer.from((isStrict(result.metafile) ? strictWrapperHead : wrapperHead) + asciiOnly(code.text) + wrapperTail, "latin1");
   if (source.length > bundleBytes) {
     return { kind: "error", message: `${entry.file}: the bundle has ${source.length} bytes, at most ${bundleBytes} are allowed (limit bundleBytes)`, inputs: [...inputs] };
   }
@@ -105,6 +107,12 @@ function finish(entry: Entry, result: BuildResult<{ write: false }>, inputs: Rea
   const file = `${basename(entry.file, extname(entry.file)).replace(/[^\w.-]/g, "_")}.bundle.js`;
   return { kind: "bundle", bundle: { source, sourceMap, hash, folder: entry.folder, file, warnings }, inputs: [...inputs] };
 }
+
+/**
+ * Whether the standard makes all of this code strict. esbuild checks modules as strict and then writes them into a script, which is not,
+ * unless we say so. A file that imports and exports nothing may be meant as either, so it stays as it is, and CommonJS with it.
+ */
+const isStrict = ({ inputs }: Metafile): boolean => Object.entries(inputs).every(([path, { format }]) => format === "esm" || !isCode(path));
 
 /** esbuild escapes strings and identifiers; what else is there (regular expressions, comments) means the same when escaped. */
 const asciiOnly = (code: string): string => code.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -16,8 +16,9 @@ export async function bundleGuest(): Promise<string> {
 
 /** An addon's source (ES module syntax or CommonJS) as the script that the runtime runs. */
 export async function bundleAddon(source: string): Promise<string> {
-  const { outputFiles } = await build({ stdin: { contents: source, loader: "ts", sourcefile: "addon.ts" }, bundle: true, format: "cjs", external: ["flowcell"], target: "node24", charset: "ascii", write: false });
-  return `$module(function (exports, module, require) {${outputFiles[0]?.text ?? ""}\n})`;
+  const { outputFiles, metafile } = await build({ metafile: true, stdin: { contents: source, loader: "ts", sourcefile: "addon.ts" }, bundle: true, format: "cjs", external: ["flowcell"], target: "node24", charset: "ascii", write: false });
+  const manner = Object.values(metafile.inputs).every(({ format }) => format === "esm") ? '"use strict";' : "";
+  return `$module(function (exports, module, require) {${manner}${outputFiles[0]?.text ?? ""}\n})`;
 }
 
 export interface Posted { readonly kind: string; readonly id: number; readonly text: string; readonly attachments: readonly ArrayBuffer[] }

@@ -149,3 +149,16 @@ test("an error is logged with its stack, a microtask that throws is logged", asy
   t.regex(first?.msg ?? "", /^TypeError: x\n\s+at start \(addon\.js/);
   t.regex(second?.msg ?? "", /^uncaught in a microtask: Error: micro/);
 });
+
+test("in a module, writing to what cannot be written is an error, and a function's `this` is its own; in CommonJS, as ever", async (t) => {
+  const body = "Response.make = 1;";
+  const seen = "(function () { return typeof this; })()";
+  const module = await guestRealm(`import { Response } from "flowcell"; export function request() { ${body} } export function response(flow) { flow.comment = ${seen}; }`, guest);
+  const answer = module.dispatch("request", 1, [part.flow(), part.request()]);
+  t.is(answer.status, 3, answer.raw);
+  t.regex(message(answer), /^TypeError: Cannot assign to read only property/);
+  t.deepEqual(module.dispatch("response", 2, [part.flow(), part.request(), part.response()]).value, [["flow.comment", "undefined"]]);
+  const common = await guestRealm(`const { Response } = require("flowcell"); exports.request = () => { ${body} }; exports.response = (flow) => { flow.comment = ${seen}; };`, guest);
+  t.is(common.dispatch("request", 1, [part.flow(), part.request()]).status, 0);
+  t.deepEqual(common.dispatch("response", 2, [part.flow(), part.request(), part.response()]).value, [["flow.comment", "object"]]);
+});

@@ -118,6 +118,21 @@ test("packages of the folders above are outside", async (t) => {
   t.regex(messageOf(await bundleAddon(folder("above/inner", { "index.ts": 'import "upper";' }), limit)), /import "upper" leaves the addon's folder/);
 });
 
+const readsThis = "const self = (function () { return this; })(); const frozen = Object.freeze({ a: 1 }); let write = 'silent'; try { frozen.a = 2; } catch { write = 'throws'; }";
+const manners: readonly (readonly [name: string, isStrict: boolean, files: { readonly [path: string]: string }])[] = [
+  ["typescript", true, { "index.ts": `${readsThis} export const found = [self === undefined, write];` }],
+  ["with-packages-and-data", true, { "index.ts": `import "./lib.mjs"; import data from "./d.json"; import text from "./t.txt"; void [data, text]; ${readsThis} export const found = [self === undefined, write];`, "lib.mjs": "export const b = 1;", "d.json": "{}", "t.txt": "x" }],
+  ["javascript", true, { "index.js": `${readsThis} export const found = [self === undefined, write];` }],
+  ["commonjs", false, { "index.js": `${readsThis} exports.found = [self === undefined, write];` }],
+  ["commonjs-that-is-strict", true, { "index.js": `"use strict"; ${readsThis} exports.found = [self === undefined, write];` }],
+  ["a-package-of-commonjs", false, { "index.ts": `import dep from "dep"; void dep; ${readsThis} export const found = [self === undefined, write];`, "node_modules/dep/package.json": "{}", "node_modules/dep/index.js": "var octal = 010; undeclared = octal; module.exports = octal;" }],
+];
+for (const [name, isStrict, files] of manners) {
+  test(`code is ${isStrict ? "strict" : "as it was"}: ${name}`, async (t) => {
+    t.deepEqual([...(run(t, await bundleAddon(folder(`manner-${name}`, files), limit))["found"] as unknown[])], isStrict ? [true, "throws"] : [false, "silent"]);
+  });
+}
+
 test("an input's own source map is not followed", async (t) => {
   const result = await bundleAddon(folder("map", { "index.js": "exports.x = 1;\n//# sourceMappingURL=../outside/secret.json\n" }), limit);
   t.is(run(t, result)["x"], 1);
