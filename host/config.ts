@@ -23,6 +23,8 @@ export interface Config extends TrafficConfig {
   readonly options: ReadonlyMap<string, string>;
   /** `FLOWCELL_SET_NAME`, by the whole name of the variable. */
   readonly environmentOptions: { readonly [variable: string]: string };
+  /** Where the keys of TLS sessions go, by SSLKEYLOGFILE; null: nowhere. */
+  readonly keyLogFile: string | null;
   /** JSON with options; need not exist unless it was named. */
   readonly optionsFile: { readonly path: string; readonly isRequired: boolean };
   readonly limits: Limits;
@@ -49,7 +51,7 @@ export interface ConfigInput extends RecordedInput, TrafficInput {
   readonly set?: readonly string[];
   /** `--config FILE`. */
   readonly configFile?: string;
-  /** Of the process; only what begins with FLOWCELL_SET_ counts. */
+  /** Of the process; only SSLKEYLOGFILE and what begins with FLOWCELL_SET_ count. */
   readonly environment?: { readonly [variable: string]: string | undefined };
   readonly grant?: readonly string[];
   /** `--limit NAME=VALUE`; counts over `limits`. */
@@ -80,6 +82,7 @@ export function makeConfig(input: ConfigInput): Config {
     confdir,
     optionsFile: input.configFile === undefined ? { path: path.join(confdir, "config.json"), isRequired: false } : { path: path.resolve(expandHome(input.configFile)), isRequired: true },
     environmentOptions: variables(input.environment ?? {}),
+    keyLogFile: keyLogFile(input.environment ?? {}),
     options: settings(input.set ?? []),
     limits: limits({ ...input.limits, ...namedLimits(input.limit ?? []) }),
     grants: Object.freeze([...(input.grant ?? [])]),
@@ -129,6 +132,10 @@ function settings(pairs: readonly string[]): ReadonlyMap<string, string> {
     options.set(pair.slice(0, equals), pair.slice(equals + 1));
   }
   return options;
+}
+
+function keyLogFile({ SSLKEYLOGFILE: file }: NonNullable<ConfigInput["environment"]>): string | null {
+  return file === undefined || file === "" ? null : path.resolve(expandHome(file));
 }
 
 function variables(environment: NonNullable<ConfigInput["environment"]>): { readonly [variable: string]: string } {

@@ -36,6 +36,7 @@ import { openOwnCertificate, openOwnCertificates } from "./tls/own-certificates.
 import { minimumTlsVersion } from "./tls/policy.ts";
 import { onboardingSite } from "./tls/onboarding-site.ts";
 import type { UpstreamTrust } from "./tls/policy.ts";
+import { openKeyLog } from "./tls/key-log.ts";
 import { openUpstreamTrust } from "./tls/trust.ts";
 
 export const drainMs = 5_000;
@@ -204,8 +205,10 @@ async function makeProxy(config: Config, seat: Seat | null, parts: Parts, owners
   const listenerCertificate = config.listenerCert === null ? null : await openOwnCertificate(config.listenerCert, "--cert");
   const proxyAuth = config.proxyAuth === null ? null : await openProxyAuth(config.proxyAuth);
   if (proxyAuth !== null) owners.push(() => proxyAuth.close());
+  const keyLog = config.keyLogFile === null ? null : openKeyLog(config.keyLogFile, log);
+  if (keyLog !== null) owners.push(() => keyLog.close());
   const proxy = createProxy({
-    proxyAuth, listenerCertificate, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
+    proxyAuth, keyLog, listenerCertificate, keepHostHeader: config.keepHostHeader, upstreamAuth: config.upstreamAuth,
     onboarding: config.recorded.onboarding === null ? null : { host: config.recorded.onboarding, pages: onboardingSite(authority) },
     keys, meetsServersLate: answering !== null,
     gate: saving?.around(gate) ?? gate, keepPassedBytes: saving === null ? null : config.limits.bodyBytes, log, own, leafCache: await openOwnCertificates(config.certs, createLeafCache(authority, seat === null ? {} : { ticketSecret: seat.ticketSecret })), trust, bodyBytes: config.limits.bodyBytes,

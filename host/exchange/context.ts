@@ -8,6 +8,7 @@ import type { OwnAddresses } from "../net/own-addresses.ts";
 import type { ProxyTimeouts } from "../net/proxy-timeouts.ts";
 import type { Alarm } from "../net/timeouts.ts";
 import type { Waker } from "../net/waker.ts";
+import type { KeyLog } from "../tls/key-log.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
 import type { UpstreamSessions } from "../tls/upstream-sessions.ts";
 import type { ForwardFields } from "./server-link.ts";
@@ -17,6 +18,8 @@ export interface ExchangeContext {
   readonly gate: Gate;
   readonly log: Log;
   readonly trust: UpstreamTrust;
+  /** Writes the keys of TLS sessions down; null: nobody does. */
+  readonly keyLog: Pick<KeyLog, "watch"> | null;
   /** TLS sessions with servers, which all clients' connections resume. */
   readonly sessions: UpstreamSessions;
   readonly keys: KeySource;

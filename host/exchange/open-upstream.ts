@@ -103,9 +103,9 @@ function opened(record: ServerConnection, { socket, transport, duplex }: Pipe, f
 
 /** TLS with that target at the other end of `socket`, which leads to `to`. */
 async function secure(context: ExchangeContext, socket: Socket, to: Address, { host, sni, alpnProtocols }: SecureTarget, signal: AbortSignal): Promise<Secured | Failure> {
-  const { trust, sessions, timeouts: { handshakeMs: mostMs } } = context;
+  const { trust, sessions, keyLog, timeouts: { handshakeMs: mostMs } } = context;
   const target = { host, place: `${to.host}:${to.port}`, alpnProtocols, ...(sni !== null && { sni }) };
-  const result = await connectUpstream(socket, { target, trust, sessions, signal, mostMs });
+  const result = await connectUpstream(socket, { target, trust, sessions, signal, mostMs, keyLog });
   switch (result.kind) {
     case "open": return { kind: "secured", socket: result.socket, certificate: result.certificate };
     case "fault": return { kind: "failed", fault: exchangeFault("tls-failed", result.fault.message), isProtocolRefused: result.fault.code === "no-application-protocol" };

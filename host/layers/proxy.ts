@@ -16,6 +16,7 @@ import { proxyTimeouts, type ProxyTimeouts } from "../net/proxy-timeouts.ts";
 import { TimeoutWheel } from "../net/timeouts.ts";
 import { OperatorError } from "../operator-error.ts";
 import type { LeafContext } from "../tls/leaf-cache.ts";
+import type { KeyLog } from "../tls/key-log.ts";
 import type { UpstreamTrust } from "../tls/policy.ts";
 import { UpstreamSessions } from "../tls/upstream-sessions.ts";
 import type { ProxyAuth } from "../access/proxy-auth.ts";
@@ -31,6 +32,8 @@ export interface ProxyOptions {
   readonly leafCache: LeafSource;
   /** Which servers are believed: `openUpstreamTrust(…)`. */
   readonly trust: UpstreamTrust;
+  /** Who writes the keys of TLS sessions down: `openKeyLog(…)`, closed by whoever opened it. Null or absent: nobody. */
+  readonly keyLog?: Pick<KeyLog, "watch"> | null;
   /** Largest body that is collected for addons, in bytes; larger ones pass by unseen. */
   readonly bodyBytes: number;
   /** Largest message of a WebSocket that addons look at, in bytes (close code 1009 beyond it); default: the limit's. */
@@ -153,7 +156,7 @@ function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDra
   const credential = options.upstreamAuth == null ? null : `Basic ${Buffer.from(options.upstreamAuth, "utf8").toString("base64")}`;
   const isOperators = (via: Via): boolean => upstreamProxies.some(({ scheme, host, port }) => scheme === via.scheme && host === via.host && port === via.port);
   return {
-    gate: options.gate, log: options.log, trust: options.trust, sessions: new UpstreamSessions(), leaves: options.leafCache,
+    gate: options.gate, log: options.log, trust: options.trust, keyLog: options.keyLog ?? null, sessions: new UpstreamSessions(), leaves: options.leafCache,
     keys: options.keys ?? createKeySource(), own: options.own ?? new OwnAddresses(), timeouts: proxyTimeouts(options.timeouts),
     bodyBytes: options.bodyBytes, webSocketMessageBytes: options.webSocketMessageBytes ?? defaultLimits.websocketMessageBytes,
     bodySizeLimitBytes: options.bodySizeLimitBytes ?? null, streamLargeBodiesBytes: options.streamLargeBodiesBytes ?? null, keepPassedBytes: options.keepPassedBytes ?? null,

@@ -31,7 +31,7 @@ export async function tlsLayer(scope: LayerScope, link: Link, hello: ClientHello
   const rules = rulesFor(scope, link);
   const alpn = alpnForClient(offered, server.alpn, rules) ?? offered.find((protocol) => isTranslated(protocol, server.alpn));
   const named = hello?.sni ?? host ?? "the proxy itself";
-  const result = await acceptClient(socket, { leaf, alpn, host: named, mostMs: context.timeouts.handshakeMs });
+  const result = await acceptClient(socket, { leaf, alpn, host: named, mostMs: context.timeouts.handshakeMs, keyLog: context.keyLog });
   if (result.kind !== "open") {
     const message = result.kind === "fault" ? result.fault.message : `The TLS handshake of the client for ${named} took longer than ${context.timeouts.handshakeMs} ms.`;
     context.log.warn(message, { event: "client-handshake", host: named, client: `${client.address.host}:${client.address.port}`, code: result.kind === "fault" ? result.fault.code : "timeout" });

@@ -5,6 +5,7 @@
 import type { Duplex } from "node:stream";
 import { connect, TLSSocket } from "node:tls";
 import { explainTlsError, type TlsFault } from "./explain.ts";
+import type { KeyLog } from "./key-log.ts";
 import type { LeafContext } from "./leaf-cache.ts";
 import { clientSideOptions, upstreamOptions, verifiedName, type UpstreamTrust } from "./policy.ts";
 import type { SessionTarget, UpstreamSession, UpstreamSessions } from "./upstream-sessions.ts";
@@ -21,6 +22,8 @@ interface Patience {
   readonly signal?: AbortSignal;
   /** How long it may take, in milliseconds; absent: for ever. */
   readonly mostMs?: number;
+  /** Who writes the keys down; absent or null: nobody. */
+  readonly keyLog?: Pick<KeyLog, "watch"> | null;
 }
 
 export interface AcceptOptions extends Patience {
@@ -49,6 +52,7 @@ export type UpstreamHandshakeResult =
  */
 export function acceptClient(socket: Duplex, options: AcceptOptions): Promise<HandshakeResult> {
   const secured = new TLSSocket(socket, clientSideOptions(options.leaf, options.alpn));
+  options.keyLog?.watch(secured);
   // node:http2 waits for this mark to go, which Node's own TLS server does and a socket without one does not.
   secured.once("secure", () => void Object.assign(secured, { secureConnecting: false }));
   return settle(secured, "secure", options, (error) => explainTlsError(error, { side: "client", host: options.host }));
@@ -59,6 +63,7 @@ export async function connectUpstream(socket: Duplex, options: ConnectOptions): 
   const { target, trust, sessions } = options;
   const resumed = sessions?.take(target) ?? null;
   const secured = connect({ socket, ...upstreamOptions(target, trust), ...(resumed !== null && { session: resumed.session }) });
+  options.keyLog?.watch(secured);
   const host = verifiedName(target);
   // Sessions are offered only once the server was verified, those of TLS 1.3 some time later.
   if (sessions?.wants(target) === true) secured.on("session", (session: Buffer) => sessions.keep(target, { session, certificate: certificateOf(secured, resumed) }));
