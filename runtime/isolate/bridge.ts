@@ -1,7 +1,7 @@
 // The one way out of an isolate while it runs: `$post` queues strings and ArrayBuffers, within counts and sizes, and returns.
 // Nothing is answered or sent from here; whoever entered the isolate takes the queue afterwards. Each post is O(its size), because
 // time in a callback is not in isolated-vm's timeout.
-import type { PostKind } from "../../sandbox-api/schema/guest-contract.ts";
+import { noCallsLeft, type PostKind } from "../../sandbox-api/schema/guest-contract.ts";
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 
 export interface Post {
@@ -56,7 +56,7 @@ export function makeBridge(limits: BridgeLimits): Bridge {
   const count = (kind: PostKind, id: number): boolean => {
     if (kind === "hostCall" && ++hostCalls > limits.hostCalls) {
       fault ??= { code: "host-calls", message: `more than ${limits.hostCalls} calls to the host in one entry`, limit: { name: "hostCalls", value: limits.hostCalls, used: hostCalls, unit: "calls" } };
-      throw refusal("too many calls to the host");
+      throw refusal(noCallsLeft);
     }
     if (kind === "hostCall" || id === current || pending.delete(id)) return true;
     if (abandoned.delete(id)) return false;

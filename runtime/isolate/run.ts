@@ -127,7 +127,7 @@ export class AddonIsolate {
     const cpuMicros = this.#meter.lap();
     if (clock.limit === "startupMs") this.#startupUsedMs += cpuMicros / 1_000;
     if (!answer.isFatal) answer = this.#broken(clock, cpuMicros) ?? answer;
-    else if (answer.isTimeout === true && clock.limit === "cpuMs" && cpuMicros < clock.leftMs * 1_000 * starvedShare) answer = starvedAnswer(clock, cpuMicros);
+    else if (answer.isTimeout === true) answer = timedOut(clock, cpuMicros);
     if (answer.isFatal) this.dispose();
     const { status, text, attachments, isFatal } = answer;
     return { status, text, attachments, isFatal, cpuMicros, posts };
@@ -189,6 +189,13 @@ function piecesOf(text: string): string[] {
   const pieces: string[] = [];
   for (let at = 0; at < text.length; at += pieceChars) pieces.push(text.slice(at, at + pieceChars));
   return pieces;
+}
+
+/** The clock on the wall ended it: what it had used by then says whether that was its own doing. */
+function timedOut(clock: Clock, cpuMicros: number): Answer {
+  const usedMs = cpuMicros / 1_000;
+  if (clock.limit === "cpuMs" && usedMs < clock.leftMs * starvedShare) return starvedAnswer(clock, cpuMicros);
+  return faultAnswer(timeFault(clock, clock.valueMs - clock.leftMs + Math.max(clock.leftMs, usedMs)));
 }
 
 /** Nobody's fault: the timer is a clock on the wall, and this thread did not run while it went. The host asks again. */

@@ -1,10 +1,10 @@
 // The way out of the isolate: one function that queues a message and never answers. Numbers the requests to the host; what comes
 // back for them arrives by `resume` (dispatch.ts). Remembers which event each was made in, so that what an answer sets off counts as
 // part of that event. Knows no meanings.
-import type { PostKind, RuntimePorts } from "../schema/guest-contract.ts";
+import { noCallsLeft, type PostKind, type RuntimePorts } from "../schema/guest-contract.ts";
 import type { LogLevel } from "../schema/view.ts";
 import { quoteAscii } from "./json-text.ts";
-import { RealMap, apply, bareArray, slice, charCodeAt, mapDelete, mapGet, mapSet } from "./intrinsics.ts";
+import { RealError, RealMap, apply, bareArray, getOwnPropertyDescriptor, isObject, slice, charCodeAt, mapDelete, mapGet, mapSet } from "./intrinsics.ts";
 import { utf8Length } from "./byte-string.ts";
 
 type Post = RuntimePorts["$post"];
@@ -14,6 +14,7 @@ export class HostPort {
   readonly #causes = new RealMap<number, number>();
   #lastId = 0;
   #cause = 0;
+  #isSpent = false;
   /** LIMIT logLineBytes; set by `prepare`. */
   logLineBytes = 8_192;
 
@@ -29,28 +30,44 @@ export class HostPort {
   /** A call of the host is entered. */
   enter(callId: number): void {
     this.#cause = callId;
+    this.#isSpent = false;
   }
 
   /** The answer to a host call is entered: what follows belongs to where that was made. */
   enterAnswer(hostCallId: number): void {
     this.#cause = mapGet(this.#causes, hostCallId) ?? 0;
     mapDelete(this.#causes, hostCallId);
+    this.#isSpent = false;
   }
 
   /** Sends a host call that is not answered; gives its id. Throws when the entry has used up its host calls. */
   tell(text: string): number {
     const id = ++this.#lastId;
-    this.#post("hostCall", id, text);
+    this.#send(id, text, null);
     return id;
   }
 
   /** Likewise one that is answered by `resume`, once, unless it is forgotten. */
   ask(text: string, attachment: ArrayBuffer | null = null): number {
     const id = ++this.#lastId;
-    if (attachment === null) this.#post("hostCall", id, text);
-    else this.#post("hostCall", id, text, attachment);
+    this.#send(id, text, attachment);
     if (this.#cause !== 0) mapSet(this.#causes, id, this.#cause);
     return id;
+  }
+
+  /**
+   * PERF: what the runtime refuses costs it 30 µs, which no timeout of the engine counts: thousands of refusals would have the watchdog
+   * end the whole cell, and so the first of an entry is the last that is asked for.
+   */
+  #send(id: number, text: string, attachment: ArrayBuffer | null): void {
+    if (this.#isSpent) throw new RealError(noCallsLeft);
+    try {
+      if (attachment === null) this.#post("hostCall", id, text);
+      else this.#post("hostCall", id, text, attachment);
+    } catch (thrown) {
+      this.#isSpent = isObject(thrown) && getOwnPropertyDescriptor(thrown, "message")?.value === noCallsLeft;
+      throw thrown;
+    }
   }
 
   /** No answer will come. */

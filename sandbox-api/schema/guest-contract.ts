@@ -2,6 +2,9 @@
 // side and how results are written as one string. Types and the string form only; both sides implement it. Every call into the
 // guest is a timed `applySync`; only strings, numbers and ArrayBuffers cross (spec: sandbox.md §1 rule 1).
 
+/** What `$post` throws once an entry has used up its host calls. That entry is over, whatever it does then, so that nobody needs to ask again. */
+export const noCallsLeft = "too many calls to the host";
+
 /**
  * The guest bundle is a script. Before it runs, the runtime has set `$post`, `$part` and `$native` on the global; the bundle takes them, deletes them, locks
  * the global down and leaves `$guest`, which the runtime takes as references and deletes before any addon code is compiled.
