@@ -9,6 +9,9 @@ import type { Registry } from "./registry.ts";
 
 type Handler = (frame: ReceivedFrame) => void;
 
+/** Preparing a piece takes as long as a slow event: who asks meanwhile waits, and the host may take the cell for one that hangs. */
+const idleMs = 200;
+
 const asText = (buffer: ArrayBuffer | undefined): string => Buffer.from(buffer ?? new ArrayBuffer(0)).toString("latin1");
 
 /** One function for every frame; throws on a frame of no known type. */
@@ -53,13 +56,13 @@ export function makeHandler(link: CellLink, registry: Registry): Handler {
     },
   };
 
+  const idle: NodeJS.Timeout = setTimeout(() => { if (registry.prepare()) idle.refresh(); }, idleMs).unref();
   const byType: (Handler | undefined)[] = [];
   for (const [name, { type }] of Object.entries(hostMessages)) byType[type] = handlers[name as HostMessage];
   return (frame) => {
     const handler = byType[frame.type];
     if (handler === undefined) throw new Error(`no handler for message type ${frame.type}`);
     handler(frame);
-    // Every answer has been written by now.
-    registry.prepare();
+    idle.refresh();
   };
 }

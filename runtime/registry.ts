@@ -28,8 +28,8 @@ export class Registry {
   /** Keeps the guest bundle that runs first in every isolate made from now on. */
   setGuest(guestBundle: string): void { this.#maker = makeIsolateMaker(this.#vm, guestBundle); }
 
-  /** Between two messages: a piece of work that makes later isolates faster. */
-  prepare(): void { this.#maker?.prepare(); }
+  /** When there is nothing else to do: a piece of work that makes later isolates faster. False: there was none. */
+  prepare(): boolean { return this.#maker?.prepare() ?? false; }
 
   /** A new instance with the guest in it and no addon yet. */
   add(id: number, settings: LoadText): Instance {

@@ -33,8 +33,8 @@ type Post = (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[
 export interface IsolateMaker {
   /** `post` becomes `$post`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
   make(memoryMiB: number, post: Post): GuestIsolate;
-  /** To be called now and then, when nobody waits for an answer: does a piece of work that makes later isolates faster. */
-  prepare(): void;
+  /** To be called now and then, when nobody waits for an answer: does a piece of work that makes later isolates faster. False: there was none. */
+  prepare(): boolean;
 }
 
 const guestFile = "flowcell:guest";

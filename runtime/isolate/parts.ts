@@ -51,14 +51,15 @@ export class GuestPartStore {
 
   /**
    * Makes the code cache of one part that was loaded without; to be called when no entry is running and no answer is owed. It takes as
-   * long as a cold load or two, once for each cell and part.
+   * long as a cold load or two, once for each cell and part. False: there was none to make.
    */
-  prepareOne(): void {
+  prepareOne(): boolean {
     for (const name of this.#wanted) {
       this.#wanted.delete(name);
       this.#caches.set(name, this.#makeCache(name, this.#sources.get(name) ?? ""));
-      return;
+      return true;
     }
+    return false;
   }
 
   #admit(attempts: Map<GuestPart, number>, name: unknown): string {
