@@ -191,15 +191,23 @@ test.serial("a call that never settles is a wall-limit: the instance goes, its s
 });
 
 test.serial("a timer's continuation that loops is an instance fault", async (t) => {
-  const { cell, faults } = await recordedCell(pool);
-  await load(cell, 1, `exports.request = (t, b, api) => { api.sleep(1).then(() => { for (;;); }); };`);
-  t.is((await sendOne(cell, "request", 1)).kind, "unchanged");
-  for (let waits = 0; faults.length === 0 && waits < 200; waits++) await new Promise((resolve) => setTimeout(resolve, 20));
-  t.is(faults.length, 1);
-  t.is(faults[0]?.instance, 1);
-  t.true(isOutOfTime(faults[0]?.fault.code));
-  t.deepEqual(await sendOne(cell, "request", 1), { kind: "lost" });
-  cell.kill();
+  // One that was starved of the processor is nobody's fault and is told to nobody: then it is tried again.
+  for (let attempt = 1; ; attempt++) {
+    const { cell, faults } = await recordedCell(pool);
+    await load(cell, 1, `exports.request = (t, b, api) => { api.sleep(1).then(() => { for (;;); }); };`);
+    t.is((await sendOne(cell, "request", 1)).kind, "unchanged");
+    for (let waits = 0; faults.length === 0 && waits < 200; waits++) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (faults.length === 0 && attempt < 4) {
+      cell.kill();
+      continue;
+    }
+    t.is(faults.length, 1);
+    t.is(faults[0]?.instance, 1);
+    t.true(isOutOfTime(faults[0]?.fault.code));
+    t.deepEqual(await sendOne(cell, "request", 1), { kind: "lost" });
+    cell.kill();
+    return;
+  }
 });
 
 test.serial("unload loses what waits, releases reach the guest, too many waiting calls are refused at once", async (t) => {
