@@ -60,7 +60,7 @@ export function outliveStream(stream: Http2Stream): void {
 }
 
 /** What node:http2 wraps; null once it has let go of it. */
-export function nativeOf(wrapper: Http2Stream | Http2Session): object | null {
+function nativeOf(wrapper: Http2Stream | Http2Session): object | null {
   const key = Object.getOwnPropertySymbols(wrapper).find(({ description }) => description === "kHandle");
   const native: unknown = key === undefined ? null : Reflect.get(wrapper, key);
   return typeof native === "object" ? native : null;

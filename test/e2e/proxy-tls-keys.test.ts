@@ -5,7 +5,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
+import { PassThrough } from "node:stream";
+import { connect, TLSSocket, type ConnectionOptions } from "node:tls";
 import { openKeyLog } from "../../host/tls/key-log.ts";
 import { makeLog, type LogRecord } from "../../host/log.ts";
 import { runProgram, tunnelClient } from "../helpers/client.ts";
@@ -52,6 +53,22 @@ test("SSLKEYLOGFILE: the keys of both sides, for the owner alone, and a file tha
   (await ask(second.port, `localhost:${server.port}`, { ca: second.ca })).destroy();
   await broken.close();
   t.deepEqual(records.map(({ fields }) => fields["event"]), ["key-log"]);
+});
+
+test("SSLKEYLOGFILE on a disk that does not keep up: what waits is bounded, the loss is said once, the rest is written", async (t) => {
+  const file = path.join(await folderOf(t), "slow");
+  t.is((await runProgram("mkfifo", [file])).code, 0);
+  const records: LogRecord[] = [];
+  // Nobody reads the pipe yet: nothing can be written.
+  const keyLog = openKeyLog(file, makeLog((record) => void records.push(record)));
+  const socket = new TLSSocket(new PassThrough());
+  t.teardown(() => socket.destroy());
+  keyLog.watch(socket);
+  for (let i = 0; i < 40; i++) socket.emit("keylog", Buffer.alloc(65_536, 0x61));
+  t.deepEqual(records.map(({ fields }) => fields["event"]), ["key-log"]);
+  t.regex(records[0]?.msg ?? "", /too slow/);
+  const [written] = await Promise.all([runProgram("cat", [file]), keyLog.close()]);
+  t.true(written.stdout.length > 1_048_576 && written.stdout.length < 1_048_576 + 3 * 65_536, String(written.stdout.length));
 });
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
