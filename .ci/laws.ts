@@ -62,7 +62,7 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/own-version.ts", may: ["node:"] },
   { from: "host/cli.ts", may: [...host, "host/config.ts", "host/plain-words.ts"] },
   { from: "host/plain-words.ts", may: ["node:", "npm"] },
-  { from: "host/config-recorded.ts", may: host },
+  { from: "host/config-recorded.ts", may: [...host, "host/flows/saved/server-replay.ts"] },
   { from: "host/config-traffic.ts", may: [...host, "host/access/", "host/layers/mode.ts", "host/layers/place-pattern.ts", "host/tls/host-names.ts"] },
   { from: "host/config.ts", may: [...host, "host/config-traffic.ts", "host/config-recorded.ts"] },
   // One proxy out of several processes: composes what host.ts composes, and host.ts itself.

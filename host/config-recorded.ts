@@ -4,22 +4,10 @@ import path from "node:path";
 import type { Filter } from "../sandbox-api/schema/filter.ts";
 import { parseFilter } from "../sandbox-api/schema/filter-parse.ts";
 import { isHost } from "../sandbox-api/schema/http.ts";
+import type { ServerReplayRules } from "./flows/saved/server-replay.ts";
 import { OperatorError } from "./operator-error.ts";
 
 export const defaultOnboardingHost = "flow.cell";
-
-/** What counts when a request is compared with recorded ones, and what becomes of it (flows/saved/server-replay.ts). */
-export interface ReplayRules {
-  readonly reuse: boolean;
-  readonly killExtra: boolean;
-  readonly refresh: boolean;
-  readonly ignoreHost: boolean;
-  readonly ignorePort: boolean;
-  readonly ignoreContent: boolean;
-  readonly ignoreParams: readonly string[];
-  readonly ignorePayloadParams: readonly string[];
-  readonly useHeaders: readonly string[];
-}
 
 export interface RecordedConfig {
   /** `-w`; begins with "+" where flows are to be added to the file. */
@@ -35,7 +23,7 @@ export interface RecordedConfig {
   readonly keepServing: boolean;
   /** Files whose responses answer requests, and how. */
   readonly replayServer: readonly string[];
-  readonly replayRules: ReplayRules;
+  readonly replayRules: ServerReplayRules;
   /** The magic host that serves the authority's certificate; null: none. */
   readonly onboarding: string | null;
 }
@@ -50,7 +38,7 @@ export interface RecordedInput {
   readonly replayConcurrency?: number;
   readonly keepServing?: boolean;
   readonly replayServer?: readonly string[];
-  readonly replayRules?: { readonly [R in keyof ReplayRules]?: ReplayRules[R] | undefined };
+  readonly replayRules?: { readonly [R in keyof ServerReplayRules]?: ServerReplayRules[R] | undefined };
   readonly onboarding?: boolean;
   readonly onboardingHost?: string;
 }
@@ -78,7 +66,7 @@ export function recordedConfig(input: RecordedInput): RecordedConfig {
 
 const files = (names: readonly string[] | undefined): readonly string[] => Object.freeze((names ?? []).map((file) => path.resolve(file)));
 
-function replayRules(given: NonNullable<RecordedInput["replayRules"]>, isReplaying: boolean): ReplayRules {
+function replayRules(given: NonNullable<RecordedInput["replayRules"]>, isReplaying: boolean): ServerReplayRules {
   const isGiven = Object.entries(given).some(([name, value]) => (name === "refresh" ? value === false : value === true || (Array.isArray(value) && value.length > 0)));
   if (!isReplaying && isGiven) throw usage("--replay-… options are about --replay-server FILE: give that with them");
   const { reuse = false, killExtra = false, refresh = true, ignoreHost = false, ignorePort = false, ignoreContent = false, ignoreParams = [], ignorePayloadParams = [], useHeaders = [] } = given;
