@@ -168,6 +168,7 @@ export class H2Wire {
     if (stream === null || this.isClosed || stream.writableEnded) return;
     const outgoing = this.#outgoing;
     const isEnding = this.#isEnding;
+    const wasBlocked = this.#outgoingBytes >= holdBytes;
     if (outgoing.length > 0) {
       this.#outgoing = [];
       this.#outgoingBytes = 0;
@@ -177,6 +178,8 @@ export class H2Wire {
     }
     if (isEnding && !stream.writableEnded) stream.end();
     this.#isEnding = false;
+    // Who was held up by what was gathered here waits for news; of what was taken at once no "drain" tells.
+    if (wasBlocked && !stream.writableNeedDrain) this.onNews();
   }
 
   #sendTrailers(stream: Http2Stream): void {

@@ -119,6 +119,12 @@ export class PlainDuplex implements BytePipe {
     this.#outgoing = [];
     this.#outgoingBytes = 0;
     if (this.#hasEndedWriting || this.isClosed) return this.#passed.clear();
+    this.#sendAll(outgoing, bytes);
+    // Who was held up by what was gathered here waits for news. Of one piece that the kernel takes at once the socket tells none: no "drain".
+    if (bytes >= holdBytes && !this.#socket.writableNeedDrain) this.onNews();
+  }
+
+  #sendAll(outgoing: readonly (string | Buffer)[], bytes: number): void {
     const [first] = outgoing;
     if (outgoing.length === 1 && first !== undefined) this.#send(first);
     else if (bytes < joinBelowBytes) {

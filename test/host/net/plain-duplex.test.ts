@@ -54,6 +54,18 @@ test("chunks wait until they are taken, and can be put back", async (t) => {
   t.false(near.isClosed);
 });
 
+test("who waits for room hears of it, also where the kernel takes everything at once", async (t) => {
+  const { near, far, waker } = await pair(t);
+  far.resume();
+  for (let round = 0; round < 20; round++) {
+    near.write(Buffer.alloc(holdBytes + round));
+    t.true(near.isBlocked);
+    near.flush();
+    t.is(await Promise.race([waker.wait(), sleep(8_000, "no news", { ref: false })]), undefined);
+    t.false(near.isBlocked);
+  }
+});
+
 test("a reader that takes nothing stops the sender", async (t) => {
   const { near, far } = await pair(t);
   const piece = Buffer.alloc(1_048_576);
