@@ -4,6 +4,7 @@ import { eventTable, type HttpEventName } from "../../sandbox-api/schema/events.
 import type { Gate } from "../flows/gate.ts";
 import type { BodyFraming } from "../http/body-framing.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
+import type { HttpVersion } from "../http/http-event.ts";
 import type { ExchangeContext } from "./context.ts";
 
 const httpEvents = ["http_connect", "requestheaders", "request", "websockets_handshake", "responseheaders", "response", "error"] as const satisfies readonly HttpEventName[];
@@ -19,15 +20,29 @@ export function wantsBody(gate: Gate, body: "request" | "response", host: string
   return withBody[body].some((event) => gate.wants(event, host));
 }
 
-/** Media types whose bodies are streams: they mean something before they end, or never do. */
-const streamTypes: readonly RegExp[] = [/^text\/event-stream\b/i, /^multipart\/x-mixed-replace\b/i, /^application\/grpc\b/i];
+/** Media types of responses that are streams: they mean something before they end, or never do. */
+const responseStreams: readonly RegExp[] = [/^text\/event-stream\b/i, /^multipart\/x-mixed-replace\b/i, /^application\/grpc\b/i];
+const grpc = /^application\/grpc\b/i;
 
-/** Whether a body passes on while it comes although addons take events that would show it whole. */
-export function streamsByItself(headers: HeaderFields, framing: BodyFraming, streamLargeBodiesBytes: number | null): boolean {
-  if (streamLargeBodiesBytes !== null && framing.kind === "length" && framing.length > streamLargeBodiesBytes) return true;
+/** Whether the body of a response passes on while it comes although addons take events that would show it whole. */
+export function responseStreamsByItself({ headers, framing }: Message, streamLargeBodiesBytes: number | null): boolean {
+  if (isLarge(framing, streamLargeBodiesBytes)) return true;
   const type = headers.get("content-type");
-  return type !== null && type !== undefined && streamTypes.some((pattern) => pattern.test(type));
+  return type !== undefined && responseStreams.some((pattern) => pattern.test(type));
 }
+
+/**
+ * Likewise of a request. WALL: its type is the client's word, and passes it by addons that look at bodies; so it is taken only where it must be,
+ * for gRPC as gRPC is spoken: over HTTP/2 and without a length.
+ */
+export function requestStreamsByItself({ headers, framing, version }: Message & { readonly version: HttpVersion }, streamLargeBodiesBytes: number | null): boolean {
+  if (isLarge(framing, streamLargeBodiesBytes)) return true;
+  return version === "2" && framing.kind !== "length" && grpc.test(headers.get("content-type") ?? "");
+}
+
+interface Message { readonly headers: HeaderFields; readonly framing: BodyFraming }
+
+const isLarge = (framing: BodyFraming, bytes: number | null): boolean => bytes !== null && framing.kind === "length" && framing.length > bytes;
 
 /** Up to where a body of unknown length is collected, and what it is then. */
 export function collectingBound({ bodyBytes, streamLargeBodiesBytes }: Pick<ExchangeContext, "bodyBytes" | "streamLargeBodiesBytes">): { readonly bytes: number; readonly beyond: "truncated" | "streamed" } {

@@ -7,7 +7,7 @@ import type { BodyFraming } from "../http/body-framing.ts";
 import type { RequestHead, ResponseHead } from "../http/http-event.ts";
 import { invariant } from "../invariant.ts";
 import { BodyCollector } from "./body-collector.ts";
-import { collectingBound, streamsByItself } from "./body-wishes.ts";
+import { collectingBound, responseStreamsByItself } from "./body-wishes.ts";
 import { nowSeconds, type ExchangeContext } from "./context.ts";
 import { newHttpResponse } from "./new-flow.ts";
 import { outgoingResponse, sameBody, type BodyPlan } from "./outgoing.ts";
@@ -78,7 +78,7 @@ export class Download {
       this.#collected = empty;
       if (body.state !== "whole") body.complete(empty);
     } else if (body.state === "whole") this.isCollecting = false;
-    else if (stream !== false || (isWanted && streamsByItself(head.headers, head.framing, this.#context.streamLargeBodiesBytes))) body.passBy("streamed");
+    else if (stream !== false || (isWanted && responseStreamsByItself(head, this.#context.streamLargeBodiesBytes))) body.passBy("streamed");
     else if (isWanted && head.framing.kind === "length" && head.framing.length > this.#context.bodyBytes) body.passBy("truncated");
     else this.isCollecting = isWanted;
   }

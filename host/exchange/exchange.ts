@@ -10,7 +10,7 @@ import { formatAuthority } from "../http/request-target.ts";
 import { invariant } from "../invariant.ts";
 import { Answering, closedEarly, mostDroppedBytes } from "./answering.ts";
 import { Asking, chain, clientLeft, type Maybe, type Stop } from "./asking.ts";
-import { streamsByItself, wantsBody } from "./body-wishes.ts";
+import { requestStreamsByItself, wantsBody } from "./body-wishes.ts";
 import type { ClientScope } from "./context.ts";
 import { Download } from "./download.ts";
 import { absoluteTarget, needsTunnel, outgoingH2Request, outgoingRequest, withFields, type RequestFacts } from "./outgoing.ts";
@@ -131,7 +131,7 @@ class Exchange {
     if (this.#head.endStream) this.#upload.skip();
     else if (request.stream !== false) this.#upload.stream(true);
     else if (!wantsBody(gate, "request", request.host)) this.#upload.stream(false);
-    else if (streamsByItself(this.#head.headers, this.#head.framing, streamLargeBodiesBytes)) this.#upload.stream(true);
+    else if (requestStreamsByItself(this.#head, streamLargeBodiesBytes)) this.#upload.stream(true);
     // A client that waits for 100 and is answered already keeps its body.
     else if (response === null || !this.#head.expectContinue) return this.#collectBody();
     return null;

@@ -80,6 +80,16 @@ test.serial("server-sent events pass one by one although addons take responses",
   t.deepEqual(here.gate.problems, []);
 });
 
+test.serial("a request does not get past addons by calling itself a stream", async (t) => {
+  const types = ["text/event-stream", "multipart/x-mixed-replace; boundary=x", "application/grpc"];
+  for (const type of types) {
+    const here = await stage(t, (socket) => { socket.on("data", () => socket.write(`HTTP/1.1 200 OK\r\n${withLength("ok")}`)); });
+    here.client.send(`POST ${here.url}/ HTTP/1.1\r\nHost: ${here.url.slice(7)}\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`);
+    await here.client.until(/ok$/);
+    t.deepEqual(here.states, ["request whole", "response whole"], type);
+  }
+});
+
 test.serial("a response that is on hold (a long poll) reaches the client with its first byte, and earlier interim responses at once", async (t) => {
   const released = Promise.withResolvers<void>();
   const here = await stage(t, (socket) => {
@@ -120,6 +130,11 @@ test.serial("gRPC over HTTP/2: each side's messages pass while the other still s
   stream.end();
   t.is(await trailers, "0");
   t.deepEqual(states, ["streamed", "streamed"]);
+  // Streams of gRPC have no length: what declares one is collected and shown.
+  const sized = session.request({ ":method": "POST", ":path": "/call", ":scheme": "http", "content-type": "application/grpc", "content-length": "5" });
+  sized.end("hello").resume();
+  await new Promise((resolve) => sized.once("end", resolve));
+  t.is(states[2], "whole");
 });
 
 test.serial("--body-size-limit: what declares to be larger is refused before a byte of it passes", async (t) => {
