@@ -6,7 +6,7 @@ import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { everythingOnTheFlow } from "../../sandbox-api/schema/permissions.ts";
 import type { GrantRules } from "./grant-rules.ts";
 import type { CellEnd, CellPool } from "../cells/cell.ts";
-import { isWornOut, type CellsOption } from "../cells/placement.ts";
+import { isWornOut, placeAddon, type CellsOption } from "../cells/placement.ts";
 import { plainView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import { GuestLog } from "../services/log.ts";
@@ -184,6 +184,8 @@ export class Lifecycle {
     addon.version = instance.version;
     addon.current = instance;
     if (old !== null) void this.#retire(old);
+    // Once it has started: starting has a clock on the wall.
+    if (addon.isIsolated && instance.residence.home === placeAddon(addon, this.#settings.cells)) instance.residence.cell.standBack();
     void this.options.catchUp(instance);
     this.#changed(addon);
     this.#checkWear(instance.residence, null);

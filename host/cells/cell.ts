@@ -81,6 +81,8 @@ export interface Cell {
   /** These objects ended. */
   release(instance: InstanceId, keys: readonly number[]): void;
   stat(): Promise<StatText | null>;
+  /** From now on it gets less of a busy processor than others: somebody guilty lives in it, alone. Cannot be taken back; idempotent. */
+  standBack(): void;
   /** Ends the process at once. Idempotent. */
   kill(): void;
 }

@@ -12,6 +12,7 @@ import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import type { Health } from "./health.ts";
 import { type Answer, type InstanceRecord, Ledger } from "./ledger.ts";
+import { standBack } from "./priority.ts";
 import type { CellProcess } from "./spawn.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -52,6 +53,7 @@ export class CellLink implements Cell {
   #events = nobody;
   #end: CellEnd | null = null;
   #isBooted = false;
+  #standsBack = false;
   #loads = 0;
   #lastId = 0;
   /** The answer to the `stat` that was answered last. */
@@ -152,6 +154,12 @@ export class CellLink implements Cell {
       this.#ledger.expect({ id, kind: "stat", chain: [{ instance: nobodyInside, cpuMs: housekeepingMs, wallMs: housekeepingMs }], call: null, finish: () => resolve(this.#end === null ? this.#stat : null) });
       this.#write("stat", id, 0, noWords, "", noBuffers);
     });
+  }
+
+  standBack(): void {
+    if (this.#end !== null || this.#standsBack) return;
+    this.#standsBack = true;
+    standBack(this.pid);
   }
 
   kill(): void { this.#finish(null, null); }

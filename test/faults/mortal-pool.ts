@@ -42,6 +42,7 @@ export class MortalPool implements CellPool {
       unload: (instance) => this.#around(cell, "unload", () => cell.unload(instance)),
       release: (instance, keys) => cell.release(instance, keys),
       stat: () => cell.stat(),
+      standBack: () => cell.standBack(),
       kill: () => cell.kill(),
     };
   }

@@ -69,6 +69,7 @@ export class FakeCell implements Cell {
   loads = 0;
   restMiB: number | null = null;
   isDead = false;
+  standsBack = false;
   readonly instances = new Map<InstanceId, Loaded>();
   readonly #pool: FakePool;
   readonly #events: CellEvents;
@@ -103,6 +104,8 @@ export class FakeCell implements Cell {
   async resume(instance: InstanceId, hostCall: number, text: string): Promise<void> {
     this.#pool.resumed.push({ instance, call: hostCall, text });
   }
+
+  standBack(): void { this.standsBack = true; }
 
   async unload(instance: InstanceId): Promise<void> {
     this.instances.delete(instance);

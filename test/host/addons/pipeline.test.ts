@@ -154,6 +154,7 @@ test("after a time-out the addon comes back with fresh state, in a cell of its o
   t.false(good?.isIsolated);
   t.not(bad?.cellPid, good?.cellPid);
   t.is(bad?.strikes, 1);
+  t.deepEqual(pool.cells.map(({ pid, standsBack }) => [pid, standsBack]), [[good?.cellPid, false], [bad?.cellPid, true]]);
 });
 
 test("an addon that the machine starved is made anew without a strike, and asked again", async (t) => {

@@ -1,5 +1,6 @@
 // The pool with real processes: standby, death from outside at any moment, stalls, and closing without leaving anything behind.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { getPriority } from "node:os";
 import test from "ava";
 import { load, recordedCell, sendOne, testPool } from "../../helpers/cell-pool.ts";
 
@@ -68,6 +69,32 @@ test.serial("a host that was late itself blames nobody", async (t) => {
   t.is((await unsent).kind, "unchanged");
   await pool.close();
 });
+
+for (const jail of ["off", "auto"] as const) {
+  test.serial(`a cell that stands back does so with all its threads, and brings nobody else down with it (jail ${jail})`, async (t) => {
+    const pool = testPool({ standby: 0, jail });
+    t.teardown(() => pool.close());
+    const { cell } = await recordedCell(pool);
+    const ordinary = await recordedCell(pool);
+    const group = (pid: number | "self"): readonly string[] => existsSync("/proc/self/autogroup") ? readFileSync(`/proc/${pid}/autogroup`, "utf8").trim().split(" nice ") : [];
+    const priorities = (pid: number): readonly number[] => [...new Set(readdirSync(`/proc/${pid}/task`).map((task) => getPriority(Number(task))))];
+    const [own, before] = [getPriority(), group("self")];
+    cell.standBack();
+    cell.standBack();
+    t.deepEqual(priorities(cell.pid), [5]);
+    // The kernel may ask to be asked again.
+    const [name, weight] = group(cell.pid);
+    for (let i = 0; i < 50 && name !== before[0] && group(cell.pid)[1] === weight && weight !== "5"; i++) await pause(100);
+    t.is(group(cell.pid)[1], name === before[0] ? before[1] : "5");
+    t.deepEqual([getPriority(), group("self")], [own, before]);
+    t.deepEqual(priorities(ordinary.cell.pid), [own]);
+    await load(cell, 1, `exports.request = () => {};`);
+    t.is((await sendOne(cell, "request", 1)).kind, "unchanged");
+    cell.kill();
+    cell.standBack();
+    await pool.close();
+  });
+}
 
 test.serial("two pools close cleanly, and leave no process and no descriptor", async (t) => {
   const warm = testPool({ standby: 0 });
