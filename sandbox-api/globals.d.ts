@@ -33,7 +33,8 @@ declare function atob(data: string): string;
 declare function btoa(data: string): string;
 declare function structuredClone<T>(value: T, options?: { readonly transfer?: readonly ArrayBuffer[] }): T;
 declare function reportError(error: unknown): void;
-declare const performance: { readonly timeOrigin: number; now(): number; toJSON(): { readonly timeOrigin: number } };
+interface Performance extends EventTarget { readonly timeOrigin: number; now(): number; toJSON(): { readonly timeOrigin: number } }
+declare const performance: Performance;
 declare const navigator: { readonly userAgent: string };
 declare const self: typeof globalThis;
 /** Needs the permission `fetch` for the origin. Rejects with a TypeError that says which rule refused, or what went wrong. */
@@ -160,6 +161,20 @@ declare class EventTarget {
   removeEventListener(type: string, listener: EventListener, options?: boolean | { readonly capture?: boolean }): void;
   dispatchEvent(event: Event): boolean;
 }
+/** What the global tells of, before it is logged or the call fails for it; preventDefault() stops that. */
+interface GlobalEvents { readonly error: ErrorEvent; readonly unhandledrejection: PromiseRejectionEvent }
+type GlobalListener<E> = ((event: E) => unknown) | { handleEvent(event: E): unknown } | null;
+declare function addEventListener<T extends keyof GlobalEvents>(type: T, listener: GlobalListener<GlobalEvents[T]>, options?: boolean | ListenerOptions): void;
+declare function addEventListener(type: string, listener: EventListener, options?: boolean | ListenerOptions): void;
+declare function removeEventListener<T extends keyof GlobalEvents>(type: T, listener: GlobalListener<GlobalEvents[T]>, options?: boolean | { readonly capture?: boolean }): void;
+declare function removeEventListener(type: string, listener: EventListener, options?: boolean | { readonly capture?: boolean }): void;
+declare function dispatchEvent(event: Event): boolean;
+/** `true` from it is preventDefault(). Places are those of the bundle. */
+declare var onerror: ((message: string | Event, filename?: string, lineno?: number, colno?: number, error?: unknown) => unknown) | null;
+/** `false` from it is preventDefault(). */
+declare var onunhandledrejection: ((event: PromiseRejectionEvent) => unknown) | null;
+/** Never called. */
+declare var onrejectionhandled: ((event: PromiseRejectionEvent) => unknown) | null;
 declare class AbortSignal extends EventTarget {
   static abort(reason?: unknown): AbortSignal;
   static timeout(milliseconds: number): AbortSignal;

@@ -1,7 +1,7 @@
 // What one entry into an isolate came to, in the form that goes to the host, and the making of it from what the guest returned
 // or from what stopped it. Pure; believes nothing the guest says about itself beyond its shape.
 import { type Fault, faultTable } from "../../sandbox-api/schema/faults.ts";
-import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/guest-contract.ts";
+import { type GuestResult, readGuestResult, type RejectionReason } from "../../sandbox-api/schema/guest-contract.ts";
 import { resultStatus, type ResultStatus } from "../../sandbox-api/wire/messages.ts";
 import { oneLine, parseFault } from "../../sandbox-api/wire/text-checks.ts";
 import type { Post } from "./bridge.ts";
@@ -68,18 +68,34 @@ export function thrownMessage(error: unknown): string {
 const boundary = "(<isolated-vm boundary>)";
 const longestStack = 4_000;
 
+/** The addon's part of the stack of what the engine threw: no path of this process is in it. Null: it did not come from an isolate. */
+function ownStack({ stack }: Error): string | null {
+  const end = typeof stack === "string" ? stack.indexOf(boundary) : -1;
+  if (end < 0) return null;
+  const own = String(stack).slice(0, Math.min(end, longestStack));
+  return own.slice(0, own.lastIndexOf("\n"));
+}
+
 /**
  * What an entry threw although the guest catches everything: the engine reports so a promise that was rejected and has no handler when
- * the entry ends (isolated-vm). The stack is the addon's part of it: no path of this process is in it.
+ * the entry ends (isolated-vm).
  */
 export function engineFault(error: unknown, code: "threw" | "load-failed"): Fault {
-  const stack = error instanceof Error && typeof error.stack === "string" ? error.stack : "";
-  const end = stack.indexOf(boundary);
   if (!(error instanceof Error)) return { code, message: `a promise was rejected and nobody handled it: ${oneLine(typeof error === "string" ? error : typeof error, 300)}` };
-  if (end < 0) return { code, message: thrownMessage(error) };
-  const own = stack.slice(0, Math.min(end, longestStack));
+  const stack = ownStack(error);
+  if (stack === null) return { code, message: thrownMessage(error) };
   const name = typeof error.name === "string" && error.name !== "" ? `${error.name}: ` : "";
-  return { code, message: oneLine(`a promise was rejected and nobody handled it: ${name}${error.message}`, 400), stack: own.slice(0, own.lastIndexOf("\n")) };
+  return { code, message: oneLine(`a promise was rejected and nobody handled it: ${name}${error.message}`, 400), stack };
+}
+
+const longestText = 4_000;
+const cut = (text: unknown): string => String(text).slice(0, longestText);
+
+/** The same for the guest's `rejected`. */
+export function rejectionReason(error: unknown): RejectionReason {
+  if (error instanceof Error) return { name: cut(error.name), message: cut(error.message), stack: ownStack(error) ?? "" };
+  if (error === undefined) return {};
+  return { value: typeof error === "number" || typeof error === "boolean" || error === null ? error : cut(error) };
 }
 
 /** Whether isolated-vm ended an entry because its time was up. */

@@ -9,7 +9,7 @@ import { type Bridge, makeBridge, type Post } from "./bridge.ts";
 import { makeDeadlines, type Deadlines } from "./deadline.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
 import { makeMeter, makeThreadClock, type Meter, type ThreadClock } from "./meter.ts";
-import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, readAnswer, readSettled, thrownMessage } from "./result.ts";
+import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, readAnswer, rejectionReason, readSettled, thrownMessage } from "./result.ts";
 
 const entriesPerWeighing = 128;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
@@ -97,7 +97,7 @@ export class AddonIsolate {
       return this.#answer(readGuestResult(returned), call, timeout);
     });
     // The engine ended it for a rejection that nobody handled, whatever the handler returned: that is the answer, now and later.
-    if (!hasReturned && !result.isFatal) this.#bridge.abandon(call);
+    if (!hasReturned && !result.isFatal && result.status === resultStatus.failed) this.#bridge.abandon(call);
     if (result.status === resultStatus.pending) return this.#settleAtOnce(call, result);
     // It settled and then failed within the same entry: the fault is the answer, and the only one.
     return result.status === resultStatus.failed ? { ...result, posts: result.posts.filter(({ kind, id }) => kind !== "settled" || id !== call) } : result;
@@ -117,11 +117,12 @@ export class AddonIsolate {
   #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer): EntryResult {
     const startedAt = performance.now();
     this.#bridge.open(call);
+    const timeout = this.#deadlines.timeout(clock.leftMs, startedAt);
     let answer: Answer;
     try {
-      answer = run(this.#deadlines.timeout(clock.leftMs, startedAt));
+      answer = run(timeout);
     } catch (error) {
-      answer = this.#stopped(error, clock, performance.now() - startedAt);
+      answer = this.#stopped(error, clock, startedAt) ?? this.#rejected(error, call, clock, startedAt, timeout);
     }
     const posts = this.#bridge.close();
     const cpuMicros = this.#meter.lap();
@@ -133,12 +134,23 @@ export class AddonIsolate {
     return { status, text, attachments, isFatal, cpuMicros, posts };
   }
 
-  /** What stopped an entry that did not return. */
-  #stopped(error: unknown, clock: Clock, wallMs: number): Answer {
+  /** What stopped an entry that did not return; null: nothing did, the engine has a rejection to tell of. */
+  #stopped(error: unknown, clock: Clock, startedAt: number): Answer | null {
     const { isolate } = this.#guest;
     if (isolate.isDisposed) return faultAnswer(memoryFault(this.#settings.limits.memoryMiB));
-    if (isTimeout(error)) return { ...faultAnswer(timeFault(clock, wallMs)), isTimeout: true };
-    return faultAnswer(engineFault(error, "threw"));
+    if (isTimeout(error)) return { ...faultAnswer(timeFault(clock, performance.now() - startedAt)), isTimeout: true };
+    return null;
+  }
+
+  /** Asks the guest's listeners about a rejection that nobody handled, in what is left of the entry's time; once for each entry. */
+  #rejected(error: unknown, call: number, clock: Clock, startedAt: number, timeoutMs: number): Answer {
+    const timeout = Math.max(1, Math.floor(timeoutMs - (performance.now() - startedAt)));
+    try {
+      const kept: unknown = this.#guest.entries.rejected.applySync(undefined, [JSON.stringify(rejectionReason(error))], { timeout });
+      return kept === "" ? faultAnswer(engineFault(error, "threw")) : this.#answer(readGuestResult(kept), call, timeout);
+    } catch (again) {
+      return this.#stopped(again, clock, startedAt) ?? faultAnswer(engineFault(again, "threw"));
+    }
   }
 
   /** The limit that an entry broke although it returned. */

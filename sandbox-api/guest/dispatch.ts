@@ -18,6 +18,7 @@ import type { HostPort } from "./host-port.ts";
 import type { OptionsState } from "./ctx.ts";
 import type { Timers } from "./globals/timers.ts";
 import type { HostCalls } from "./host-calls.ts";
+import type { Parts } from "./kernel.ts";
 import type { Services } from "./services.ts";
 import { attachedBytes, noAttachments, type Attachments } from "./body.ts";
 import { collectChunks } from "./stream.ts";
@@ -30,6 +31,7 @@ export interface Surroundings {
   readonly timers: Timers;
   readonly hostCalls: HostCalls;
   readonly services: Services;
+  readonly parts: Parts;
   readonly options: OptionsState;
   readonly state: { name: string };
   /** The module "flowcell". */
@@ -51,6 +53,8 @@ export class Dispatch {
   #manifest = "null";
   #mutationBytes = 0;
   #grants = new Grants(undefined);
+  /** What the entry that runs, or ran last, returned; "" while it has not. */
+  #last = "";
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -60,9 +64,14 @@ export class Dispatch {
   get entries(): GuestEntries {
     return freeze<GuestEntries>({
       prepare: (settingsJson) => this.#prepare(settingsJson),
-      load: () => this.#guarded("load-failed", () => this.#load()),
-      dispatch: (callId, releasedKeys, text, ...attachments) => this.#dispatch(callId, releasedKeys, text, attachments),
-      resume: (hostCallId, text, ...attachments) => this.#guarded("threw", () => this.#resume(hostCallId, text, attachments)),
+      load: () => this.#kept(() => this.#guarded("load-failed", () => this.#load())),
+      dispatch: (callId, releasedKeys, text, ...attachments) => {
+        // PERF: without a closure; this is the entry of every event.
+        this.#last = "";
+        return (this.#last = this.#dispatch(callId, releasedKeys, text, attachments));
+      },
+      resume: (hostCallId, text, ...attachments) => this.#kept(() => this.#guarded("threw", () => this.#resume(hostCallId, text, attachments))),
+      rejected: (reasonJson) => this.#rejected(reasonJson),
       attachment: (callId, index) => this.#attachment(callId, index),
     });
   }
@@ -74,6 +83,19 @@ export class Dispatch {
     } catch (thrown) {
       return faultResult(thrown, code, failed);
     }
+  }
+
+  /** Keeps the result for `rejected`. */
+  #kept(run: () => string): string {
+    this.#last = "";
+    return (this.#last = run());
+  }
+
+  /** The engine threw the last entry's result away, for a promise that nobody handled: unless a listener prevents that. */
+  #rejected(reasonJson: string): string {
+    const result = this.#last;
+    this.#last = "";
+    return result !== "" && this.#around.parts.isRejectionTaken(jsonParse(reasonJson)) ? result : "";
   }
 
   #prepare(settingsJson: string): string {
@@ -231,8 +253,18 @@ export class Dispatch {
 
   #resume(hostCallId: number, text: string, attachments: Attachments): string {
     this.#around.port.enterAnswer(hostCallId);
-    if (!this.#around.timers.fire(hostCallId)) this.#around.hostCalls.answer(hostCallId, text, attachments);
+    if (!this.#fire(hostCallId)) this.#around.hostCalls.answer(hostCallId, text, attachments);
     return unchanged;
+  }
+
+  /** Runs the timer of that host call, if it is one's; what its callback throws ends the entry unless a listener of the global takes it. */
+  #fire(hostCallId: number): boolean {
+    try {
+      return this.#around.timers.fire(hostCallId);
+    } catch (thrown) {
+      if (this.#around.parts.isTaken(thrown)) return true;
+      throw thrown;
+    }
   }
 
   /** Each attachment once; the last one lets go of the call. */

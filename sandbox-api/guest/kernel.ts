@@ -12,9 +12,10 @@ import { quoteAscii } from "./json-text.ts";
 import { addGlobal, takeGlobal } from "./lockdown.ts";
 import type { Services } from "./services.ts";
 import { flatten } from "./thrown.ts";
-import type { RuntimePorts } from "../schema/guest-contract.ts";
+import type { PerformanceDoor } from "./globals/performance.ts";
+import type { RejectionReason, RuntimePorts } from "../schema/guest-contract.ts";
 import type { GuestPart } from "../schema/own-builds.ts";
-import { globalTable, type GlobalName } from "../schema/globals.ts";
+import { globalTable, type GlobalName, type GlobalRow } from "../schema/globals.ts";
 
 type Global = { [name: string]: unknown };
 type Exports = { readonly [name: string]: unknown };
@@ -30,8 +31,11 @@ export interface Kernel {
   /** Whether a part has been loaded: only then can there be objects of its classes. */
   readonly isLoaded: (name: GuestPart) => boolean;
   readonly flatten: typeof flatten;
-  /** Logs what a listener or callback threw; it stops nothing else. */
+  /** Tells `error` listeners of the global what a listener or callback threw, or logs it; it stops nothing else. */
   readonly report: (thrown: unknown) => void;
+  /** The global itself. */
+  readonly realm: object;
+  readonly performance: PerformanceDoor;
   /** Prototypes of Web APIs, each with what copies an object of its kind: null where there is no copy, undefined where it is no such object. */
   readonly interfaces: WeakMap<object, (value: object) => object | null | undefined>;
   readonly quoteAscii: typeof quoteAscii;
@@ -76,16 +80,18 @@ class NoSharedBuffer {
 const { stringify } = JSON;
 const noGlobals: object = intrinsics.freeze({ __proto__: null as never });
 
-/** Logs an exception that nobody catches. */
-export function reportTo(port: HostPort, thrown: unknown, where = ""): void {
-  const { message, stack } = flatten(thrown);
-  port.log("error", `uncaught${where}: ${stack === "" ? message : stack}`);
+/** What the part "events" does with what nobody caught. */
+interface Reporting {
+  readonly attributes: { readonly [name: string]: PropertyDescriptor };
+  readonly reportException: (thrown: unknown) => boolean;
+  readonly reportRejection: (told: RejectionReason) => boolean;
 }
 
 const notBase64 = (message: string): Error => new intrinsics.RealTypeError(message);
 const base64: Kernel["base64"] = intrinsics.freeze({ encode: (binary) => btoa(notBase64, [binary]), decode: (text) => atob(notBase64, [text]) });
 
 export class Parts {
+  readonly #port: HostPort;
   readonly #global: Global;
   readonly #request: (name: string) => void;
   readonly #kernel: Kernel;
@@ -93,13 +99,14 @@ export class Parts {
   readonly #loading = new intrinsics.RealMap<string, true>();
   readonly #loaded = new intrinsics.RealMap<string, Exports>();
 
-  constructor(global: Global, request: (name: string) => void, surroundings: Pick<Kernel, "native" | "port" | "hostCalls" | "timers" | "services">) {
+  constructor(global: Global, request: (name: string) => void, surroundings: Pick<Kernel, "native" | "port" | "hostCalls" | "timers" | "services" | "performance">) {
     this.#global = global;
     this.#request = request;
-    const { native, port, hostCalls, timers, services } = surroundings;
+    const { native, port, hostCalls, timers, services, performance } = surroundings;
+    this.#port = port;
     const load = (name: GuestPart): Exports => this.load(name);
     this.#kernel = intrinsics.freeze<Kernel>({
-      intrinsics, readMember, eachOf, iterate, isLoaded: (name) => intrinsics.mapHas(this.#loaded, name), flatten, report: (thrown) => reportTo(port, thrown), interfaces: new intrinsics.RealWeakMap(), quoteAscii, stringify, base64, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, native, port, hostCalls, timers, services, part: load,
+      intrinsics, readMember, eachOf, iterate, isLoaded: (name) => intrinsics.mapHas(this.#loaded, name), flatten, report: (thrown) => this.report(thrown), realm: global, performance, interfaces: new intrinsics.RealWeakMap(), quoteAscii, stringify, base64, decodeUtf8, encodeUtf8, Utf8Encoder, Utf8Decoder, NoSharedBuffer, global: noGlobals, native, port, hostCalls, timers, services, part: load,
       get AbortController(): unknown { return load("events")["AbortController"]; },
       get URL(): unknown { return load("url")["URL"]; },
       get DOMException(): unknown { return load("events")["DOMException"]; },
@@ -109,8 +116,10 @@ export class Parts {
   /** Puts an accessor on the global for every name that the table gives to a part. */
   offer(): void {
     for (const name in globalTable) {
-      const { part } = globalTable[name as GlobalName];
-      if (part !== null) this.#offer(name, part);
+      const { part, isAttribute }: GlobalRow = globalTable[name as GlobalName];
+      if (part === null) continue;
+      if (isAttribute) this.#offerAttribute(name, part);
+      else this.#offer(name, part);
     }
   }
 
@@ -140,6 +149,34 @@ export class Parts {
     }
   }
 
+  /** Logs an exception that nobody catches, unless a listener of the global takes it upon itself. */
+  report(thrown: unknown, where = ""): void {
+    if (this.isTaken(thrown)) return;
+    const { message, stack } = flatten(thrown);
+    this.#port.log("error", `uncaught${where}: ${stack === "" ? message : stack}`);
+  }
+
+  /** Whether an `error` listener of the global prevented that an exception is told further. Where the part is not loaded, there is none. */
+  isTaken(thrown: unknown): boolean {
+    return this.#ask((reporting) => reporting.reportException(thrown));
+  }
+
+  /** Likewise for `unhandledrejection`. */
+  isRejectionTaken(told: RejectionReason): boolean {
+    return this.#ask((reporting) => reporting.reportRejection(told));
+  }
+
+  #ask(question: (reporting: Reporting) => boolean): boolean {
+    const reporting = intrinsics.mapGet(this.#loaded, "events");
+    if (reporting === undefined) return false;
+    try {
+      return question(reporting as object as Reporting);
+    } catch {
+      // No stack left, or built-ins of the addon's own: then it is told as if nobody listened.
+      return false;
+    }
+  }
+
   #offer(name: string, part: GuestPart): void {
     intrinsics.defineProperty(this.#global, name, {
       __proto__: null, enumerable: false, configurable: true,
@@ -149,6 +186,16 @@ export class Parts {
         return value;
       },
       set: (value: unknown) => addGlobal(this.#global, name, value),
+    } as PropertyDescriptor);
+  }
+
+  /** One that stays an accessor, which is the part's. */
+  #offerAttribute(name: string, part: GuestPart): void {
+    const attribute = (): PropertyDescriptor => (this.load(part)["attributes"] as Reporting["attributes"])[name]!;
+    intrinsics.defineProperty(this.#global, name, {
+      __proto__: null, enumerable: false, configurable: true,
+      get: () => intrinsics.apply(attribute().get!, this.#global, []) as unknown,
+      set: (value: unknown) => void intrinsics.apply(attribute().set!, this.#global, [value]),
     } as PropertyDescriptor);
   }
 }

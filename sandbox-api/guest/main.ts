@@ -6,6 +6,7 @@ import { Context, Log, OptionsState } from "./ctx.ts";
 import { Dispatch } from "./dispatch.ts";
 import { addGlobals } from "./globals/index.ts";
 import { Parts } from "./kernel.ts";
+import { makePerformance } from "./globals/performance.ts";
 import { Timers } from "./globals/timers.ts";
 import { Headers } from "./headers.ts";
 import { HostCalls } from "./host-calls.ts";
@@ -27,9 +28,10 @@ lockDown(global);
 const timers = new Timers(port);
 const hostCalls = new HostCalls(port);
 const services = new Services(hostCalls, port);
-const parts = new Parts(global, requestPart, { native, port, hostCalls, timers, services });
+const performance = makePerformance(() => void parts.load("events"));
+const parts: Parts = new Parts(global, requestPart, { native, port, hostCalls, timers, services, performance });
 parts.offer();
-addGlobals({ port, timers, services, parts, realm: global }, (name, value) => addGlobal(global, name, value));
+addGlobals({ port, timers, services, parts, performance, realm: global }, (name, value) => addGlobal(global, name, value));
 
 const options = new OptionsState();
 const state = { name: "" };
@@ -37,7 +39,7 @@ const ctx = new Context(new Log(port, parts), options, state, services);
 const flowcell = freeze({ Response, Headers, layers, flowfilter, ctx });
 
 const dispatch = new Dispatch({
-  port, timers, hostCalls, services, options, state, flowcell,
+  port, timers, hostCalls, services, parts, options, state, flowcell,
   offerModule: (keep) => addGlobal(global, "$module", (body: Parameters<typeof keep>[0]) => {
     takeGlobal(global, "$module");
     keep(body);

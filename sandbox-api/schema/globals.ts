@@ -8,6 +8,8 @@ export interface GlobalRow {
   readonly by: "guest" | "cell" | "host";
   /** The part of the guest that is loaded when an addon first touches this name; null: it is always there. */
   readonly part: GuestPart | null;
+  /** An attribute with a getter and a setter, not a value. */
+  readonly isAttribute: boolean;
   /** The document that it follows. */
   readonly standard: string;
   /** How it differs; "" where it does not. */
@@ -16,18 +18,19 @@ export interface GlobalRow {
 
 interface BaseRow extends GlobalRow { readonly part: null }
 interface PartRow extends GlobalRow { readonly part: GuestPart }
-const row = (by: GlobalRow["by"], standard: string, differs: string): BaseRow => ({ by, part: null, standard, differs });
-const partRow = (part: GuestPart, standard: string, differs: string, by: GlobalRow["by"] = "guest"): PartRow => ({ by, part, standard, differs });
+const row = (by: GlobalRow["by"], standard: string, differs: string): BaseRow => ({ by, part: null, isAttribute: false, standard, differs });
+const partRow = (part: GuestPart, standard: string, differs: string, by: GlobalRow["by"] = "guest"): PartRow => ({ by, part, isAttribute: false, standard, differs });
+const attributeRow = (part: GuestPart, standard: string, differs: string): PartRow => ({ ...partRow(part, standard, differs), isAttribute: true });
 
 export const globalTable = {
   console: row("host", "WHATWG Console", "writes to the proxy's log at the level of the method, formatted as Node does (the part inspect, loaded by the first value that is no plain text); lines are cut to the limit logLineBytes; clear does nothing"),
-  self: row("guest", "WHATWG HTML §10.2", "the global itself, which is no EventTarget"),
-  setTimeout: row("host", "WHATWG HTML §8.7", "no code as text; at most 1,000 at once"),
-  setInterval: row("host", "WHATWG HTML §8.7", "no code as text; at least 1 ms"),
+  self: row("guest", "WHATWG HTML §10.2", "the global itself; it has the methods of an EventTarget and is no instance of one"),
+  setTimeout: row("host", "WHATWG HTML §8.7", "at most 1,000 at once; code given as text runs as by eval: its let and const are its own"),
+  setInterval: row("host", "WHATWG HTML §8.7", "at least 1 ms; code given as text runs as by eval: its let and const are its own"),
   clearTimeout: row("host", "WHATWG HTML §8.7", ""),
   clearInterval: row("host", "WHATWG HTML §8.7", ""),
-  queueMicrotask: row("guest", "WHATWG HTML §8.8", "what the callback throws is logged as an error"),
-  reportError: row("guest", "WHATWG HTML §8.1.4", "logs the error; there is no error event"),
+  queueMicrotask: row("guest", "WHATWG HTML §8.8", ""),
+  reportError: row("guest", "WHATWG HTML §8.1.4", "what no error listener prevents is logged"),
   fetch: row("host", "WHATWG Fetch §5.6", "by grant: the manifest's permissions.fetch names origins, anything else rejects; no cookies, cache, CORS or relative URLs; the whole request is sent and the whole response read before it resolves; an abort rejects, and the host ends the exchange within its own limits; at most 5 redirects, each of which must be granted"),
   Headers: partRow("fetch", "WHATWG Fetch §5.1", "no header is forbidden here (the host refuses those that belong to the connection); not the Headers of the module flowcell"),
   Request: partRow("fetch", "WHATWG Fetch §5.4", "no relative URLs; mode, credentials, cache, referrer, integrity and keepalive are kept and change nothing; not the Request of the module flowcell"),
@@ -42,13 +45,19 @@ export const globalTable = {
   structuredClone: partRow("clone", "WHATWG HTML §2.7", "only ArrayBuffers can be transferred; of the objects of Web APIs it copies Blob, File and DOMException"),
   DOMException: partRow("events", "Web IDL §2.8", ""),
   Event: partRow("events", "WHATWG DOM §2.2", "there is no tree: an event visits its target only"),
-  EventTarget: partRow("events", "WHATWG DOM §2.7", "what a listener throws is logged as an error"),
+  EventTarget: partRow("events", "WHATWG DOM §2.7", ""),
   CustomEvent: partRow("events", "WHATWG DOM §2.4", ""),
-  ErrorEvent: partRow("events", "WHATWG HTML §8.1.4", "none is ever dispatched by the isolate itself"),
-  PromiseRejectionEvent: partRow("events", "WHATWG HTML §8.1.4", "none is ever dispatched by the isolate itself"),
+  ErrorEvent: partRow("events", "WHATWG HTML §8.1.4", "places are those of the bundle, before source maps"),
+  PromiseRejectionEvent: partRow("events", "WHATWG HTML §8.1.4", "of those that the isolate dispatches, promise and reason are stand-ins: an error of the same type, message and stack, or the same plain value; only one rejection of an entry is told"),
+  addEventListener: partRow("events", "WHATWG DOM §2.7", "of the global: error comes for what timers, microtasks and listeners throw and reportError is given, unhandledrejection for promises that nobody handled; what is not prevented is logged or fails the call, as without listeners; what an event's handler throws fails its call and is no error event"),
+  removeEventListener: partRow("events", "WHATWG DOM §2.7", ""),
+  dispatchEvent: partRow("events", "WHATWG DOM §2.7", ""),
+  onerror: attributeRow("events", "WHATWG HTML §8.1.8", ""),
+  onunhandledrejection: attributeRow("events", "WHATWG HTML §8.1.8", ""),
+  onrejectionhandled: attributeRow("events", "WHATWG HTML §8.1.8", "never called: the engine does not tell"),
   AbortController: partRow("events", "WHATWG DOM §3.1", ""),
   AbortSignal: partRow("events", "WHATWG DOM §3.2", ""),
-  URL: partRow("url", "WHATWG URL §6.1", "no createObjectURL and revokeObjectURL"),
+  URL: partRow("url", "WHATWG URL §6.1", "no createObjectURL and revokeObjectURL; labels that begin with xn-- are checked in ASCII domains too, as the standard had it until 2026"),
   URLSearchParams: partRow("url", "WHATWG URL §6.2", ""),
   URLPattern: partRow("urlpattern", "WHATWG URL Pattern", "as of the polyfill; patterns are turned into regular expressions of the language, so a pattern can be slow"),
   ByteLengthQueuingStrategy: partRow("streams", "WHATWG Streams", ""),
@@ -72,7 +81,7 @@ export const globalTable = {
   Crypto: partRow("crypto", "W3C Web Crypto §10", "", "cell"),
   CryptoKey: partRow("crypto", "W3C Web Crypto §13", ""),
   SubtleCrypto: partRow("crypto", "W3C Web Crypto §14", "SHA, HMAC, AES (GCM, CBC, CTR, KW), ECDSA, ECDH, Ed25519, X25519, HKDF, PBKDF2 (100,000 rounds at most), RSA (4096 bits at most; no keys are generated); what it does counts as CPU time of the call", "cell"),
-  performance: row("guest", "W3C High Resolution Time", "now, timeOrigin and toJSON only, whole milliseconds"),
+  performance: row("guest", "W3C High Resolution Time", "now, timeOrigin, toJSON and the methods of an EventTarget only, whole milliseconds"),
   navigator: row("guest", "WHATWG HTML §8.9", "userAgent only, \"Flowcell\""),
 } as const satisfies Record<string, GlobalRow>;
 

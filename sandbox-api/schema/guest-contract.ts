@@ -36,10 +36,18 @@ export interface GuestEntries {
   readonly dispatch: (callId: number, releasedKeys: string, text: string, ...attachments: ArrayBuffer[]) => string;
   /** Answers a host call; text is ResumeText. Result is "0" or a fault. */
   readonly resume: (hostCallId: number, text: string, ...attachments: ArrayBuffer[]) => string;
+  /**
+   * Tells of the promise for which the engine threw away what the last entry returned; `reasonJson` is RejectionReason. The result is
+   * what that entry returned, or "" when no listener prevented that the entry counts as failed.
+   */
+  readonly rejected: (reasonJson: string) => string;
   /** Attachment `index` of the result of `callId` (0 for `load`), once; made by the bootstrap, so that it is a plain ArrayBuffer. */
   readonly attachment: (callId: number, index: number) => ArrayBuffer;
   /** Used bytes of everything the guest keeps for pending calls is in the isolate heap; nothing to free outside. */
 }
+
+/** Why a promise was rejected, as far as the engine tells: an error with the addon's part of its stack, or a plain value. */
+export type RejectionReason = { readonly name: string; readonly message: string; readonly stack: string } | { readonly value?: string | number | boolean | null };
 
 /**
  * Result string: status digit (wire/messages.ts `resultStatus`), then for `changed` and `failed` the number of attachments, ";" and

@@ -108,9 +108,9 @@ test("the log event and told events get their objects", async (t) => {
 
 test("timers are host calls; their callbacks run in the entry that answers", async (t) => {
   const realm = await guestRealm(`
-    export function start() { setTimeout((a) => console.log("once", a), 5, "arg"); const id = setInterval(() => { console.log("again"); if (++n === 2) clearInterval(id); }, 7.9); let n = 0; setTimeout(() => { throw new TypeError("in timer"); }); clearTimeout(setTimeout(() => {}, 1)); clearTimeout(99); try { setTimeout("code") } catch (e) { console.log(e.message) } }`, guest);
+    export function start() { setTimeout((a) => console.log("once", a), 5, "arg"); const id = setInterval(() => { console.log("again"); if (++n === 2) clearInterval(id); }, 7.9); let n = 0; setTimeout(() => { throw new TypeError("in timer"); }); clearTimeout(setTimeout(() => {}, 1)); clearTimeout(99); try { setTimeout() } catch (e) { console.log(e.message) } }`, guest);
   realm.dispatch("start", 0, []);
-  t.deepEqual(texts(realm), [{ call: "timer.set", ms: 5 }, { call: "timer.set", ms: 7 }, { call: "timer.set", ms: 0 }, { call: "timer.set", ms: 1 }, { call: "timer.clear", id: 4 }, { call: "log", level: "info", msg: "a timer needs a function" }]);
+  t.deepEqual(texts(realm), [{ call: "timer.set", ms: 5 }, { call: "timer.set", ms: 7 }, { call: "timer.set", ms: 0 }, { call: "timer.set", ms: 1 }, { call: "timer.clear", id: 4 }, { call: "log", level: "info", msg: "setTimeout: 1 argument required, 0 given" }]);
   realm.posted.length = 0;
   t.is(realm.resume(1).raw, "0");
   t.is(realm.resume(1).raw, "0", "an answer counts once");
@@ -120,6 +120,20 @@ test("timers are host calls; their callbacks run in the entry that answers", asy
   const again = (texts(realm) as { call: string }[]).findIndex(({ call }) => call === "timer.set");
   realm.resume(realm.posted[again]?.id ?? 0);
   t.deepEqual((texts(realm) as { call: string; msg?: string }[]).map(({ call, msg }) => msg ?? call), ["once arg", "timer.set", "again", "timer.set", "again", "timer.clear"]);
+});
+
+test("code given to a timer as text runs in the global scope when it is due; what it throws is told as of any callback", async (t) => {
+  const realm = await guestRealm(`
+    export function start() { const hidden = 1; setTimeout("var seen = [typeof hidden, this === globalThis]; console.log(seen.join())", 5, hidden); setInterval({ toString() { console.log("made text"); return "tick()"; } }, 9); setTimeout("syntax error"); setTimeout(undefined); try { setTimeout(Symbol()) } catch (e) { console.log(e.name) } }`, guest);
+  realm.dispatch("start", 0, []);
+  t.deepEqual((texts(realm) as { call: string; msg?: string }[]).map(({ call, msg }) => msg ?? call), ["timer.set", "made text", "timer.set", "timer.set", "timer.set", "TypeError"]);
+  const ids = realm.posted.flatMap(({ id, text }) => (text.includes("timer.set") ? [id] : []));
+  realm.posted.length = 0;
+  t.is(realm.resume(ids[0] ?? 0).raw, "0");
+  t.deepEqual(texts(realm), [{ call: "log", level: "info", msg: "undefined,true" }]);
+  t.regex(message(realm.resume(ids[1] ?? 0)), /ReferenceError: tick is not defined/);
+  t.regex(message(realm.resume(ids[2] ?? 0)), /SyntaxError/);
+  t.is(realm.resume(ids[3] ?? 0).raw, "0");
 });
 
 const logged: readonly (readonly [source: string, level: string, msg: string])[] = [

@@ -1,9 +1,9 @@
 // AbortController and AbortSignal (WHATWG DOM §3), with `timeout` and `any`.
 import { DOMException } from "./dom-exception.ts";
-import { trustedEvent } from "./event.ts";
+import { Event, trusted } from "./event.ts";
 import { EventTarget, fire, handlerAttribute, signalDoor } from "./event-target.ts";
 import { describe, needs, unsigned } from "./idl.ts";
-import { assign, RealTypeError, bareArray, isObject, setPrototypeOf } from "./intrinsics.ts";
+import { assign, RealTypeError, bareArray, defineProperty, isObject, setPrototypeOf } from "./intrinsics.ts";
 
 /** Only this file makes signals. */
 const key = {};
@@ -63,7 +63,7 @@ export class AbortSignal extends EventTarget {
 describe(AbortSignal, "AbortSignal");
 $kernel.intrinsics.define(AbortSignal, "length", 0, false);
 setPrototypeOf(AbortSignal, EventTarget);
-handlerAttribute(AbortSignal.prototype, "abort");
+defineProperty(AbortSignal.prototype, "onabort", handlerAttribute("abort"));
 
 function anyOf(list: readonly AbortSignal[]): AbortSignal {
   const result = new AbortSignal(key);
@@ -115,7 +115,7 @@ function tell(signal: AbortSignal): void {
   const { algorithms } = state;
   state.algorithms = bareArray();
   for (let index = 0; index < algorithms.length; index++) algorithms[index]!();
-  fire(signal, trustedEvent("abort"));
+  fire(signal, trusted(new Event("abort")));
 }
 
 /** For other parts: whether that is a signal, what its state is, and what to do when it is aborted. */

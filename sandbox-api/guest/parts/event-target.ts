@@ -1,9 +1,10 @@
 // EventTarget (WHATWG DOM §2.7): listeners in the order in which they were added, once, passive, signal, handlers as attributes. What
-// a listener throws is logged, and stops nobody else.
+// a listener throws is reported (global-target.ts), and stops nobody else. The global and `performance` are targets without being
+// made by the class.
 import { describe, dictionary, needs, text } from "./idl.ts";
-import { RealTypeError, apply, bareArray, define, defineProperty, isFunction, isObject, weakGet, weakSet, RealWeakMap } from "./intrinsics.ts";
+import { RealTypeError, apply, bareArray, define, isFunction, isObject, weakGet, weakSet, RealWeakMap } from "./intrinsics.ts";
 import { domException } from "./errors.ts";
-import { eventState, type Event, type EventState } from "./event.ts";
+import { cancel, eventState, type Event, type EventState } from "./event.ts";
 
 interface Listener {
   readonly type: string;
@@ -47,14 +48,27 @@ class Listeners {
   }
 }
 
+const adopted = new RealWeakMap<object, Listeners>();
+/** Makes a target of an object that is no instance; once. */
+export const adopt = (target: object): void => void weakSet(adopted, target, new Listeners());
+
+/** Web IDL: where `this` is nothing, the global is meant. */
+const targetOf = (self: unknown): unknown => self ?? $kernel.realm;
+
+function listenersOf(self: unknown): Listeners {
+  const listeners = door.listenersOf(targetOf(self));
+  if (listeners === null) throw new RealTypeError("no EventTarget");
+  return listeners;
+}
+
 export class EventTarget {
   readonly #listeners = new Listeners();
 
   static {
-    door.listenersOf = (target) => (isObject(target) && #listeners in target ? target.#listeners : null);
+    door.listenersOf = (target) => (isObject(target) ? (#listeners in target ? target.#listeners : (weakGet(adopted, target) ?? null)) : null);
   }
   addEventListener(type: unknown, callback: unknown, options?: unknown): void {
-    const listeners = this.#listeners;
+    const listeners = listenersOf(this);
     needs(2, arguments.length, "addEventListener");
     const name = text(type);
     if (callback !== null && callback !== undefined && !isObject(callback)) throw new RealTypeError("addEventListener: the listener must be a function or an object");
@@ -72,7 +86,7 @@ export class EventTarget {
     if (signal !== undefined) signalDoor.whenAborted(signal, () => { if (!listener.isRemoved) listeners.remove(listeners.find(name, callback, capture)); });
   }
   removeEventListener(type: unknown, callback: unknown, options?: unknown): void {
-    const listeners = this.#listeners;
+    const listeners = listenersOf(this);
     needs(2, arguments.length, "removeEventListener");
     const name = text(type);
     if (callback !== null && callback !== undefined && !isObject(callback)) throw new RealTypeError("removeEventListener: the listener must be a function or an object");
@@ -80,23 +94,30 @@ export class EventTarget {
     listeners.remove(listeners.find(name, callback, capture));
   }
   dispatchEvent(event: unknown): boolean {
-    const listeners = this.#listeners;
+    const listeners = listenersOf(this);
     needs(1, arguments.length, "dispatchEvent");
     const state = eventState(event);
     if (state === null) throw new RealTypeError("dispatchEvent: no Event");
     if (state.isDispatched || !state.isInitialized) throw domException("the event is being dispatched already", "InvalidStateError");
     state.isTrusted = false;
-    return dispatch(this, listeners, event as Event, state);
+    return dispatch(targetOf(this) as object, listeners, event as Event, state);
   }
 }
 describe(EventTarget, "EventTarget");
 
-/** Dispatches an event of the realm's own. */
-export function fire(target: EventTarget, event: Event): boolean {
-  return dispatch(target, door.listenersOf(target)!, event, eventState(event)!);
+/** Dispatches an event of the realm's own; false: a listener prevented what is done otherwise. */
+export function fire(target: object, event: Event): boolean {
+  return dispatch(target, listenersOf(target), event, eventState(event)!);
 }
 
-function dispatch(target: EventTarget, listeners: Listeners, event: Event, state: EventState): boolean {
+/** Whether anybody listens for that type. */
+export function isAwaited(target: object, type: string): boolean {
+  const { list } = listenersOf(target);
+  for (let index = 0; index < list.length; index++) if (list[index]!.type === type) return true;
+  return false;
+}
+
+function dispatch(target: object, listeners: Listeners, event: Event, state: EventState): boolean {
   state.isDispatched = true;
   state.target = target;
   state.current = target;
@@ -112,7 +133,7 @@ function dispatch(target: EventTarget, listeners: Listeners, event: Event, state
   return !state.isCanceled;
 }
 
-function invoke(listeners: Listeners, capture: boolean, target: EventTarget, event: Event, state: EventState): void {
+function invoke(listeners: Listeners, capture: boolean, target: object, event: Event, state: EventState): void {
   const { list } = listeners;
   for (let index = 0; index < list.length && !state.isStoppedAtOnce; index++) {
     const listener = list[index]!;
@@ -128,7 +149,7 @@ function invoke(listeners: Listeners, capture: boolean, target: EventTarget, eve
   }
 }
 
-function call(callback: object, target: EventTarget, event: Event): void {
+function call(callback: object, target: object, event: Event): void {
   if (isFunction(callback)) return void apply(callback, target, [event]);
   const handle = $kernel.readMember(callback, "handleEvent");
   if (!isFunction(handle)) throw new RealTypeError("handleEvent is no function");
@@ -137,31 +158,36 @@ function call(callback: object, target: EventTarget, event: Event): void {
 
 interface Handler { value: object | null; isListening: boolean }
 
-/** Gives a prototype an event handler attribute, such as `onabort`. */
-export function handlerAttribute(prototype: object, type: string): void {
+/** Calls a handler and does what its answer asks for. */
+export type Handling = (handler: (...args: readonly unknown[]) => unknown, target: object, event: Event) => void;
+export const handleEvent: Handling = (handler, target, event) => {
+  if (apply(handler, target, [event]) === false) cancel(eventState(event)!);
+};
+
+/** An event handler attribute, such as `onabort`, for a prototype or a target. */
+export function handlerAttribute(type: string, handle: Handling = handleEvent): PropertyDescriptor {
   const handlers = new RealWeakMap<object, Handler>();
-  const need = (self: unknown): object => {
-    if (door.listenersOf(self) === null) throw new RealTypeError(`no ${type} here`);
-    return self as object;
-  };
   const accessor = {
-    get handler(): unknown { return weakGet(handlers, need(this))?.value ?? null; },
+    get handler(): unknown {
+      listenersOf(this);
+      return weakGet(handlers, targetOf(this) as object)?.value ?? null;
+    },
     set handler(value: unknown) {
-      const target = need(this);
+      const listeners = listenersOf(this);
+      const target = targetOf(this) as object;
       const handler = weakGet(handlers, target) ?? { value: null, isListening: false };
       handler.value = isObject(value) ? value : null;
       weakSet(handlers, target, handler);
       if (handler.value === null || handler.isListening) return;
       handler.isListening = true;
       const listener = (event: Event): void => {
-        if (!isFunction(handler.value)) return;
-        if (apply(handler.value, target, [event]) === false) event.preventDefault();
+        if (isFunction(handler.value)) handle(handler.value, target, event);
       };
-      door.listenersOf(target)!.add({ type, callback: listener, capture: false, once: false, passive: false, isRemoved: false });
+      listeners.add({ type, callback: listener, capture: false, once: false, passive: false, isRemoved: false });
     },
   };
   const { get, set } = Object.getOwnPropertyDescriptor(accessor, "handler")!;
   define(get!, "name", `get on${type}`, false);
   define(set!, "name", `set on${type}`, false);
-  defineProperty(prototype, `on${type}`, { __proto__: null, get, set, enumerable: true, configurable: true } as PropertyDescriptor);
+  return { __proto__: null, get, set, enumerable: true, configurable: true } as PropertyDescriptor;
 }

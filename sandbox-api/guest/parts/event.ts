@@ -86,13 +86,13 @@ export class Event {
 describe(Event, "Event");
 constants(Event, { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 });
 
-function cancel(state: EventState): void {
+/** What preventDefault does. */
+export function cancel(state: EventState): void {
   if (state.cancelable && !state.isPassive) state.isCanceled = true;
 }
 
-/** An event that the realm itself made. */
-export function trustedEvent(type: string): Event {
-  const event = new Event(type);
+/** Marks an event as one that the realm itself made. */
+export function trusted<E extends Event>(event: E): E {
   eventState(event)!.isTrusted = true;
   return event;
 }

@@ -3,3 +3,4 @@ export { abort, AbortController, AbortSignal, abortReason, follow, isAborted, is
 export { DOMException, isDomException } from "./dom-exception.ts";
 export { CustomEvent, ErrorEvent, Event, PromiseRejectionEvent } from "./event.ts";
 export { EventTarget } from "./event-target.ts";
+export { addEventListener, attributes, dispatchEvent, removeEventListener, reportException, reportRejection } from "./global-target.ts";

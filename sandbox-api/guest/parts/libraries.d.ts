@@ -6,6 +6,11 @@ declare module "whatwg-url" {
   export const URL: new (url: string, base?: string) => object;
   export const URLSearchParams: new (init?: unknown) => object;
 }
+declare module "whatwg-url/lib/infra.js" {
+  /** The object that the library itself calls by. */
+  const infra: { isASCIIString: (domain: string) => boolean };
+  export default infra;
+}
 declare module "tr46" {
   export interface Tr46Options {
     readonly checkBidi?: boolean; readonly checkHyphens?: boolean; readonly checkJoiners?: boolean; readonly ignoreInvalidPunycode?: boolean;
