@@ -6,7 +6,7 @@ import { bundleGuest } from "../host/addons/own-code.ts";
 import { findIsolatedVm } from "../host/cells/binary.ts";
 import { loadIsolatedVm } from "../runtime/isolate/binary.ts";
 import { makeIsolateMaker } from "../runtime/isolate/create.ts";
-import { AddonIsolate, makeClocks } from "../runtime/isolate/run.ts";
+import { AddonIsolate, makeShared } from "../runtime/isolate/run.ts";
 import { resultStatus } from "../sandbox-api/wire/messages.ts";
 
 const handlers: { readonly [name: string]: (side: string) => string } = {
@@ -31,8 +31,8 @@ const textOf = (event: number, key: number): string => event % 2 === 0
 
 const vm = loadIsolatedVm(findIsolatedVm());
 const maker = makeIsolateMaker(vm, (await bundleGuest()).toString("latin1"));
-const clocks = makeClocks();
-const limits = { cpuMs: 200, startupMs: 1_000, memoryMiB: 32, hostCalls: 1_000, mutationBytes: 1 << 24, logLineBytes: 8_192 };
+const clocks = makeShared();
+const limits = { cpuMs: 200, startupMs: 1_000, memoryMiB: 32, hostCalls: 1_000, mutationBytes: 1 << 24, logLineBytes: 8_192, cryptoKeys: 100, cryptoKeyBytes: 65_536, rsaKeysAtOnce: 0 };
 
 const isolates = Array.from({ length: Number(values.isolates) }, (_, index) => {
   const settings = { name: `addon-${index}`, file: `addon-${index}.js`, limits, permissions: ["read:request", "read:response", "write:request", "write:response"] as const };

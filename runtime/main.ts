@@ -14,11 +14,12 @@ const binary = process.argv[2];
 if (binary === undefined) throw new Error("usage: main.ts <absolute path of the isolated-vm binary>");
 
 const link = makeCellLink(descriptor);
-const handle = makeHandler(link, new Registry(loadIsolatedVm(binary)));
+const registry = new Registry(loadIsolatedVm(binary));
+const handle = makeHandler(link, registry);
 
 function turn(): void {
   try {
-    for (let reads = 0; reads < readsPerTurn; reads++) {
+    for (let reads = 0; reads === 0 || (reads < readsPerTurn && !registry.isBusyBeside); reads++) {
       if (!link.receive(handle)) process.exit(0);
     }
   } catch (error) {

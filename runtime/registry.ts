@@ -3,7 +3,7 @@
 import type { LoadText } from "../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./isolate/binary.ts";
 import { type IsolateMaker, makeIsolateMaker } from "./isolate/create.ts";
-import { AddonIsolate, makeClocks } from "./isolate/run.ts";
+import { AddonIsolate, makeShared } from "./isolate/run.ts";
 
 export interface Instance {
   readonly id: number;
@@ -14,7 +14,7 @@ export interface Instance {
 
 export class Registry {
   readonly #vm: IsolatedVm;
-  readonly #clocks = makeClocks();
+  readonly #shared = makeShared();
   readonly #instances = new Map<number, Instance>();
   #maker: IsolateMaker | undefined;
   #loads = 0;
@@ -24,6 +24,8 @@ export class Registry {
   get loads(): number { return this.#loads; }
   get instances(): Iterable<Instance> { return this.#instances.values(); }
   get size(): number { return this.#instances.size; }
+  /** Whether something is under way beside this thread that ends in the event loop. */
+  get isBusyBeside(): boolean { return this.#shared.jobs.isBusy; }
 
   /** Keeps the guest bundle that runs first in every isolate made from now on. */
   setGuest(guestBundle: string): void { this.#maker = makeIsolateMaker(this.#vm, guestBundle); }
@@ -36,7 +38,7 @@ export class Registry {
     if (this.#maker === undefined) throw new Error("load before boot");
     if (this.#instances.has(id)) throw new Error(`instance ${id} is loaded already`);
     this.#loads++;
-    const instance: Instance = { id, isolate: new AddonIsolate(this.#vm, this.#maker, this.#clocks, settings), releasedKeys: "" };
+    const instance: Instance = { id, isolate: new AddonIsolate(this.#vm, this.#maker, this.#shared, settings), releasedKeys: "" };
     this.#instances.set(id, instance);
     return instance;
   }

@@ -93,8 +93,8 @@ export class CellLink implements Cell {
 
   load(instance: InstanceId, spec: InstanceSpec): Promise<LoadOutcome> {
     if (this.#end !== null) return Promise.resolve({ kind: "lost" });
-    const { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes, wallMs } = spec.limits;
-    const text: LoadText = { name: spec.name, file: spec.file, limits: { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes }, ...(spec.permissions && { permissions: [...spec.permissions] }), ...(spec.services && { services: spec.services }) };
+    const { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes, cryptoKeys, cryptoKeyBytes, rsaKeysAtOnce, wallMs } = spec.limits;
+    const text: LoadText = { name: spec.name, file: spec.file, limits: { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes, cryptoKeys, cryptoKeyBytes, rsaKeysAtOnce }, ...(spec.permissions && { permissions: [...spec.permissions] }), ...(spec.services && { services: spec.services }) };
     this.#loads++;
     this.#ledger.instances.set(instance, { limits: spec.limits, waiting: 0, isClosing: false });
     this.#reader.largestFrameBytes = Math.max(this.#reader.largestFrameBytes, mutationBytes + frameSlackBytes);

@@ -4,10 +4,11 @@ import type { CachedDataOptions, Callback, Context, ExternalCopy, Isolate, Refer
 import type { GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { IsolatedVm } from "./binary.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
-import { native, type Native } from "../native/native.ts";
+import { makeNative, type Native } from "../native/native.ts";
+import { PairJobs } from "../native/pair-jobs.ts";
 import { GuestPartStore, type PartLoader } from "./parts.ts";
 import { isTimeout } from "./result.ts";
-import { warmUpAddon, warmUpEvents, warmUpSettings } from "./warm-up.ts";
+import { warmUpAddon, warmUpEvents, warmUpLimits, warmUpSettings } from "./warm-up.ts";
 
 /** `dispatch` for a text in at most `mostPieces` pieces, which is put together inside. */
 export type DispatchPieces = (callId: number, releasedKeys: string, ...pieces: string[]) => string;
@@ -30,9 +31,12 @@ export interface GuestIsolate {
 
 type Post = (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
 
+/** What the guest reaches out by, besides its parts: of one instance. */
+export interface Ports { readonly post: Post; readonly native: Native }
+
 export interface IsolateMaker {
-  /** `post` becomes `$post`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
-  make(memoryMiB: number, post: Post): GuestIsolate;
+  /** `post` becomes `$post`, `native` `$native`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
+  make(memoryMiB: number, ports: Ports): GuestIsolate;
   /** To be called now and then, when nobody waits for an answer: does a piece of work that makes later isolates faster. False: there was none. */
   prepare(): boolean;
 }
@@ -50,20 +54,21 @@ const joiner = `(() => { const { dispatch } = $guest; return (call, keys, a, b =
 export function makeIsolateMaker(vm: IsolatedVm, guestBundle: string): IsolateMaker {
   const { main, parts } = splitGuest(guestBundle);
   const source = `${main}\n;0`;
-  const store = new GuestPartStore(vm, parts, (isolate, load) => runGuest(vm, isolate, source, nowhere, load, {}).context);
+  const store = new GuestPartStore(vm, parts, (isolate, load) => runGuest(vm, isolate, source, nowhere(), load, {}).context);
   const cachedData = compileGuest(vm, source, store);
   return {
-    make: (memoryMiB, post) => {
+    make: (memoryMiB, ports) => {
       const isolate = new vm.Isolate({ memoryLimit: memoryMiB });
-      return { isolate, ...runGuest(vm, isolate, source, post, store.loaderFor(isolate), cachedData === undefined ? {} : { cachedData }) };
+      return { isolate, ...runGuest(vm, isolate, source, ports, store.loaderFor(isolate), cachedData === undefined ? {} : { cachedData }) };
     },
     prepare: () => store.prepareOne(),
   };
 }
 
-const nowhere: Post = () => undefined;
+/** For isolates that no addon comes near. */
+const nowhere = (): Ports => ({ post: () => undefined, native: makeNative(warmUpLimits, new PairJobs()).native });
 
-function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, post: Post, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
+function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, { post, native }: Ports, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
   const context = isolate.createContextSync();
   const callback: Callback = new vm.Callback(post);
   context.global.setSync("$post", callback);
@@ -78,7 +83,7 @@ function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, post: Post, 
 function compileGuest(vm: IsolatedVm, source: string, store: GuestPartStore): ExternalCopy<ArrayBuffer> | undefined {
   const isolate = new vm.Isolate({ memoryLimit: 64 });
   try {
-    const { context, entries } = runGuest(vm, isolate, source, nowhere, store.loaderFor(isolate), {});
+    const { context, entries } = runGuest(vm, isolate, source, nowhere(), store.loaderFor(isolate), {});
     if (!warmUp(isolate, context, entries)) return undefined;
     // V8 finds the script that ran in the isolate's own cache, with all that was compiled since.
     const script = isolate.compileScriptSync(source, { filename: guestFile, produceCachedData: true });

@@ -9,6 +9,8 @@ import { type Bridge, makeBridge, type Post } from "./bridge.ts";
 import { makeDeadlines, type Deadlines } from "./deadline.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
 import { makeMeter, makeThreadClock, type Meter, type ThreadClock } from "./meter.ts";
+import { makeNative, type NativeDoor } from "../native/native.ts";
+import { PairJobs } from "../native/pair-jobs.ts";
 import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, readAnswer, rejectionReason, readSettled, thrownMessage } from "./result.ts";
 
 const entriesPerWeighing = 128;
@@ -23,8 +25,8 @@ const starvedShare = 0.5;
 interface Clock { readonly limit: "cpuMs" | "startupMs"; readonly valueMs: number; readonly leftMs: number }
 
 /** What all isolates of a process share. */
-export interface Clocks { readonly clock: ThreadClock; readonly deadlines: Deadlines }
-export const makeClocks = (): Clocks => ({ clock: makeThreadClock(), deadlines: makeDeadlines() });
+export interface Shared { readonly clock: ThreadClock; readonly deadlines: Deadlines; readonly jobs: PairJobs }
+export const makeShared = (): Shared => ({ clock: makeThreadClock(), deadlines: makeDeadlines(), jobs: new PairJobs() });
 
 export interface DispatchInput {
   readonly call: number;
@@ -44,17 +46,19 @@ export class AddonIsolate {
   readonly #bridge: Bridge;
   readonly #meter: Meter;
   readonly #deadlines: Deadlines;
+  readonly #door: NativeDoor;
   readonly #settings: LoadText;
   #startupUsedMs = 0;
   #entries = 0;
 
   /** Throws when no isolate can be made; no addon code has run then. */
-  constructor(vm: IsolatedVm, maker: IsolateMaker, { clock, deadlines }: Clocks, settings: LoadText) {
+  constructor(vm: IsolatedVm, maker: IsolateMaker, { clock, deadlines, jobs }: Shared, settings: LoadText) {
     this.#vm = vm;
     this.#deadlines = deadlines;
     this.#settings = settings;
     this.#bridge = makeBridge(settings.limits);
-    this.#guest = maker.make(settings.limits.memoryMiB, this.#bridge.post);
+    this.#door = makeNative(settings.limits, jobs);
+    this.#guest = maker.make(settings.limits.memoryMiB, { post: this.#bridge.post, native: this.#door.native });
     this.#meter = makeMeter(this.#guest.isolate, clock);
   }
 
@@ -131,7 +135,8 @@ export class AddonIsolate {
     else if (answer.isTimeout === true) answer = timedOut(clock, cpuMicros);
     if (answer.isFatal) this.dispose();
     const { status, text, attachments, isFatal } = answer;
-    return { status, text, attachments, isFatal, cpuMicros, posts };
+    // Other threads stop for no limit of an entry: what they spent is for the budget only.
+    return { status, text, attachments, isFatal, cpuMicros: cpuMicros + this.#door.takeBesideMicros(), posts };
   }
 
   /** What stopped an entry that did not return; null: nothing did, the engine has a rejection to tell of. */

@@ -4,8 +4,8 @@ import { partSeparator, type FlowView, type RequestView, type ResponseView } fro
 import type { GuestPart } from "../../sandbox-api/schema/own-builds.ts";
 import type { LoadText } from "../../sandbox-api/wire/messages.ts";
 
-const limits = { cpuMs: 1_000, startupMs: 1_000, memoryMiB: 64, hostCalls: 64, mutationBytes: 64 * 1024, logLineBytes: 1_024 };
-const settings: LoadText = { name: "warm-up", file: "warm-up.js", limits, permissions: ["read:request", "read:response", "write:request", "write:response"] };
+export const warmUpLimits = { cpuMs: 1_000, startupMs: 1_000, memoryMiB: 64, hostCalls: 64, mutationBytes: 64 * 1024, logLineBytes: 1_024, cryptoKeys: 16, cryptoKeyBytes: 4_096, rsaKeysAtOnce: 0 };
+const settings: LoadText = { name: "warm-up", file: "warm-up.js", limits: warmUpLimits, permissions: ["read:request", "read:response", "write:request", "write:response"] };
 
 /** For the guest's `prepare`. */
 export const warmUpSettings = JSON.stringify(settings);

@@ -1,47 +1,122 @@
-// Keys of asymmetric algorithms: made, and turned between SPKI or PKCS #8 and JWK. RSA keys are not made here: that takes longer than
-// an addon may hold the thread.
-import { createPrivateKey, createPublicKey, ECDH, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { bounded, privateKey, publicKey } from "./crypto.ts";
-import type { Operation, Settings } from "./native.ts";
-import { bufferAt, curves, oneOf } from "./settings.ts";
+// Making keys, taking them in and out, and forgetting them. Every operation that makes some ends in `keys.add`, so that one which
+// fails has left nothing behind and may be tried again.
+import { generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto";
+import { keyFormats, type KeyWish, leastMadeModulusBits, mostModulusBits, mostSecretBits, rsaExponents } from "../../sandbox-api/schema/crypto.ts";
+import { exportRow } from "./key-export.ts";
+import { checkUsages, importRow, rowOfObject } from "./key-import.ts";
+import type { KeyRow } from "./key-table.ts";
+import type { Operation, Surroundings } from "./native.ts";
+import type { Pair, PairJob } from "./pair-jobs.ts";
+import { Refusal } from "./refusal.ts";
+import { bufferAt, curves, oneOf, rowOf, wholeNumber, wishOf } from "./settings.ts";
 
-const kinds = ["ec", "ed25519", "x25519"] as const;
-const opensslCurves = { "P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1" } as const;
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
-function exported(key: KeyObject): Uint8Array {
-  return key.type === "private" ? key.export({ format: "der", type: "pkcs8" }) : key.export({ format: "der", type: "spki" });
+/** The wish has been checked. */
+function rowsOfPair({ publicKey, privateKey }: Pair, wish: KeyWish): readonly KeyRow[] {
+  const { secretUsages, publicUsages } = rowOf(wish.algorithm);
+  const half = (key: KeyObject, extractable: boolean, usages: KeyWish["usages"]): KeyRow => rowOfObject(key, { ...wish, extractable, usages: wish.usages.filter((usage) => usages.includes(usage)) });
+  return [half(privateKey, wish.extractable, secretUsages), half(publicKey, true, publicUsages)];
 }
 
-function fromJwk(settings: Settings): KeyObject {
-  const { jwk } = settings;
-  if (typeof jwk !== "object" || jwk === null) throw new Error("jwk is missing");
-  const input = { key: jwk as { readonly [name: string]: unknown }, format: "jwk" } as const;
-  return bounded("d" in jwk ? createPrivateKey(input) : createPublicKey(input));
+/** `more`: what else is to be checked, between usages that there are not and there being none (the standard's order). */
+function checkPair(wish: KeyWish, more: () => void): void {
+  const { secretUsages, publicUsages } = rowOf(wish.algorithm);
+  checkUsages(wish.usages, [...secretUsages, ...publicUsages]);
+  more();
+  if (!wish.usages.some((usage) => secretUsages.includes(usage))) throw new Refusal("SyntaxError", "a private key needs a usage");
+}
+
+function rsaSize({ length = 0, exponent }: KeyWish): { readonly bits: number; readonly exponent: number } {
+  if (length < leastMadeModulusBits || length > mostModulusBits || length % 8 !== 0) throw new Error(`RSA keys of ${leastMadeModulusBits} to ${mostModulusBits} bits are made here`);
+  const found = rsaExponents.find((each) => each === exponent);
+  if (found === undefined) throw new Error(`RSA keys are made with the exponents ${rsaExponents.join(" and ")}`);
+  return { bits: length, exponent: found };
+}
+
+function made(wish: KeyWish): readonly KeyRow[] {
+  const { kind } = rowOf(wish.algorithm);
+  if (kind === "aes" || kind === "hmac") {
+    return [importRow("raw", randomBytes(Math.ceil(wholeNumber({ ...wish }, "length", mostSecretBits) / 8)), wish)];
+  }
+  checkPair(wish, () => undefined);
+  if (kind === "ec") return rowsOfPair(generateKeyPairSync("ec", { namedCurve: oneOf({ ...wish }, "curve", curves) }), wish);
+  if (kind === "okp") return rowsOfPair(wish.algorithm === "Ed25519" ? generateKeyPairSync("ed25519") : generateKeyPairSync("x25519"), wish);
+  throw new Error(`keys for ${wish.algorithm} are not made so`);
+}
+
+/** LIMIT rsaKeysAtOnce: the RSA keys that one instance waits for. */
+export class WaitingPairs {
+  readonly #waiting = new Map<number, { readonly job: PairJob; readonly wish: KeyWish }>();
+  readonly #most: number;
+  #lastTicket = 0;
+  #spentMicros = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  begin({ jobs }: Surroundings, wish: KeyWish): number {
+    if (rowOf(wish.algorithm).kind !== "rsa" || wish.hash === undefined) throw new Error("only RSA keys are made so");
+    checkPair(wish, () => void rsaSize(wish));
+    const { bits, exponent } = rsaSize(wish);
+    if (this.#waiting.size >= this.#most) throw new Refusal("QuotaExceededError", `more than ${this.#most} RSA keys are being made at once (limit rsaKeysAtOnce)`);
+    this.#waiting.set(++this.#lastTicket, { job: jobs.begin(bits, exponent), wish });
+    return this.#lastTicket;
+  }
+
+  /** The rows, once there are any; they may be taken until `done`. */
+  look(ticket: unknown): readonly KeyRow[] | null {
+    const found = typeof ticket === "number" ? this.#waiting.get(ticket) : undefined;
+    if (found === undefined) throw new Error("nobody waits for such a key");
+    const { state } = found.job;
+    if (state.kind === "running") return null;
+    if (state.kind === "made") return rowsOfPair(state.pair, found.wish);
+    this.done(ticket);
+    throw new Refusal("OperationError", state.message.slice(0, 200));
+  }
+
+  done(ticket: unknown): void {
+    if (typeof ticket !== "number") return;
+    this.#spentMicros += this.#waiting.get(ticket)?.job.takeMicros() ?? 0;
+    this.#waiting.delete(ticket);
+  }
+
+  /** CPU microseconds that other threads spent for this instance since it was last asked. */
+  takeMicros(): number {
+    if (this.#waiting.size === 0 && this.#spentMicros === 0) return 0;
+    let micros = this.#spentMicros;
+    this.#spentMicros = 0;
+    for (const { job } of this.#waiting.values()) micros += job.takeMicros();
+    return micros;
+  }
 }
 
 export const keyOperations: { readonly [name: string]: Operation } = {
-  /** Two DER pieces: four bytes of length, the private one, the public one. */
-  generate: (settings) => {
-    const kind = oneOf(settings, "kind", kinds);
-    const pair = kind === "ec" ? generateKeyPairSync("ec", { namedCurve: oneOf(settings, "curve", curves) }) : kind === "ed25519" ? generateKeyPairSync("ed25519") : generateKeyPairSync("x25519");
-    const [secret, open] = [exported(pair.privateKey), exported(pair.publicKey)];
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(secret.length);
-    return Buffer.concat([length, secret, open]);
+  /** News of the secret key, or of the private and the public one. */
+  generate: (settings, _, { keys }) => json(keys.add(made(wishOf(settings)))),
+  import: (settings, buffers, { keys }) => json(keys.add([importRow(oneOf(settings, "format", keyFormats), Buffer.from(bufferAt(buffers, 0)), wishOf(settings))])),
+  export: (settings, _, { keys }) => exportRow(oneOf(settings, "format", keyFormats), keys.get(settings["key"])),
+  /** Numbers of keys that nothing in the isolate refers to any more. */
+  forget: (settings, _, { keys }) => {
+    const { ids } = settings;
+    if (!Array.isArray(ids)) throw new Error("ids is missing");
+    keys.forget(ids);
+    return new Uint8Array(0);
   },
-  /** DER of a JWK, which is in the settings. */
-  "jwk-to-der": (settings) => exported(fromJwk(settings)),
-  /** JSON with the JWK and the details of a DER key; `private` says which. */
-  "der-to-jwk": (settings, buffers) => {
-    const key = settings["private"] === true ? privateKey(bufferAt(buffers, 0)) : publicKey(bufferAt(buffers, 0));
-    const { modulusLength, publicExponent, namedCurve } = key.asymmetricKeyDetails ?? {};
-    return json({ jwk: key.asymmetricKeyType === "rsa-pss" ? null : key.export({ format: "jwk" }), type: key.asymmetricKeyType, modulusLength, publicExponent: publicExponent?.toString(16), curve: namedCurve });
+  /** Begins to make an RSA key pair; gives a ticket for `rsa-take`. */
+  "rsa-begin": (settings, _, around) => json(around.pairs.begin(around, wishOf(settings))),
+  /** News of both keys, or nothing yet. */
+  "rsa-take": (settings, _, { keys, pairs }) => {
+    const rows = pairs.look(settings["ticket"]);
+    if (rows === null) return new Uint8Array(0);
+    const news = keys.add(rows);
+    pairs.done(settings["ticket"]);
+    return json(news);
   },
-  /** An elliptic point, compressed or not, as an uncompressed one. */
-  point: (settings, buffers) => {
-    const point: unknown = ECDH.convertKey(bufferAt(buffers, 0), opensslCurves[oneOf(settings, "curve", curves)], undefined, undefined, "uncompressed");
-    if (!(point instanceof Uint8Array)) throw new Error("no point");
-    return point;
+  /** Nobody waits for it any more. */
+  "rsa-drop": (settings, _, { pairs }) => {
+    pairs.done(settings["ticket"]);
+    return new Uint8Array(0);
   },
 };

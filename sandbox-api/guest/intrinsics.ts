@@ -60,6 +60,9 @@ export const setHas: <V>(set: ReadonlySet<V>, value: V) => boolean = uncurry<Rea
 export const setForEach: <V>(set: Set<V>, visit: (value: V) => void) => void = uncurry(Set.prototype.forEach);
 export const weakGet: <K extends WeakKey, V>(map: WeakMap<K, V>, key: K) => V | undefined = uncurry(WeakMap.prototype.get);
 export const weakSet: <K extends WeakKey, V>(map: WeakMap<K, V>, key: K, value: V) => unknown = uncurry(WeakMap.prototype.set);
+/** Not granted to addons: what it tells is when the collector runs. */
+export const RealWeakRef = WeakRef;
+export const deref: <T extends WeakKey>(reference: WeakRef<T>) => T | undefined = uncurry(WeakRef.prototype.deref) as <T extends WeakKey>(reference: WeakRef<T>) => T | undefined;
 
 type Getter<S, R> = (self: S) => R;
 function getterOf<S, R>(prototype: object, name: PropertyKey): Getter<S, R> {

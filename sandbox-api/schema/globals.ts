@@ -79,8 +79,8 @@ export const globalTable = {
   DecompressionStream: partRow("compression", "WHATWG Compression §6", "all of it at once when the stream ends; at most 4 MiB, which become at most 16 MiB", "cell"),
   crypto: partRow("crypto", "W3C Web Crypto", "getRandomValues, randomUUID and subtle; at most 4 MiB at once", "cell"),
   Crypto: partRow("crypto", "W3C Web Crypto §10", "", "cell"),
-  CryptoKey: partRow("crypto", "W3C Web Crypto §13", ""),
-  SubtleCrypto: partRow("crypto", "W3C Web Crypto §14", "SHA, HMAC, AES (GCM, CBC, CTR, KW), ECDSA, ECDH, Ed25519, X25519, HKDF, PBKDF2 (100,000 rounds at most), RSA (4096 bits at most; no keys are generated); what it does counts as CPU time of the call", "cell"),
+  CryptoKey: partRow("crypto", "W3C Web Crypto §13", "the key itself is held outside of the isolate and ends with it", "cell"),
+  SubtleCrypto: partRow("crypto", "W3C Web Crypto §14", "SHA, HMAC, AES (GCM, CBC, CTR, KW), ECDSA, ECDH, Ed25519, X25519, HKDF, PBKDF2 (100,000 rounds at most), RSA (4096 bits at most; keys of 2048 to 4096 bits are generated, beside the call, and charged to the CPU budget); all else counts as CPU time of the call", "cell"),
   performance: row("guest", "W3C High Resolution Time", "now, timeOrigin, toJSON and the methods of an EventTarget only, whole milliseconds"),
   navigator: row("guest", "WHATWG HTML §8.9", "userAgent only, \"Flowcell\""),
 } as const satisfies Record<string, GlobalRow>;

@@ -44,6 +44,9 @@ export const limitTable = {
   replaysAtOnce: row("calls", 16, 0, 1_000, "replays of one addon that are under way"),
   replaysPerSecond: row("calls/s", 20, 1, 10_000, "replays that one addon may begin"),
   replayDepth: row("calls", 1, 0, 3, "replays of replays of a client's request: with 1, what was replayed cannot be replayed again"),
+  cryptoKeys: row("keys", 10_000, 0, 1_000_000, "keys of crypto.subtle that one isolate holds: those that nothing refers to any more are forgotten, one more than fits is refused"),
+  cryptoKeyBytes: row("bytes", 8 * MiB, 0, 256 * MiB, "all those keys together: secret keys as their bytes, others as DER"),
+  rsaKeysAtOnce: row("calls", 2, 0, 4, "RSA key pairs that one isolate waits for; their making is charged to its CPU budget"),
   interceptMs: row("ms", 60_000, 10, 86_400_000, "longest time a flow stays intercepted before it is resumed"),
 } as const satisfies Record<string, LimitRow>;
 
@@ -59,6 +62,7 @@ export const defaultLimits: Limits = Object.freeze({
   waitingCalls: limitTable.waitingCalls.default, logLinesPerSecond: limitTable.logLinesPerSecond.default,
   logLineBytes: limitTable.logLineBytes.default, bundleBytes: limitTable.bundleBytes.default,
   cpuBudgetShare: limitTable.cpuBudgetShare.default, cpuBudgetBurstMs: limitTable.cpuBudgetBurstMs.default,
+  cryptoKeys: limitTable.cryptoKeys.default, cryptoKeyBytes: limitTable.cryptoKeyBytes.default, rsaKeysAtOnce: limitTable.rsaKeysAtOnce.default,
   cellLoads: limitTable.cellLoads.default, cellRestMiB: limitTable.cellRestMiB.default, interceptMs: limitTable.interceptMs.default,
   storageBytes: limitTable.storageBytes.default, storageKeys: limitTable.storageKeys.default,
   storageKeyBytes: limitTable.storageKeyBytes.default, storageValueBytes: limitTable.storageValueBytes.default,

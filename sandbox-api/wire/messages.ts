@@ -65,6 +65,7 @@ export interface LoadText {
   readonly limits: {
     readonly cpuMs: number; readonly startupMs: number; readonly memoryMiB: number;
     readonly hostCalls: number; readonly mutationBytes: number; readonly logLineBytes: number;
+    readonly cryptoKeys: number; readonly cryptoKeyBytes: number; readonly rsaKeysAtOnce: number;
   };
   /** Services that it was granted, so that the guest can refuse the others where they stand; the host checks again. Absent: none. */
   readonly services?: ServiceGrants;

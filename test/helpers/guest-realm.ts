@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { createContext, Script, type Context } from "node:vm";
 import { build } from "esbuild";
 import { bundleGuest as bundleOwnGuest } from "../../host/addons/own-code.ts";
-import { native } from "../../runtime/native/native.ts";
+import { makeNative } from "../../runtime/native/native.ts";
+import { PairJobs } from "../../runtime/native/pair-jobs.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
 import { readGuestResult, type GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { CallName, PartName } from "../../sandbox-api/schema/view.ts";
@@ -40,12 +41,13 @@ export interface GuestRealm {
   readonly lastCall: () => number;
 }
 
-export const defaultSettings = { name: "test", file: "addon.js", limits: { cpuMs: 50, startupMs: 1000, memoryMiB: 32, hostCalls: 1000, mutationBytes: 1_048_576, logLineBytes: 200 } } as const;
+export const defaultSettings = { name: "test", file: "addon.js", limits: { cpuMs: 50, startupMs: 1000, memoryMiB: 32, hostCalls: 1000, mutationBytes: 1_048_576, logLineBytes: 200, cryptoKeys: 100, cryptoKeyBytes: 65_536, rsaKeysAtOnce: 2 } } as const;
 
 /** Boots a guest with this addon. A load that failed is seen in `loaded`. */
 export async function guestRealm(addonSource: string, guest: string, settings: object = defaultSettings): Promise<GuestRealm> {
   const posted: Posted[] = [];
   const { main, parts } = splitGuest(guest);
+  const { native } = makeNative(defaultSettings.limits, new PairJobs());
   const context = createContext({
     $post: (kind: string, id: number, text: string, ...attachments: ArrayBuffer[]) => void posted.push({ kind, id, text, attachments }),
     // Buffers of another realm fail its check.

@@ -6,7 +6,7 @@ import type { LoadText, HostCallText } from "../../sandbox-api/wire/messages.ts"
 import type { IsolateMaker } from "../../runtime/isolate/create.ts";
 import type { IsolatedVm } from "../../runtime/isolate/binary.ts";
 import type { EntryResult } from "../../runtime/isolate/result.ts";
-import { AddonIsolate, makeClocks } from "../../runtime/isolate/run.ts";
+import { AddonIsolate, makeShared } from "../../runtime/isolate/run.ts";
 import { resultStatus } from "../../sandbox-api/wire/messages.ts";
 import { doneMark, reportMark, testOrigin, testScript, type TestFile } from "./test-file.ts";
 
@@ -18,7 +18,7 @@ export interface Machine { readonly vm: IsolatedVm; readonly maker: IsolateMaker
 
 const settings: LoadText = {
   name: "wpt", file: "wpt.js",
-  limits: { cpuMs: 60_000, startupMs: 60_000, memoryMiB: 512, hostCalls: 1_000_000, mutationBytes: 64 * 1_048_576, logLineBytes: 8 * 1_048_576 },
+  limits: { cpuMs: 60_000, startupMs: 60_000, memoryMiB: 512, hostCalls: 1_000_000, mutationBytes: 64 * 1_048_576, logLineBytes: 8 * 1_048_576, cryptoKeys: 100_000, cryptoKeyBytes: 64 * 1_048_576, rsaKeysAtOnce: 4 },
   services: { storage: null, fetch: { requestBytes: 1_048_576 } },
 };
 const mostMs = 60_000;
@@ -34,7 +34,7 @@ class FileRun {
 
   constructor({ vm, maker, tree }: Machine) {
     this.#tree = tree;
-    this.#isolate = new AddonIsolate(vm, maker, makeClocks(), settings);
+    this.#isolate = new AddonIsolate(vm, maker, makeShared(), settings);
   }
 
   async run(script: string): Promise<FileResult> {

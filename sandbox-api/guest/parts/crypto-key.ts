@@ -1,11 +1,12 @@
-// CryptoKey (W3C Web Crypto §13): what an addon sees of a key. Its material is in a private field: bytes of a secret key, DER of the
-// others; code of the addon cannot reach it but by an export that the key allows.
+// CryptoKey (W3C Web Crypto §13): what an addon sees of a key. There is no material here: the cell holds it, outside of the isolate, and
+// a key has a handle with the cell's number for it in a private field.
 import { describe } from "./idl.ts";
 import { RealTypeError, freeze, isObject, ordinaryArray } from "./intrinsics.ts";
+import type { KeyHandle } from "./key-handles.ts";
+import type { KeyType, KeyUsage } from "../../schema/crypto.ts";
 
-export type KeyType = "secret" | "public" | "private";
 export interface KeyAlgorithm { readonly name: string; readonly hash?: { readonly name: string }; readonly namedCurve?: string; readonly length?: number; readonly modulusLength?: number; readonly publicExponent?: Uint8Array }
-export interface KeyState { readonly type: KeyType; readonly extractable: boolean; readonly algorithm: KeyAlgorithm; readonly usages: readonly string[]; readonly material: Uint8Array<ArrayBuffer> }
+export interface KeyState { readonly handle: KeyHandle; readonly type: KeyType; readonly extractable: boolean; readonly algorithm: KeyAlgorithm; readonly usages: readonly KeyUsage[] }
 
 const door: { stateOf: (value: unknown) => KeyState | null } = { stateOf: () => null };
 /** Only this part makes keys. */
@@ -35,6 +36,7 @@ describe(CryptoKey, "CryptoKey", (value) => {
 });
 $kernel.intrinsics.define(CryptoKey, "length", 0, false);
 
+/** Keys with one handle are one key: what structuredClone gives, for instance. */
 export const makeKey = (state: KeyState): CryptoKey => new CryptoKey(key, freeze(state));
 
 export function needKey(value: unknown): KeyState {

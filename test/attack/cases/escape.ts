@@ -1,5 +1,5 @@
 // Ways out of the isolate: constructor chains, error objects, leaked handles, dynamic code, poisoned prototypes.
-import { onRequest, probe, type AttackCase } from "../attack-case.ts";
+import { asyncProbe, onRequest, probe, type AttackCase } from "../attack-case.ts";
 
 const hostGlobals = `["process","require","module","global","Buffer","__dirname","Deno","Bun","setImmediate","_ivm","ivm","$post","$guest","$module"]`;
 
@@ -43,6 +43,15 @@ export const escapeCases: readonly AttackCase[] = [
   escape("wasm", "an uncounted memory and a compiler", probe(`if (typeof (globalThis as any).WebAssembly !== "undefined") found("WebAssembly");`), "guest lockdown"),
   escape("shared-memory", "shared memory for timing", probe(`for (const n of ["SharedArrayBuffer", "Atomics"]) if (n in globalThis) found(n);`), "guest lockdown"),
   escape("weak-refs", "callbacks outside any timed call by FinalizationRegistry", probe(`for (const n of ["FinalizationRegistry", "WeakRef"]) if (n in globalThis) found(n);`), "guest lockdown"),
+  escape("secret-key", "the bytes of a key that is not extractable", asyncProbe(`
+    const { subtle } = crypto as any; const secret = (value: any) => { if (value && value.byteLength === 32) found("32 bytes"); if (value && Object.hasOwn(value, "k")) found("a JWK"); };
+    const names = ["toJSON", "k", "material", "bytes"]; for (const name of names) Object.defineProperty(Object.prototype, name, { configurable: true, get() { secret(this); return undefined; } });
+    const key = await subtle.generateKey({ name: "AES-CBC", length: 256 }, false, ["encrypt", "decrypt", "wrapKey"]); const iv = { name: "AES-CBC", iv: new Uint8Array(16) };
+    for (const target of [key, structuredClone(key), Object.create(key), { __proto__: CryptoKey.prototype, extractable: true }]) for (const format of ["raw", "jwk"]) {
+      try { secret(await subtle.exportKey(format, target)); } catch { /* refused */ }
+      try { found((await subtle.wrapKey(format, target, key, iv)).byteLength); } catch { /* refused */ }
+    }
+    for (const name of names) delete (Object.prototype as any)[name];`), "cell process"),
   escape("resizable-buffer", "memory that nobody counts", probe(`try { const b = new (ArrayBuffer as any)(8, { maxByteLength: 1 << 30 }); if (b.resizable) found("resizable"); } catch { /* refused */ }`), "guest lockdown"),
   escape("proto-pollution-object", "to poison what the host decodes", probe(`
     (Object.prototype as any).polluted = "yes"; (Object.prototype as any).toJSON = () => "gone"; (Array.prototype as any).toJSON = () => "gone";
