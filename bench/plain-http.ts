@@ -1,11 +1,13 @@
 // Claim: plain HTTP through the proxy costs at most 0.075 CPU s per 1,000 requests without an addon and 0.12 with a header addon in its isolate;
-// an event that nobody takes costs nothing. 1 KB responses, keep-alive, 64 connections.
+// an event that nobody takes costs nothing. 1 KB responses, keep-alive, 64 connections. Beside them, by turns, the bare floor of peers/bare.ts, which
+// says how fast the machine is just now (harness/budgets.ts).
 // Run: node bench/plain-http.ts [--full]
 import { headerAddon, headerAddonWithBodies, headerField, idleAddon, readerAddon } from "./harness/addons.ts";
 import { figure, type Claim } from "./harness/figures.ts";
 import { runAlone } from "./harness/report.ts";
 import { alternate, perThousand, requestFigures, type Contestant } from "./harness/rounds.ts";
 import { Stage, type LoadWishes } from "./harness/stage.ts";
+import { startBare } from "./peers/start-peer.ts";
 
 export const plainHttp: Claim = {
   name: "plain-http",
@@ -22,14 +24,16 @@ export const plainHttp: Claim = {
     const reader = await contestant("addon that reads one header twice", [await readerAddon()]);
     const header = await contestant("header addon", [await headerAddon()], "plain-header", marked);
     const bodies = await contestant("header addon that is given bodies", [await headerAddonWithBodies()], undefined, marked);
-    const samples = await alternate([none, idle, reader, header, bodies], effort);
-    const bare = samples.get(none) ?? [];
+    const floor = stage.use(await startBare(stage.origin));
+    const bare: Contestant = { what: "bare node, raw sockets, no features", pid: floor.pid, load: await stage.load(floor, "http") };
+    const samples = await alternate([bare, none, idle, reader, header, bodies], effort);
+    const without = samples.get(none) ?? [];
     // Two events for each request, round by round.
     const event = (samples.get(header) ?? []).map((one, round) => {
-      const other = bare[round];
+      const other = without[round];
       return other === undefined ? Number.NaN : ((perThousand(one) - perThousand(other)) / 2) * 1_000;
     });
-    return [...requestFigures(samples), figure(event, { what: "one event that changes a header", unit: "µs CPU", budget: "event" })];
+    return [...requestFigures(samples, bare), figure(event, { what: "one event that changes a header", unit: "µs CPU", budget: "event" })];
   },
 };
 

@@ -10,7 +10,7 @@ export interface Effort {
   readonly warmUpMs: number;
 }
 
-export const quick: Effort = { name: "quick", rounds: 2, roundMs: 600, warmUpRequests: 5_000, warmUpMs: 1_500 };
+export const quick: Effort = { name: "quick", rounds: 2, roundMs: 600, warmUpRequests: 10_000, warmUpMs: 2_500 };
 export const full: Effort = { name: "full", rounds: 5, roundMs: 1_500, warmUpRequests: 30_000, warmUpMs: 8_000 };
 
 /** From the words of the command line: `--full`, else quick. */

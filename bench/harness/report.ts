@@ -1,7 +1,7 @@
 // Shows figures as a table and keeps them as JSON in bench/results. Judges nothing but by the budget table.
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { budgetRows, judge } from "./budgets.ts";
+import { budgetRows, floorWhereSet, isCpuTime, judge } from "./budgets.ts";
 import { effortFrom } from "./effort.ts";
 import type { Claim, Figure } from "./figures.ts";
 import { describeMachine, loadNow, type Machine } from "./machine.ts";
@@ -54,17 +54,25 @@ export function tableOf(figures: readonly Figure[]): string {
   return aligned([head, ...rows]);
 }
 
-/** The whole budget table with what was measured. */
+/**
+ * The whole budget table with what was measured; where the floor was measured in the same run, also what CPU times come to at the pace of the
+ * machine that the budgets were set on.
+ */
 export function budgetTable(results: readonly ClaimResult[]): string {
-  const measured = new Map(results.flatMap(({ figures }) => figures).map((figure) => [figure.budget, figure]));
+  const figures = results.flatMap(({ figures: all }) => all);
+  const measured = new Map(figures.map((figure) => [figure.budget, figure]));
+  const floor = figures.find(({ isFloor }) => isFloor === true);
+  const pace = floor === undefined ? null : floor.value / floorWhereSet;
   const words = { goal: "goal met", must: "within must", missed: "MISSED" } as const;
   const rows = budgetRows.map(([name, budget]) => {
     const found = [...measured].find(([row]) => row === name)?.[1];
     const sign = budget.isFloor === true ? "≥" : "≤";
     const verdict = found === undefined ? ["–", "not measured"] : [`${short(found.value)} (${short(found.least)}–${short(found.most)})`, words[judge(budget, found.value)]];
-    return [budget.what, `${sign} ${budget.must}`, `${sign} ${budget.goal}`, ...verdict, budget.unit];
+    const paced = found === undefined || pace === null || !isCpuTime(budget.unit) ? ["", ""] : [short(found.value / pace), words[judge(budget, found.value / pace)]];
+    return [budget.what, `${sign} ${budget.must}`, `${sign} ${budget.goal}`, ...verdict, ...(pace === null ? [] : paced), budget.unit];
   });
-  return aligned([["budget", "must", "goal", "measured (spread)", "", "unit"], ...rows]);
+  const table = aligned([["budget", "must", "goal", "measured (spread)", "", ...(pace === null ? [] : ["by pace", ""]), "unit"], ...rows]);
+  return pace === null || floor === undefined ? table : `${table}\n  pace: the bare floor cost ${short(floor.value)} here and ${floorWhereSet} where the budgets were set, so CPU times are divided by ${short(pace)}\n`;
 }
 
 function aligned(rows: readonly (readonly string[])[]): string {

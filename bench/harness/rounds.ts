@@ -38,11 +38,13 @@ export async function alternate(contestants: readonly Contestant[], effort: Effo
 
 export const perThousand = ({ cpuSeconds, report }: Sample): number => (cpuSeconds / report.requests) * 1_000;
 
-/** CPU seconds per 1,000 requests, beside throughput and latency. */
-export function requestFigures(samples: ReadonlyMap<Contestant, readonly Sample[]>): readonly Figure[] {
-  return [...samples].map(([{ what, budget }, list]) => figure(list.map(perThousand), {
-    what, unit: "CPU s per 1,000", budget,
+/** CPU seconds per 1,000 requests, beside throughput and latency. `floor`: the contestant that the others are compared with, round by round. */
+export function requestFigures(samples: ReadonlyMap<Contestant, readonly Sample[]>, floor: Contestant | null = null): readonly Figure[] {
+  const lowest = floor === null ? [] : (samples.get(floor) ?? []).map(perThousand);
+  return [...samples].map(([contestant, list]) => figure(list.map(perThousand), {
+    what: contestant.what, unit: "CPU s per 1,000", budget: contestant.budget, isFloor: contestant === floor,
     beside: {
+      ...(floor !== null && { "× bare": median(list.map((one, round) => perThousand(one) / (lowest[round] ?? Number.NaN))) }),
       "req/s": median(list.map(({ report }) => report.requests / report.seconds)),
       "req per CPU s": 1_000 / median(list.map(perThousand)),
       "p50 ms": median(list.map(({ report }) => report.p50Ms)), "p99 ms": median(list.map(({ report }) => report.p99Ms)),
