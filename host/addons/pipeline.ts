@@ -5,7 +5,7 @@ import { eventNames, type EventName, type HeldEvent, type ToldEvent } from "../.
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { addHistory } from "../flows/history.ts";
-import type { HttpFlow, TcpFlow } from "../flows/flow.ts";
+import type { HttpFlow } from "../flows/flow.ts";
 import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
 import { plainView, ViewWriter, type EventView, type SeenParts } from "../flows/view.ts";
 import type { Log } from "../log.ts";
@@ -13,9 +13,10 @@ import type { Addon } from "./addon.ts";
 import { admit, awaitsDecoding, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
 import { callOne } from "./call-one.ts";
-import { reportFault, subjectUrl, type FaultScene } from "./fault-report.ts";
+import { reportFault, type FaultScene } from "./fault-report.ts";
 import { Frame, type FrameServices, type Seat } from "./frame.ts";
 import type { Instance } from "./instance.ts";
+import { Intercepts } from "./intercepts.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { refuseSubject } from "./refusal.ts";
 import { makeStreamFunction } from "./stream-function.ts";
@@ -43,12 +44,13 @@ export class Pipeline implements Gate {
   #takers: ReadonlyMap<EventName, readonly Addon[]> = new Map();
   /** Who has to be told that an object ended. */
   readonly #knownBy = new Map<number, { readonly subject: GateSubject; readonly instances: Instance[] }>();
-  readonly #intercepts = new Map<number, { readonly flow: HttpFlow | TcpFlow; readonly resume: () => void }>();
+  readonly #intercepts: Intercepts;
 
   constructor(lifecycle: Lifecycle, settings: PipelineSettings) {
     this.#settings = settings;
     this.#lifecycle = lifecycle;
     this.#writer = new ViewWriter(settings.limits.bodyBytes);
+    this.#intercepts = new Intercepts(settings.log, settings.limits.interceptMs);
     this.#services = {
       writer: this.#writer, bodyBytes: settings.limits.bodyBytes, now: settings.now,
       meet: (instance, subject) => this.#meet(instance, subject),
@@ -105,14 +107,12 @@ export class Pipeline implements Gate {
 
   /** Ends an intercept. False when that flow is not intercepted. */
   resumeFlow(key: number): boolean {
-    const intercepted = this.#intercepts.get(key);
-    intercepted?.resume();
-    return intercepted !== undefined;
+    return this.#intercepts.resume(key);
   }
 
   /** Nothing is held back any longer. */
   close(): void {
-    for (const { resume } of this.#intercepts.values()) resume();
+    this.#intercepts.close();
   }
 
   /** An addon resumes a flow outside a call on it: only one that it knows and may intercept. */
@@ -160,7 +160,7 @@ export class Pipeline implements Gate {
       } else if (this.#refuse(addon, event, subject, halt.fault)) return;
       index++;
     }
-    if ((subject.kind === "http" || subject.kind === "tcp") && subject.intercepted) await this.#intercept(subject);
+    if ((subject.kind === "http" || subject.kind === "tcp") && subject.intercepted) await this.#intercepts.hold(subject);
   }
 
   /** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
@@ -273,23 +273,6 @@ export class Pipeline implements Gate {
     const view = this.#writer.write(event, subject, permissions, [seen], limits.bodyBytes);
     this.#writer.note(event, subject, permissions, seen, new Set());
     return view;
-  }
-
-  #sayLate(flow: HttpFlow | TcpFlow): void {
-    const { interceptMs } = this.#settings.limits;
-    this.#settings.log.warn(`a flow to ${subjectUrl(flow) ?? "somewhere"} was held back for ${interceptMs} ms and goes on (limit interceptMs)`, { event: "intercept", limit: "interceptMs" });
-  }
-
-  async #intercept(flow: HttpFlow | TcpFlow): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(() => { this.#sayLate(flow); resolve(); }, this.#settings.limits.interceptMs);
-      this.#intercepts.set(flow.key, { flow, resume: resolve });
-    });
-    clearTimeout(timer);
-    this.#intercepts.delete(flow.key);
-    flow.intercepted = false;
-    flow.version++;
   }
 }
 

@@ -17,7 +17,8 @@ import { absoluteTarget, needsTunnel, outgoingH2Request, outgoingRequest, withFi
 import { sendErrorPage } from "./send-page.ts";
 import type { ClientSide } from "./sides.ts";
 import { Upload } from "./upload.ts";
-import type { Target, Upstream } from "./upstreams.ts";
+import type { Target } from "./target.ts";
+import type { Upstream } from "./upstreams.ts";
 import { WebSocketOpening, type WebSocketTerms } from "./websocket-opening.ts";
 
 /** next: the client's connection can carry another request. close: after what was sent. cut: now. tunnel: bytes of another protocol both ways. */
@@ -70,7 +71,7 @@ class Exchange {
   constructor(scope: ClientScope, flow: HttpFlow, head: RequestHead, client: ClientSide) {
     const { context } = scope;
     this.#scope = scope;
-    scope.upstreams.exchangeBegan();
+    scope.upstreams.records.exchangeBegan();
     this.#flow = flow;
     this.#head = head;
     this.#client = client;
@@ -115,7 +116,7 @@ class Exchange {
     const { upstreams, context } = this.#scope;
     this.#flow.live = false;
     context.gate.release(this.#flow);
-    upstreams.exchangeEnded();
+    upstreams.records.exchangeEnded();
   }
 
   /** `requestheaders`, the body or the decision to stream it, `request`. */

@@ -1,8 +1,7 @@
 // The server connections of one client connection: reused for its next exchanges, a bounded number of idle ones, never shared with
 // another client. An HTTP/2 connection carries many exchanges at once, and those that want one at the same time wait for the same one.
-// Keeps the connections' records, from the first event that shows one to its release.
-import { randomUUID } from "node:crypto";
-import type { Address, ServerConnection, Via } from "../flows/connection.ts";
+// Their records are in server-records.ts.
+import type { ServerConnection, Via } from "../flows/connection.ts";
 import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { ExchangeContext } from "./context.ts";
 import { H1Upstream } from "./h1-upstream.ts";
@@ -10,13 +9,8 @@ import { H2Connection } from "./h2-connection.ts";
 import type { H2Upstream } from "./h2-upstream.ts";
 import { openUpstream } from "./open-upstream.ts";
 import { ServerLink } from "./server-link.ts";
-
-/** Where an exchange or a relay wants to go. */
-export interface Target extends Address {
-  readonly scheme: "http" | "https";
-  /** An upstream proxy is asked for a tunnel there; absent: for plain HTTP it reads the requests itself. */
-  readonly isTunnel?: boolean;
-}
+import { ServerRecords } from "./server-records.ts";
+import { http1Offer, http2Offer, keyOf, type Target, type TunnelOffer } from "./target.ts";
 
 /** A server's side, whatever it speaks. */
 export type Upstream = H1Upstream | H2Upstream;
@@ -25,14 +19,8 @@ interface FaultResult { readonly kind: "fault"; readonly fault: ExchangeFault }
 export type UpstreamResult = { readonly kind: "open"; readonly upstream: Upstream } | FaultResult;
 export type LinkResult = { readonly kind: "open"; readonly link: ServerLink } | FaultResult;
 
-/** LIMIT: idle connections, and records of connections that were not opened yet, for one client connection. */
+/** LIMIT: idle connections of one client connection. */
 const mostKept = 8;
-
-/** LIMIT: records that nobody needs any more but an exchange that still runs may show. */
-const mostLeftOver = 64;
-
-/** What a client said about TLS inside a tunnel, and is repeated to the server at its end. */
-export interface TunnelOffer { readonly sni: string | null; readonly alpnProtocols: readonly string[] }
 
 interface Kept {
   readonly target: Target;
@@ -51,38 +39,33 @@ interface Approach {
   readonly mayTranslate: boolean;
 }
 
-const http1Offer: TunnelOffer = { sni: null, alpnProtocols: ["http/1.1"] };
-const http2Offer: TunnelOffer = { sni: null, alpnProtocols: ["h2", "http/1.1"] };
-
 const nothing = (): void => {};
 /** Why what is under way ends; nobody asks. PERF: without a reason Node makes an exception with a stack each time. */
 const closed = Object.freeze(new Error("the client's connection has ended"));
 const clientLeft: FaultResult = { kind: "fault", fault: exchangeFault("client-left", "The client left while the server was being contacted.") };
 
 export class Upstreams {
+  readonly records: ServerRecords;
   readonly #context: ExchangeContext;
   readonly #via: Via | null;
   /** Connections that speak HTTP, in the order of their last use. PERF: few, so that looking through them beats making keys. */
   readonly #kept: Kept[] = [];
-  readonly #planned = new Map<string, ServerConnection>();
   readonly #faults = new Map<string, ExchangeFault>();
   readonly #offers = new Map<string, TunnelOffer>();
   /** Targets that may speak HTTP/2, while a connection to them is being opened. */
   readonly #opening = new Map<string, Promise<LinkResult>>();
   /** Targets that were found to speak HTTP/1 although they were offered HTTP/2: each exchange opens its own connection. */
   readonly #h1Targets = new Set<string>();
-  readonly #leftOver: ServerConnection[] = [];
-  readonly #adopted = new WeakSet<ServerConnection>();
   /** Made when something outlives its exchange. */
   #lifetime: AbortController | null = null;
   #defaultOffer = http1Offer;
-  #exchanges = 0;
   #isClosed = false;
 
   /** `via`: the upstream proxy that connections go through unless an addon says otherwise. */
   constructor(context: ExchangeContext, via: Via | null = null) {
     this.#context = context;
     this.#via = via;
+    this.records = new ServerRecords(context, via);
   }
 
   /** Connections may go through an upstream proxy. */
@@ -90,37 +73,9 @@ export class Upstreams {
     return this.#via !== null || this.#context.gate.wants("serverconnect", null);
   }
 
-  /** A record for a connection that is not opened yet. */
-  newRecord(address: Address | null): ServerConnection {
-    return {
-      kind: "server", key: this.#context.keys.next(), id: randomUUID(), address, via: this.#via, peername: null, sockname: null,
-      timestampStart: null, timestampTcpSetup: null, timestampEnd: null, error: null, killed: false, version: 0,
-      tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampTlsSetup: null,
-    };
-  }
-
   /** The record of the connection to that target: open and free, or planned (now, if need be). */
   recordFor(target: Target): ServerConnection {
-    const record = this.#freeAt(target)?.link.record ?? this.#planned.get(placeOf(target));
-    if (record !== undefined) return record;
-    const fresh = this.newRecord({ host: target.host, port: target.port });
-    this.plan(target, fresh);
-    return fresh;
-  }
-
-  /** The next connection to that address is opened under that record, which is released here from now on. */
-  plan(address: Address, record: ServerConnection): void {
-    this.#adopted.add(record);
-    const place = placeOf(address);
-    const former = this.#planned.get(place);
-    if (former !== undefined) this.#leave(former);
-    this.#planned.set(place, record);
-    if (this.#planned.size > mostKept) this.#forgetOldestPlan();
-  }
-
-  /** Whether that record is released here, because it was planned. */
-  hasAdopted(record: ServerConnection): boolean {
-    return this.#adopted.has(record);
+    return this.#freeAt(target)?.link.record ?? this.records.plannedFor(target);
   }
 
   /** What a server at that target is offered: what the client said in its tunnel. For plain HTTP, "h2" means prior knowledge (RFC 9113 §3.3). */
@@ -175,7 +130,7 @@ export class Upstreams {
     if ((await unlessAborted(upstream.mayTunnel, AbortSignal.any([signal, deadline]))) === true) return result;
     upstream.release();
     const offer = { ...this.#offerFor(keyOf(target)), alpnProtocols: http1Offer.alpnProtocols };
-    const opened = await this.#connect(target, signal, { record: this.newRecord({ host: target.host, port: target.port }), offer, mayTranslate: false });
+    const opened = await this.#connect(target, signal, { record: this.records.make({ host: target.host, port: target.port }), offer, mayTranslate: false });
     if (opened.kind === "fault") return opened;
     const kept = this.#kept.find(({ link }) => link === opened.link);
     if (kept !== undefined && !this.#isClosed) return { kind: "open", upstream: this.#speakH1(kept) };
@@ -225,16 +180,6 @@ export class Upstreams {
     return kept.link;
   }
 
-  /** An exchange begins, which may show records until `exchangeEnded`. */
-  exchangeBegan(): void {
-    this.#exchanges++;
-  }
-
-  exchangeEnded(): void {
-    this.#exchanges--;
-    if (this.#exchanges === 0 && this.#leftOver.length > 0) this.#releaseLeftOver();
-  }
-
   /** Closes every connection and releases every record. */
   close(): void {
     this.#isClosed = true;
@@ -243,9 +188,7 @@ export class Upstreams {
       if (speaker?.protocol === "h2") speaker.close();
       else link.close();
     }
-    this.#releaseLeftOver();
-    for (const record of this.#planned.values()) this.#context.gate.release(record);
-    this.#planned.clear();
+    this.records.close();
   }
 
   /** A connection to that target which another exchange can have. */
@@ -285,7 +228,7 @@ export class Upstreams {
 
   #connectPlanned(target: Target, signal: AbortSignal): Promise<LinkResult> {
     const record = this.recordFor(target);
-    this.#planned.delete(placeOf(target));
+    this.records.takePlanned(target);
     return this.#connect(target, signal, { record, offer: this.#offerFor(keyOf(target)), mayTranslate: true });
   }
 
@@ -295,8 +238,7 @@ export class Upstreams {
       mayForward: target.scheme === "http" && target.isTunnel !== true && !this.#maySpeakH2(target, keyOf(target)),
     }, signal);
     if (result.kind === "fault") {
-      // Released with the next exchange's end: whoever wanted the connection may still show it.
-      this.#leftOver.push(record);
+      this.records.leaveLater(record);
       // A server that speaks nothing but HTTP/2, and a client that did not offer it: then we translate.
       if (!result.isProtocolRefused || !this.#context.http2 || !mayTranslate || offer.alpnProtocols.includes("h2")) return result;
       this.#offers.set(keyOf(target), { ...offer, alpnProtocols: ["h2"] });
@@ -336,35 +278,13 @@ export class Upstreams {
     else idle?.link.close();
   }
 
-  #forgetOldestPlan(): void {
-    const [oldest] = this.#planned;
-    if (oldest === undefined) return;
-    this.#planned.delete(oldest[0]);
-    this.#leave(oldest[1]);
-  }
-
   #onClosed(link: ServerLink, record: ServerConnection): void {
     const at = this.#kept.findIndex((kept) => kept.link === link);
     if (at >= 0) this.#kept.splice(at, 1);
     this.#context.gate.tell("serverdisconnect", record);
-    this.#leave(record);
-  }
-
-  /** Nobody will use that record any more, but exchanges that run may still show it: it is released when none does. */
-  #leave(record: ServerConnection): void {
-    this.#leftOver.push(record);
-    if (this.#exchanges === 0) return this.#releaseLeftOver();
-    const oldest = this.#leftOver.length > mostLeftOver ? this.#leftOver.shift() : undefined;
-    if (oldest !== undefined) this.#context.gate.release(oldest);
-  }
-
-  #releaseLeftOver(): void {
-    for (const record of this.#leftOver.splice(0)) this.#context.gate.release(record);
+    this.records.leave(record);
   }
 }
-
-const placeOf = ({ host, port }: Address): string => `${host}:${port}`;
-const keyOf = ({ scheme, host, port }: Target): string => `${scheme}://${host}:${port}`;
 
 /** The result, or null when the signal came first. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {

@@ -6,7 +6,8 @@ import type { HeaderFields } from "../http/header-fields.ts";
 import type { Address } from "./connection.ts";
 import type { Flow, HttpRequest, HttpResponse } from "./flow.ts";
 import type { GateSubject } from "./gate.ts";
-import { replayOf, shownValue, withheldFields } from "./view.ts";
+import { replayOf, shownValue } from "./view-parts.ts";
+import { withheldFields } from "./view.ts";
 
 type Texts = readonly (string | Uint8Array)[];
 const none: Texts = [];

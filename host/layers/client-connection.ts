@@ -52,7 +52,7 @@ class Connection {
     this.#alarm = new Alarm(wheel, waker.wake);
     const upstreams = new Upstreams(context, listener.mode.kind === "upstream" ? listener.mode.proxy : null);
     const client = newClient(context, socket, listener.text);
-    const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.newRecord(fixedTarget(listener.mode) ?? originalTarget(context, socket, listener)), killed: false };
+    const root: RootLayer = { kind: "root", key: context.keys.next(), client, server: upstreams.records.make(fixedTarget(listener.mode) ?? originalTarget(context, socket, listener)), killed: false };
     this.#scope = { context, client, waker, alarm: this.#alarm, upstreams, root, listener, wheel } satisfies LayerScope & ClientScope;
   }
 
@@ -75,7 +75,7 @@ class Connection {
     client.timestampEnd = nowSeconds();
     client.version++;
     gate.tell("clientdisconnect", root);
-    if (!upstreams.hasAdopted(root.server)) gate.release(root.server);
+    if (!upstreams.records.hasAdopted(root.server)) gate.release(root.server);
     gate.release(root);
   }
 
@@ -84,7 +84,7 @@ class Connection {
     const duplex = new PlainDuplex(this.#socket);
     duplex.onNews = waker.wake;
     const { address } = root.server;
-    if (address !== null) upstreams.plan(address, root.server);
+    if (address !== null) upstreams.records.plan(address, root.server);
     // What comes first on a TLS listener for raw bytes is not for their server.
     const isForProxy = listener.needsTls && listener.mode.kind === "tcp";
     const isSecure = listener.mode.kind === "reverse" && listener.mode.scheme === "https";

@@ -40,7 +40,7 @@ export async function connectLayer(scope: LayerScope, link: Link, head: RequestH
   if (response !== null && (response.statusCode < 200 || response.statusCode > 299)) return answer(client, head, response);
   server.address = destination;
   server.version++;
-  scope.upstreams.plan(destination, server);
+  scope.upstreams.records.plan(destination, server);
   client.sendHead({ status: 200, reason: "Connection established", headers: HeaderFields.from([]), framing: { kind: "none" } });
   client.flush();
   const duplex = client.tunnel();

@@ -2,7 +2,7 @@
 // of the two speaks first where the client is silent. Reads nothing: what came stays in the duplexes.
 import { exchangeFault, type ExchangeFault } from "../http/fault-status.ts";
 import type { ServerLink } from "../exchange/server-link.ts";
-import type { Target } from "../exchange/upstreams.ts";
+import type { Target } from "../exchange/target.ts";
 import type { Address } from "../flows/connection.ts";
 import { targetOf, type LayerScope, type Link } from "./layer-scope.ts";
 

@@ -1,6 +1,6 @@
 // What layers share: the proxy's settings, one client connection with everything that belongs to it, and how deep inside it we are.
 import type { ClientScope, ExchangeContext } from "../exchange/context.ts";
-import type { Target } from "../exchange/upstreams.ts";
+import type { Target } from "../exchange/target.ts";
 import type { Address, RootLayer } from "../flows/connection.ts";
 import type { TimeoutWheel } from "../net/timeouts.ts";
 import type { PlainDuplex } from "../net/plain-duplex.ts";

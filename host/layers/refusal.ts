@@ -25,7 +25,7 @@ export interface RefusedRequest {
 export async function refuseRequest(scope: LayerScope, client: ClientSide, { fault, head, destination, isSecure, version }: RefusedRequest): Promise<ExchangeEnd> {
   const { host, port } = destination ?? unreadable;
   const place: RequestPlace = { scheme: isSecure ? "https" : "http", host, port, path: head?.target.startsWith("/") === true ? head.target : "/", authority: "" };
-  const record = scope.upstreams.newRecord(destination);
+  const record = scope.upstreams.records.make(destination);
   try {
     // Whatever follows such a request is not worth reading.
     const shown: RequestHead = head === null ? unreadableHead(version) : { ...head, keepAlive: false };

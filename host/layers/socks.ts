@@ -22,7 +22,7 @@ export async function socksLayer(scope: LayerScope, link: Link): Promise<Next> {
   const { server } = scope.root;
   server.address = address;
   server.version++;
-  scope.upstreams.plan(address, server);
+  scope.upstreams.records.plan(address, server);
   return { kind: "inside", link: { duplex: link.duplex, destination: address, isSecure: false, stage: "inside", alpn: null, depth: link.depth + 1 } };
 }
 

@@ -1,6 +1,6 @@
 // Takes TLS off: with a leaf of our own towards the client, with the client's wishes towards the server. Contacts the server first
 // when its choice of protocol or its certificate matters to the client, and leaves it for later otherwise.
-import type { Target } from "../exchange/upstreams.ts";
+import type { Target } from "../exchange/target.ts";
 import { nowSeconds } from "../exchange/context.ts";
 import { PlainDuplex } from "../net/plain-duplex.ts";
 import type { ClientHello } from "../tls/client-hello.ts";

@@ -2,7 +2,7 @@
 // a client and its proxy, and are never saved.
 import { HeaderFields } from "../../http/header-fields.ts";
 import type { Flow, HttpFlow, HttpRequest, HttpResponse, TcpFlow } from "../flow.ts";
-import { clientView, replayOf, serverView } from "../view.ts";
+import { clientView, replayOf, serverView } from "../view-parts.ts";
 import type { KeptMessages } from "./kept-messages.ts";
 import type { SavedBody, SavedField, SavedFlow, SavedHttpFlow, SavedTcpFlow, SavedWebSocket } from "./saved-flow.ts";
 import { nothingLeftOut } from "./saved-flow.ts";
