@@ -14,11 +14,12 @@ import { admit, awaitsDecoding, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
 import { callOne } from "./call-one.ts";
 import { reportFault, type FaultScene } from "./fault-report.ts";
-import { Frame, type FrameServices, type Seat } from "./frame.ts";
+import { Frame, type FrameServices } from "./frame.ts";
 import type { Instance } from "./instance.ts";
 import { Intercepts } from "./intercepts.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { refuseSubject } from "./refusal.ts";
+import { nextSeats } from "./seating.ts";
 import { makeStreamFunction } from "./stream-function.ts";
 
 export interface PipelineSettings {
@@ -132,7 +133,7 @@ export class Pipeline implements Gate {
     let reruns = noReruns;
     while (index < addons.length) {
       if (addons.some((addon) => awaitsDecoding(addon, event, subject))) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
-      const { seats, next, halt } = this.#seat(event, subject, { addons, reruns, from: index, isTrial });
+      const { seats, next, halt } = nextSeats(event, subject, { addons, reruns, from: index, isTrial });
       isTrial = false;
       if (seats.length > 0) {
         const result = await new Frame(this.#services, event, subject, seats).run();
@@ -161,26 +162,6 @@ export class Pipeline implements Gate {
       index++;
     }
     if ((subject.kind === "http" || subject.kind === "tcp") && subject.intercepted) await this.#intercepts.hold(subject);
-  }
-
-  /** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
-  #seat(event: HeldEvent, subject: GateSubject, { addons, reruns, from, isTrial }: SeatingPlan): Seating {
-    const seats: Seat[] = [];
-    let index = from;
-    for (; index < addons.length; index++) {
-      const addon = addons[index];
-      if (addon === undefined) break;
-      // Whether it takes part may depend on what those before it make of the flow; or it may not be told of that by them.
-      if (isUncertain(seats, addon)) break;
-      const [first] = seats;
-      if (first !== undefined && isConcerned(addon, event, subject) && !canShare(seats, first.instance, addon, subject)) break;
-      const admission = admit(addon, event, subject, isTrial && index === from);
-      if (admission.kind === "pass") continue;
-      if (admission.kind !== "go") return { seats, next: index, halt: first === undefined ? admission : null };
-      seats.push({ instance: admission.instance, isTrial: admission.isTrial, index, isRerun: reruns.has(addon) });
-      if (admission.isTrial) { index++; break; }
-    }
-    return { seats, next: index, halt: null };
   }
 
   /** Whether the addon has an instance again, in time. */
@@ -274,35 +255,6 @@ export class Pipeline implements Gate {
     this.#writer.note(event, subject, permissions, seen, new Set());
     return view;
   }
-}
-
-interface SeatingPlan {
-  readonly addons: readonly Addon[];
-  readonly reruns: ReadonlyMap<Addon, number>;
-  /** Index of the addon to begin with, and whether it is on trial. */
-  readonly from: number;
-  readonly isTrial: boolean;
-}
-
-interface Seating {
-  readonly seats: readonly Seat[];
-  readonly next: number;
-  readonly halt: Extract<ReturnType<typeof admit>, { readonly kind: "wait" | "fault" }> | null;
-}
-
-function isUncertain(seats: readonly Seat[], addon: Addon): boolean {
-  const grants = addon.version?.grants;
-  return grants !== undefined && (grants.filter !== null || grants.isForHost !== null) && seats.some(({ instance }) => instance.version.grants.mayAlter);
-}
-
-/**
- * Whether an addon can join a frame: same cell, same view, and nothing that makes its call special. WALL 5: in a frame it is told what
- * the others changed, so those must not have changed what it may not see.
- */
-function canShare(seats: readonly Seat[], first: Instance, addon: Addon, subject: GateSubject): boolean {
-  const instance = addon.instanceFor(subject.key);
-  if (instance === null || !seats.every((seat) => seat.instance.version.grants.seesItsChanges)) return false;
-  return instance.residence === first.residence && instance.version.grants.viewClass === first.version.grants.viewClass && addon.breaker.isClosed;
 }
 
 /** The message that the event is about had been sent on when its handler ran. */

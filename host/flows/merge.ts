@@ -1,14 +1,14 @@
 // Applies a list of changes that validate.ts has passed to the object they are about, in order, and renders who changed what for
 // the history. Pure but for the object: no clock (the time is passed in), no I/O. Content set by an addon is left unencoded in the
-// body; addons/bodies.ts encodes it before anybody reads on. Fields that frame a message stay the host's (events.md §1.9).
-import { isFieldRun, keepsAll, type Change, type FieldReference, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
-import { hostOwnedFields } from "../../sandbox-api/schema/http.ts";
+// body; addons/bodies.ts encodes it before anybody reads on.
+import { keepsAll, type Change, type FieldReference, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
 import { HeaderFields } from "../http/header-fields.ts";
 import { invariant } from "../invariant.ts";
 import type { HttpFlow, HttpRequest, HttpResponse, StreamFunction, WebSocketState } from "./flow.ts";
 import type { GateSubject } from "./gate.ts";
 import { historyValue, type HistoryEntry } from "./history.ts";
+import { fieldLine, isPair, keepFraming, renderFields } from "./merge-fields.ts";
 import { MessageBody } from "./message-body.ts";
 
 export interface MergeContext {
@@ -186,7 +186,7 @@ class Merge {
     if (kept.length !== list.length) { this.hasDiverged = true; this.derived.add(side); }
     const { body } = message;
     if (body.raw !== null && body.state === "whole" && before.getAll(codingField).join() !== message.headers.getAll(codingField).join()) body.complete(body.raw);
-    return renderList(before, list);
+    return renderFields(before, list);
   }
 
   /** PERF: new fields at the end, which leave the others where they are (bench/host-event). */
@@ -210,7 +210,7 @@ class Merge {
     message.trailers = after.length === 0 ? null : after;
     message.trailersVersion++;
     if (kept.length !== list.length) { this.hasDiverged = true; this.derived.add(`${side}.trailers`); }
-    return renderList(before, list);
+    return renderFields(before, list);
   }
 
   #body(body: MessageBody, index: number, isContent: boolean): Rendered {
@@ -263,27 +263,7 @@ function applyServer(server: Extract<GateSubject, { readonly kind: "server" }>, 
   }
 }
 
-/** The list with every framing field of the old one that it left out, put back where it stood (before the next field that stayed). */
-function keepFraming(fields: HeaderFields, list: readonly FieldReference[]): readonly FieldReference[] {
-  const named = namedIn(list, fields.length);
-  let kept: FieldReference[] | null = null;
-  for (let i = 0; i < fields.length; i++) {
-    if (named[i] === 1 || !hostOwnedFields.has(fields.name(i).toLowerCase())) continue;
-    kept ??= list.flatMap(spelledOut);
-    const next = kept.findIndex((entry) => typeof entry === "number" && entry > i);
-    kept.splice(next < 0 ? kept.length : next, 0, i);
-  }
-  return kept ?? list;
-}
-
 const codingField = "content-encoding";
-const fieldLine = ([name, value]: readonly [string, string]): string => `${name}: ${value}`;
-const isPair = (entry: FieldReference): entry is readonly [string, string] => typeof entry !== "number" && !isFieldRun(entry);
-
-/** A run as the indexes that it stands for. */
-const spelledOut = (entry: FieldReference): readonly FieldReference[] =>
-  typeof entry === "number" || !isFieldRun(entry) ? [entry] : Array.from({ length: entry[1] }, (_, at) => entry[0] + at);
-
 const defaultPorts = { http: 80, https: 443 } as const;
 const bracketed = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host);
 const authorityOf = ({ scheme, host, port, method }: HttpRequest): string =>
@@ -291,26 +271,6 @@ const authorityOf = ({ scheme, host, port, method }: HttpRequest): string =>
 const destination = (request: HttpRequest): string => `${request.scheme}://${bracketed(request.host)}:${request.port}`;
 const bytesText = (bytes: Buffer): string => `${bytes.length} bytes`;
 const viaText = (via: { readonly scheme: string; readonly host: string; readonly port: number } | null): string => (via === null ? "" : `${via.scheme}://${via.host}:${via.port}`);
-
-/** Only what differs: the lines that went and the lines that came. */
-function renderList(before: HeaderFields, list: readonly FieldReference[]): Rendered {
-  const named = namedIn(list, before.length);
-  const gone: string[] = [];
-  const come: string[] = [];
-  for (let i = 0; i < before.length; i++) if (named[i] === 0) gone.push(before.line(i));
-  for (const entry of list) if (isPair(entry)) come.push(fieldLine(entry));
-  return [gone.join("; "), come.join("; ")];
-}
-
-/** For each of `length` fields: 1 where the list keeps it. PERF: a set of numbers costs ten times as much (bench/host-event). */
-function namedIn(list: readonly FieldReference[], length: number): Uint8Array {
-  const named = new Uint8Array(length);
-  for (const entry of list) {
-    if (typeof entry === "number") named[entry] = 1;
-    else if (isFieldRun(entry)) named.fill(1, entry[0], entry[0] + entry[1]);
-  }
-  return named;
-}
 
 function unreachable(change: Change): never {
   invariant(false, `a change that this object does not have was passed: ${change[0]}`);

@@ -1,0 +1,56 @@
+// Who is asked together: neighbours in the order of addons that live in one cell and may see the same share a frame. Decides, and calls nobody.
+import type { HeldEvent } from "../../sandbox-api/schema/events.ts";
+import type { GateSubject } from "../flows/gate.ts";
+import type { Addon } from "./addon.ts";
+import { admit, isConcerned } from "./admission.ts";
+import type { Seat } from "./frame.ts";
+import type { Instance } from "./instance.ts";
+
+export interface SeatingPlan {
+  readonly addons: readonly Addon[];
+  readonly reruns: ReadonlyMap<Addon, number>;
+  /** Index of the addon to begin with, and whether it is on trial. */
+  readonly from: number;
+  readonly isTrial: boolean;
+}
+
+export interface Seating {
+  readonly seats: readonly Seat[];
+  readonly next: number;
+  readonly halt: Extract<ReturnType<typeof admit>, { readonly kind: "wait" | "fault" }> | null;
+}
+
+/** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
+export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reruns, from, isTrial }: SeatingPlan): Seating {
+  const seats: Seat[] = [];
+  let index = from;
+  for (; index < addons.length; index++) {
+    const addon = addons[index];
+    if (addon === undefined) break;
+    // Whether it takes part may depend on what those before it make of the flow; or it may not be told of that by them.
+    if (isUncertain(seats, addon)) break;
+    const [first] = seats;
+    if (first !== undefined && isConcerned(addon, event, subject) && !canShare(seats, first.instance, addon, subject)) break;
+    const admission = admit(addon, event, subject, isTrial && index === from);
+    if (admission.kind === "pass") continue;
+    if (admission.kind !== "go") return { seats, next: index, halt: first === undefined ? admission : null };
+    seats.push({ instance: admission.instance, isTrial: admission.isTrial, index, isRerun: reruns.has(addon) });
+    if (admission.isTrial) { index++; break; }
+  }
+  return { seats, next: index, halt: null };
+}
+
+function isUncertain(seats: readonly Seat[], addon: Addon): boolean {
+  const grants = addon.version?.grants;
+  return grants !== undefined && (grants.filter !== null || grants.isForHost !== null) && seats.some(({ instance }) => instance.version.grants.mayAlter);
+}
+
+/**
+ * Whether an addon can join a frame: same cell, same view, and nothing that makes its call special. WALL 5: in a frame it is told what
+ * the others changed, so those must not have changed what it may not see.
+ */
+function canShare(seats: readonly Seat[], first: Instance, addon: Addon, subject: GateSubject): boolean {
+  const instance = addon.instanceFor(subject.key);
+  if (instance === null || !seats.every((seat) => seat.instance.version.grants.seesItsChanges)) return false;
+  return instance.residence === first.residence && instance.version.grants.viewClass === first.version.grants.viewClass && addon.breaker.isClosed;
+}
