@@ -31,7 +31,7 @@ declare function clearInterval(id?: number): void;
 declare function queueMicrotask(callback: () => void): void;
 declare function atob(data: string): string;
 declare function btoa(data: string): string;
-declare function structuredClone<T>(value: T, options?: { readonly transfer?: readonly ArrayBuffer[] }): T;
+declare function structuredClone<T>(value: T, options?: { readonly transfer?: readonly (ArrayBuffer | ReadableStream | WritableStream | TransformStream)[] }): T;
 declare function reportError(error: unknown): void;
 interface Performance extends EventTarget { readonly timeOrigin: number; now(): number; toJSON(): { readonly timeOrigin: number } }
 declare const performance: Performance;

@@ -15,7 +15,7 @@ import { flatten } from "./thrown.ts";
 import type { PerformanceDoor } from "./globals/performance.ts";
 import type { RejectionReason, RuntimePorts } from "../schema/guest-contract.ts";
 import type { GuestPart } from "../schema/own-builds.ts";
-import { globalTable, type GlobalName, type GlobalRow } from "../schema/globals.ts";
+import { globalAttributes, globalParts, type PartGlobalName } from "../schema/global-parts.ts";
 
 type Global = { [name: string]: unknown };
 type Exports = { readonly [name: string]: unknown };
@@ -115,11 +115,10 @@ export class Parts {
 
   /** Puts an accessor on the global for every name that the table gives to a part. */
   offer(): void {
-    for (const name in globalTable) {
-      const { part, isAttribute }: GlobalRow = globalTable[name as GlobalName];
-      if (part === null) continue;
-      if (isAttribute) this.#offerAttribute(name, part);
-      else this.#offer(name, part);
+    for (const name in globalParts) this.#offer(name, globalParts[name as PartGlobalName]);
+    for (let index = 0; index < globalAttributes.length; index++) {
+      const name = globalAttributes[index]!;
+      this.#offerAttribute(name, globalParts[name]);
     }
   }
 

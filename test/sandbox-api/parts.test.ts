@@ -108,6 +108,9 @@ test("URL setters and searchParams write through, as Node's", (t) => {
 const equal: readonly (readonly [name: string, source: string])[] = [
   ["structuredClone of everything", `const a = { d: new Date(5), r: /x/gi, m: new Map([[{ k: 1 }, [1]]]), s: new Set(["a"]), b: new Uint8Array([1, 2]), o: Object(1), n: null, u: undefined, e: new RangeError("m", { cause: 1 }) }; a.self = a; const c = structuredClone(a); return [c !== a, c.self === c, c.d.getTime(), c.r.flags, [...c.m], [...c.s], [...c.b], typeof c.o, "u" in c, c.e.message, c.e.name, c.e.cause, c.e instanceof RangeError];`],
   ["structuredClone moves", "const b = new ArrayBuffer(4); new Uint8Array(b)[1] = 9; const c = structuredClone([b, b], { transfer: [b] }); return [b.byteLength, c[0] === c[1], ...new Uint8Array(c[0])];"],
+  ["structuredClone refuses a buffer twice", "const b = new ArrayBuffer(4); structuredClone(b, { transfer: [b, b] })"], ["structuredClone refuses a detached buffer", "const b = new ArrayBuffer(4); structuredClone(b, { transfer: [b] }); structuredClone(b, { transfer: [b] })"],
+  ["structuredClone refuses to move a Blob", "const b = new Blob(); structuredClone(b, { transfer: [b] })"], ["structuredClone refuses a locked stream", "const s = new ReadableStream(); s.getReader(); structuredClone(s, { transfer: [s] })"], ["structuredClone refuses a stream that is not moved", "structuredClone(new ReadableStream())"],
+  ["structuredClone: a getter that locks the stream", "const s = new WritableStream(); structuredClone({ s, get g() { s.getWriter(); } }, { transfer: [s] })"], ["structuredClone: a side and its pair", "const s = new TransformStream(); structuredClone(0, { transfer: [s.readable, s] })"],
   ["structuredClone refuses functions", "structuredClone({ f() {} })"], ["structuredClone refuses symbols", "structuredClone(Symbol())"],
   ["structuredClone of what a getter throws", "return structuredClone({ get a() { throw new RangeError('x'); } });"],
   ["DOMException", "const e = new DOMException('m', 'AbortError'); return [e.name, e.message, e.code, e instanceof Error, DOMException.ABORT_ERR, Object.prototype.toString.call(e), typeof e.stack];"],
@@ -166,6 +169,10 @@ test("console: values without end are cut, and hostile ones shown as such", asyn
 
 const equalLater: readonly (readonly [name: string, source: string])[] = [
   ["streams", "const out = []; for await (const text of new ReadableStream({ start(c) { c.enqueue(new Uint8Array([0xe2, 0x82])); c.enqueue(new Uint8Array([0xac])); c.close(); } }).pipeThrough(new TextDecoderStream())) out.push(text); return out.join('');"],
+  ["a ReadableStream moves, its chunks cloned", "const chunk = { a: [1] }; const from = new ReadableStream({ start(c) { c.enqueue(chunk); c.enqueue('x'); c.close(); } }); const to = structuredClone({ from }, { transfer: [from] }).from; const isLocked = from.locked, all = []; for await (const each of to) all.push(each); return [all, all[0] !== chunk, isLocked, to !== from, to instanceof ReadableStream];"],
+  ["a WritableStream moves, its errors with it", "const seen = []; const from = new WritableStream({ write(c) { seen.push(c); if (c === 2) throw new RangeError('full'); } }); const to = structuredClone(from, { transfer: [from] }); const w = to.getWriter(); await w.write(1); await w.write(2).catch(() => {}); const error = await w.closed.catch((e) => e.name + e.message); return [seen, error, from.locked];"],
+  ["a TransformStream moves whole", "const from = new TransformStream({ transform(c, k) { k.enqueue(c * 2); } }); const to = structuredClone(from, { transfer: [from] }); const locked = [from.readable.locked, from.writable.locked]; const w = to.writable.getWriter(); void w.write(4); void w.close(); const all = []; for await (const each of to.readable) all.push(each); return [all, to instanceof TransformStream, locked];"],
+  ["a moved stream of what cannot be cloned fails", "const from = new ReadableStream({ start(c) { c.enqueue(() => {}); } }); const to = structuredClone(from, { transfer: [from] }); return await to.getReader().read().catch((e) => e.name);"],
   ["Blob and File", "const f = new File(['a\\u20ac', new Blob(['x'])], 'n', { type: 'T/X', lastModified: 5 }); return [f.size, f.type, f.name, f.lastModified, await f.slice(1, 4).text(), [...await f.bytes()], f instanceof Blob];"],
   ["FormData over a body", "const form = new FormData(); form.append('a', '1\\n2'); form.append('f', new Blob(['z'], { type: 'text/x' }), 'q\"'); const back = await new Response(form).formData(); return [back.get('a'), back.get('f').name, back.get('f').type, await back.get('f').text(), [...back.keys()]];"],
   ["Headers", "const h = new Headers([['B', '1'], ['a', ' x '], ['b', '2'], ['set-cookie', 'p'], ['Set-Cookie', 'q']]); h.set('C', '3'); h.delete('none'); return [[...h], h.get('B'), h.getSetCookie(), h.has('c')];"],
@@ -255,7 +262,7 @@ test("an addon that poisons built-ins before it touches a part harms itself only
       }
     }
   }`);
-  for (const { part } of Object.values(globalTable)) if (part !== null) t.regex(String(fresh.evaluate(`(() => { try { return typeof Object.getOwnPropertyDescriptor(globalThis, "${Object.keys(globalTable).find((key) => globalTable[key as keyof typeof globalTable].part === part) ?? ""}").get?.(); } catch (error) { return "threw"; } })()`)), /^(function|object|undefined|threw)$/, part);
+  for (const { part } of Object.values(globalTable)) if (part !== null) t.regex(String(fresh.evaluate(`(() => { try { return typeof Object.getOwnPropertyDescriptor(globalThis, "${Object.keys(globalTable).find((key) => globalTable[key]?.part === part) ?? ""}").get?.(); } catch (error) { return "threw"; } })()`)), /^(function|object|undefined|threw)$/, part);
   t.is(fresh.dispatch("request", 1, []).raw, "0", "the bridge is at work");
 });
 

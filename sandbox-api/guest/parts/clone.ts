@@ -1,9 +1,10 @@
-// Part "clone": structuredClone (WHATWG HTML §2.7), with transfer of ArrayBuffers. Objects of Web APIs are refused but for Blob, File
+// Part "clone": structuredClone (WHATWG HTML §2.7), with transfer (transfer.ts). Objects of Web APIs are refused but for Blob, File
 // and DOMException. Getters of what is cloned run, in the timed call.
 import { copyBytes, isBuffer } from "./bytes.ts";
 import { domException } from "./errors.ts";
 import { dictionary } from "./idl.ts";
-import { RealArrayBuffer, RealDate, RealError, RealMap, RealSet, RealTypeError, apply, bareArray, bufferByteLength, bufferOf, byteOffsetOf, construct, copyInto, dataViewBuffer, dataViewByteLength, dataViewByteOffset, dateTime, define, getOwnPropertyDescriptor, getPrototypeOf, hasOwn, isArray, isEnumerable, isObject, mapForEach, mapGet, mapHas, mapSet, mapSize, ownKeys, RealUint8Array, setAdd, setForEach, setSize, typedArrayTag, typedLengthOf, weakGet } from "./intrinsics.ts";
+import { isDetached, transferOf, type Transfer } from "./transfer.ts";
+import { RealDate, RealError, RealMap, RealSet, RealTypeError, apply, bareArray, bufferOf, byteOffsetOf, construct, dataViewBuffer, dataViewByteLength, dataViewByteOffset, dateTime, define, getOwnPropertyDescriptor, getPrototypeOf, hasOwn, isArray, isEnumerable, isObject, mapForEach, mapGet, mapHas, mapSet, mapSize, ownKeys, RealUint8Array, setAdd, setForEach, setSize, typedArrayTag, typedLengthOf, weakGet } from "./intrinsics.ts";
 
 /** LIMIT: nesting; each level takes a piece of the stack. */
 const mostDepth = 2_000;
@@ -29,7 +30,6 @@ const getTime = Date.prototype.getTime;
 const weakMapHas = WeakMap.prototype.has;
 const weakSetHas = WeakSet.prototype.has;
 const isError = getOwnPropertyDescriptor(RealError, "isError")?.value as ((value: unknown) => boolean) | undefined;
-const transferBuffer = (ArrayBuffer.prototype as { transfer?: (this: ArrayBuffer) => ArrayBuffer }).transfer!;
 const RealDataView = DataView;
 const RealObject = Object;
 const SourceRegExp = RegExp;
@@ -197,38 +197,45 @@ function nameOf(value: object): string {
   return $kernel.intrinsics.slice(text, 8, -1);
 }
 
-function isDetached(buffer: ArrayBuffer): boolean {
-  return bufferByteLength(buffer) === 0 && (buffer as { detached?: boolean }).detached === true;
-}
-
-/** The buffers to be moved; each once, none of them detached. */
-function transferList(options: unknown): readonly ArrayBuffer[] {
-  const list = bareArray<ArrayBuffer>();
+/** What is to be moved, each once. */
+function transferList(options: unknown): readonly Transfer[] {
+  const list = bareArray<Transfer>();
   const { transfer } = dictionary(options, "options");
   if (transfer === undefined) return list;
+  const objects = bareArray<object>();
   $kernel.eachOf("transfer", transfer, (each) => {
     if (!isObject(each)) throw new RealTypeError("transfer: each must be an object");
-    for (let index = 0; index < list.length; index++) if (list[index] === each) throw domException("an object is in the transfer list twice", "DataCloneError");
-    if (!isBuffer(each)) throw domException("only ArrayBuffers can be transferred here", "DataCloneError");
-    list[list.length] = each;
+    objects[objects.length] = each;
   });
+  for (let index = 0; index < objects.length; index++) {
+    const original = objects[index]!;
+    for (let at = 0; at < index; at++) if (objects[at] === original) throw domException("an object is in the transfer list twice", "DataCloneError");
+    const how = transferOf(original, (chunk) => new Cloner().clone(chunk));
+    if (how === null) throw domException(`only ArrayBuffers and streams can be transferred here, not ${nameOf(original)}`, "DataCloneError");
+    list[index] = how;
+  }
   return list;
+}
+
+function needMovable({ isSpent }: Transfer): void {
+  if (isSpent()) throw refused("a detached ArrayBuffer or a locked stream");
 }
 
 export function structuredClone(value: unknown, options?: unknown): unknown {
   if (arguments.length === 0) throw new RealTypeError("structuredClone: 1 argument required, 0 given");
   const transfers = transferList(options);
   const cloner = new Cloner();
-  const moved = bareArray<ArrayBuffer>();
-  // Copies stand in until all that can fail is done; then the bytes move.
   for (let index = 0; index < transfers.length; index++) {
-    if (isDetached(transfers[index]!)) throw refused("a detached ArrayBuffer");
-    moved[index] = cloner.keep(transfers[index]!, new RealArrayBuffer(bufferByteLength(transfers[index]!)));
+    needMovable(transfers[index]!);
+    cloner.keep(transfers[index]!.original, transfers[index]!.copy);
   }
   const copy = cloner.clone(value);
+  // Getters of the value may have read what is to be moved.
+  for (let index = 0; index < transfers.length; index++) needMovable(transfers[index]!);
   for (let index = 0; index < transfers.length; index++) {
-    copyInto(new RealUint8Array(moved[index]!), new RealUint8Array(transfers[index]!));
-    apply(transferBuffer, transfers[index]!, []);
+    // A TransformStream moves its two sides: one of them may have been in the list as well.
+    needMovable(transfers[index]!);
+    transfers[index]!.move();
   }
   return copy;
 }

@@ -1,7 +1,7 @@
 // Blob and File (W3C File API). Slices copy nothing: the bytes of a blob never change.
 import { bytesOf, copyBytes, decode } from "./bytes.ts";
 import { describe, dictionary, needs, text, wellFormed } from "./idl.ts";
-import { RealError, RealTypeError, RealUint8Array, bareArray, bufferOf, byteLengthOf, byteOffsetOf, copyInto, dateNow, exec, floor, isObject, iteratorSymbol, setPrototypeOf, toLowerCase } from "./intrinsics.ts";
+import { RealError, RealTypeError, RealUint8Array, bareArray, bufferOf, byteLengthOf, byteOffsetOf, copyInto, dateNow, exec, floor, isObject, setPrototypeOf, toLowerCase } from "./intrinsics.ts";
 
 const door: { bytesOf: (value: unknown) => Uint8Array<ArrayBuffer> | null } = { bytesOf: () => null };
 /** The bytes of a blob, not to be changed; null for whatever is none. */
@@ -83,7 +83,6 @@ function sourceOf(bytes: Uint8Array<ArrayBuffer>): object {
 }
 
 function readParts(parts: unknown): unknown[] {
-  if (!isObject(parts) || $kernel.readMember(parts, iteratorSymbol) === undefined) throw new RealTypeError("the parts of a blob must be a list");
   const list = bareArray<unknown>();
   $kernel.iterate(parts, (part) => {
     list[list.length] = bytesOf(part) !== null || blobBytes(part) !== null ? part : wellFormed(part);
