@@ -21,6 +21,9 @@ const toleratedShare = 1.5;
 /** A timer that fires before an entry has had this share of its CPU time says more about the machine than about the addon. */
 const starvedShare = 0.5;
 
+/** An entry that was late is not ended for the question whether somebody listens. */
+const leastQuestionMs = 20;
+
 /** What an entry may use. */
 interface Clock { readonly limit: "cpuMs" | "startupMs"; readonly valueMs: number; readonly leftMs: number }
 
@@ -149,7 +152,7 @@ export class AddonIsolate {
 
   /** Asks the guest's listeners about a rejection that nobody handled, in what is left of the entry's time; once for each entry. */
   #rejected(error: unknown, call: number, clock: Clock, startedAt: number, timeoutMs: number): Answer {
-    const timeout = Math.max(1, Math.floor(timeoutMs - (performance.now() - startedAt)));
+    const timeout = Math.max(leastQuestionMs, Math.floor(timeoutMs - (performance.now() - startedAt)));
     try {
       const kept: unknown = this.#guest.entries.rejected.applySync(undefined, [JSON.stringify(rejectionReason(error))], { timeout });
       return kept === "" ? faultAnswer(engineFault(error, "threw")) : this.#answer(readGuestResult(kept), call, timeout);
