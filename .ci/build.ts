@@ -1,12 +1,12 @@
-// Builds dist/, which is what `npm pack` ships: JavaScript and declarations of host, runtime and the contract, the guest as the
-// one script that an isolate runs, and the module that answers when "flowcell" is imported outside the sandbox.
+// Builds dist/, which is what `npm pack` ships: the host as a few bundled files and its declarations, the runtime as one file, the
+// guest as the one script that an isolate runs, and the module that answers when "flowcell" is imported outside the sandbox.
 // Nothing in the repository itself runs from dist, and it does not look at tests.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions } from "esbuild";
-import { guestBuildOptions, guestEntry, guestPartBuildOptions, guestParts, joinGuest, runtimeBuildOptions, runtimeEntry } from "../sandbox-api/schema/own-builds.ts";
+import { guestBuildOptions, guestEntry, guestPartBuildOptions, guestParts, hostBuildOptions, hostEntries, hostExternals, joinGuest, runtimeBuildOptions, runtimeEntry } from "../sandbox-api/schema/own-builds.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const inRoot = (path: string): string => join(root, path);
@@ -49,8 +49,9 @@ async function bundleGuest(outfile: string): Promise<void> {
 
 rmSync(inRoot("dist"), { recursive: true, force: true });
 compile("tsconfig.build.json");
-chmodSync(inRoot("dist/host/launch.js"), 0o755);
 compile("sandbox-api/tsconfig.build.json");
+await build({ ...hostBuildOptions, external: [...hostExternals], absWorkingDir: root, outdir: inRoot("dist/host"), entryPoints: { ...hostEntries, "launch": "host/launch.ts", "testing/index": "host/testing/index.ts" }, logLevel: "warning" });
+chmodSync(inRoot("dist/host/launch.js"), 0o755);
 // The compiler leaves declarations that are sources where they are; authors name them in "types".
 writeFileSync(inRoot("dist/sandbox-api/globals.d.ts"), readFileSync(inRoot("sandbox-api/globals.d.ts"), "utf8").replaceAll(/(import\("\.[^"]*)\.ts"\)/g, '$1.js")'));
 const names = await exportedNames(inRoot("sandbox-api/index.ts"));

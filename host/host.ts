@@ -25,7 +25,7 @@ import { playFiles } from "./flows/saved/play-files.ts";
 import { openSaving, type Saving } from "./flows/saved/saving.ts";
 import { createKeySource, type KeySource } from "./net/keys.ts";
 import { OwnAddresses } from "./net/own-addresses.ts";
-import { ownVersion } from "./own-version.ts";
+import { ownVersion } from "./own-place.ts";
 import { boundedLookup } from "./services/bounded-lookup.ts";
 import type { FetchNetwork } from "./services/fetch.ts";
 import { StorageFile } from "./services/storage-file.ts";
@@ -170,7 +170,7 @@ async function open(config: Config, seat: Seat | null, print: (record: LogRecord
   const listening: { addons: AddonHost | null } = { addons: null };
   const log = makeLog((record) => { print(record); listening.addons?.tellLog(record); });
   // Closed after everything that makes flows.
-  const saving = await openSaving({ ...config.recorded, keepBytes: config.limits.bodyBytes, version: ownVersion() }, log);
+  const saving = await openSaving({ ...config.recorded, keepBytes: config.limits.bodyBytes, version: ownVersion }, log);
   if (saving !== null) owners.push(() => saving.close());
   const [guestBundle, entry] = seat === null ? await Promise.all([bundleGuest(), bundleRuntime()]) : [seat.guestBundle, seat.entry];
   // Cells boot while the rest is opened.

@@ -3,9 +3,10 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { Writable } from "node:stream";
 import { OperatorError } from "./operator-error.ts";
+import { isPublished, ownRoot } from "./own-place.ts";
 
 export interface InitWords {
   /** The folder to make; its last part is the addon's name. */
@@ -16,9 +17,6 @@ export interface InitWords {
 }
 
 const nameSyntax = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
-const isPublished = import.meta.url.endsWith(".js");
-/** The folder of this package: above `host/`, or above `dist/host/`. */
-const root = fileURLToPath(new URL(isPublished ? "../.." : "..", import.meta.url));
 
 /** Runs the command; gives the exit code. Throws an OperatorError when the folder cannot be made or holds something. */
 export async function runInit({ folder: given, command, version }: InitWords, output: Writable): Promise<number> {
@@ -112,7 +110,7 @@ test("responses get the header", async () => {
 
 /** A package "flowcell" whose modules are those of this installation. */
 function standIn(version: string): { readonly [file: string]: string } {
-  const base = path.join(root, isPublished ? "dist" : "");
+  const base = path.join(ownRoot, isPublished ? "dist" : "");
   const [code, types] = isPublished ? [".js", ".js"] : [".ts", ".ts"];
   const quoted = (...parts: readonly string[]): string => JSON.stringify(path.join(base, ...parts).replaceAll("\\", "/"));
   const testing = ["host", "testing", `index${code}`];

@@ -8,7 +8,11 @@ if (major < 24) {
   process.exitCode = 1;
 } else {
   await keepCompiledCode();
-  await import("./main.ts");
+  const isSource = import.meta.url.endsWith(".ts");
+  const bundle = isSource ? (await import("./own-bundle.ts")).findOwnBundle() : null;
+  // Stack traces name the sources.
+  if (bundle !== null || !isSource) process.setSourceMapsEnabled(true);
+  await (bundle === null ? import("./main.ts") : import(bundle));
 }
 
 /** PERF: half the time to the first request goes into compiling our own modules (bench/start-up.ts). A folder of the user's own, not a shared one. */

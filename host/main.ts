@@ -8,18 +8,21 @@ import type { LogRecord } from "./log.ts";
 import type { ReplayCounts } from "./flows/saved/client-replay.ts";
 import type { Flowcell, LoneFlowcell } from "./host.ts";
 import { operatorSentence } from "./operator-error.ts";
-import { ownVersion } from "./own-version.ts";
+import { wantsBundle } from "./own-bundle.ts";
+import { isPublished, ownVersion } from "./own-place.ts";
 
 const levelsFor = { quiet: new Set(["warn", "error"]), normal: new Set(["info", "warn", "error"]), verbose: new Set(["debug", "info", "warn", "error"]) } as const;
 
 /** How a person calls this program from where it stands. */
-const ownCommand = import.meta.url.endsWith(".ts") ? "npm run flowcell --" : "flowcell";
+const ownCommand = isPublished ? "flowcell" : "npm run flowcell --";
+/** After the start, in which nothing is done that can wait. */
+const bundleAfterMs = 2_000;
 
 await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<void> {
   try {
-    process.exitCode = await execute(await readCommandLine(words, ownVersion()));
+    process.exitCode = await execute(await readCommandLine(words, ownVersion));
   } catch (error) {
     const sentence = operatorSentence(error);
     process.stderr.write(`flowcell: ${sentence !== null ? printable(sentence) : (error instanceof Error ? error.stack ?? error.message : String(error))}\n`);
@@ -33,7 +36,7 @@ async function execute(command: Command): Promise<number> {
     // Each command's code is loaded when it is asked for: a usage error should not wait for the proxy.
     case "ca": return (await import("./ca-command.ts")).runCa(command, makeConfig(command.input), process.stdout);
     case "check": return (await import("./check-command.ts")).runCheck(command.addons, makeConfig(command.input), process.stdout);
-    case "init": return (await import("./init-command.ts")).runInit({ folder: command.folder, command: ownCommand, version: ownVersion() }, process.stdout);
+    case "init": return (await import("./init-command.ts")).runInit({ folder: command.folder, command: ownCommand, version: ownVersion }, process.stdout);
     case "test": return (await import("./test-command.ts")).runTest(command, withEnvironment(command.input), process.stdout);
     case "inspect": return (await import("./inspect-command.ts")).runInspect(command.addon, command.har, makeConfig(command.input), process.stdout);
     case "approve": return (await import("./inspect-command.ts")).runApprove(command.addon, makeConfig(command.input), process.stdout);
@@ -55,9 +58,10 @@ async function run(config: Config): Promise<number> {
   const flowcell = lone ?? (await (await import("./workers/group.ts")).startGroup(config, print));
   print({
     time: Date.now(), level: "info", msg: readyMessage(flowcell),
-    fields: { event: "ready", listeners: flowcell.listeners.map(({ mode, host, port }) => ({ mode, host, port })), workers: config.workers, version: ownVersion() },
+    fields: { event: "ready", listeners: flowcell.listeners.map(({ mode, host, port }) => ({ mode, host, port })), workers: config.workers, version: ownVersion },
   });
   if (config.logFormat === "pretty" && config.verbosity !== "quiet") process.stdout.write(firstSteps(flowcell, config.recorded.onboarding));
+  if (wantsBundle()) setTimeout(() => void makeBundle(print), bundleAfterMs).unref();
   const replay = lone === null ? null : await replayRecorded(lone, config, stopped);
   const isDone = replay !== null && !config.recorded.keepServing;
   if (!isDone) {
@@ -69,6 +73,15 @@ async function run(config: Config): Promise<number> {
   // (exchange/h2-session.ts) while a hostile client's streams wait for the garbage collector.
   flushCompileCache();
   return process.exit(isDone && replay.failed > 0 ? 1 : 0);
+}
+
+/** For the next start from this checkout. */
+async function makeBundle(print: (record: LogRecord) => void): Promise<void> {
+  try {
+    await (await import("./addons/own-host.ts")).keepOwnBundle();
+  } catch (error) {
+    print({ time: Date.now(), level: "debug", msg: `starts stay as slow as they are: ${error instanceof Error ? error.message : String(error)}`, fields: { event: "bundle" } });
+  }
 }
 
 /** Null: there is nothing to replay. */

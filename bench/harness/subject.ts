@@ -2,6 +2,8 @@
 import { rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { keepOwnBundle } from "../../host/addons/own-host.ts";
+import { findOwnBundle, wantsBundle } from "../../host/own-bundle.ts";
 import { startFlowcell, temporaryFolder, type RunningFlowcell } from "../../test/helpers/flowcell.ts";
 import type { Origin } from "./origin.ts";
 
@@ -19,8 +21,9 @@ export const troubled = "troubled";
 
 export interface FlowcellSubject extends Subject { readonly flowcell: RunningFlowcell }
 
-/** Runs `flowcell run` as an operator would; only the origin's own authority is added. */
+/** Runs `flowcell run` as an operator would, as after the first start of these sources; only the origin's own authority is added. */
 export async function startSubject(name: string, addons: readonly string[], origin: Origin, args: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<FlowcellSubject> {
+  if (wantsBundle() && findOwnBundle() === null) await keepOwnBundle();
   const flowcell = await startFlowcell(addons, ["--upstream-ca", origin.caFile, ...args], environment);
   const failed = flowcell.lines.find(({ level }) => level === "error");
   if (failed !== undefined || flowcell.process.pid === undefined) {

@@ -3,24 +3,21 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { build, version, type BuildOptions, type Metafile } from "esbuild";
 import { guestBuildOptions, guestEntry, guestPartBuildOptions, guestParts, joinGuest, runtimeBuildOptions, runtimeEntry } from "../../sandbox-api/schema/own-builds.ts";
 import type { CellEntry } from "../cells/binary.ts";
+import { isPublished, ownCacheFolder, ownRoot } from "../own-place.ts";
 import { builtOnce, type Built } from "./build-cache.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const cacheFolder = join(root, "node_modules/.cache/flowcell");
-const isPublished = import.meta.url.endsWith(".js");
 
 /** The script that runs first in every isolate, with its parts (`joinGuest`), ASCII. Rejects when it can be neither found nor built. */
 export async function bundleGuest(): Promise<Buffer> {
-  if (isPublished) return readFile(join(root, "sandbox-api/guest/guest.txt"));
+  if (isPublished) return readFile(join(ownRoot, "dist/sandbox-api/guest/guest.txt"));
   const key = JSON.stringify([version, guestEntry, guestBuildOptions, guestParts, guestPartBuildOptions]);
-  return builtOnce(cacheFolder, "guest", key, async () => {
+  return builtOnce(ownCacheFolder, "guest", key, async () => {
     const [main, { outputFiles, metafile }] = await Promise.all([
       bundleText(guestEntry, guestBuildOptions),
-      build({ ...guestPartBuildOptions, entryPoints: guestParts, absWorkingDir: root, write: false, metafile: true, logLevel: "silent" }),
+      build({ ...guestPartBuildOptions, entryPoints: guestParts, absWorkingDir: ownRoot, write: false, metafile: true, logLevel: "silent" }),
     ]);
     const parts = new Map(outputFiles.map(({ path, text }) => [basename(path, ".js"), text]));
     return { text: Buffer.from(joinGuest(main.text.toString("latin1"), parts), "latin1"), inputs: [...new Set([...main.inputs, ...inputsOf(metafile)])] };
@@ -32,13 +29,13 @@ export async function bundleGuest(): Promise<Buffer> {
  * content, so that hosts of different versions do not disturb each other.
  */
 export async function bundleRuntime(): Promise<CellEntry> {
-  if (isPublished) return { file: join(root, "runtime/main.cjs"), imports: [] };
+  if (isPublished) return { file: join(ownRoot, "dist/runtime/main.cjs"), imports: [] };
   const key = JSON.stringify([version, runtimeEntry, runtimeBuildOptions]);
-  const text = await builtOnce(cacheFolder, "runtime", key, () => bundleText(runtimeEntry, runtimeBuildOptions));
-  const file = join(cacheFolder, `cell-${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`);
+  const text = await builtOnce(ownCacheFolder, "runtime", key, () => bundleText(runtimeEntry, runtimeBuildOptions));
+  const file = join(ownCacheFolder, `cell-${createHash("sha256").update(text).digest("hex").slice(0, 16)}.cjs`);
   const present = await readFile(file).catch(() => null);
   if (present?.equals(text) === true) return { file, imports: [] };
-  await mkdir(cacheFolder, { recursive: true });
+  await mkdir(ownCacheFolder, { recursive: true });
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, text);
   await rename(draft, file);
@@ -46,10 +43,10 @@ export async function bundleRuntime(): Promise<CellEntry> {
 }
 
 async function bundleText(entry: string, options: BuildOptions): Promise<Built> {
-  const { outputFiles, metafile } = await build({ ...options, entryPoints: [entry], absWorkingDir: root, write: false, metafile: true, logLevel: "silent" });
+  const { outputFiles, metafile } = await build({ ...options, entryPoints: [entry], absWorkingDir: ownRoot, write: false, metafile: true, logLevel: "silent" });
   const script = outputFiles[0];
   if (script === undefined) throw new Error(`esbuild gave nothing for ${entry}`);
   return { text: Buffer.from(script.contents), inputs: inputsOf(metafile) };
 }
 
-const inputsOf = ({ inputs }: Metafile): readonly string[] => Object.keys(inputs).map((input) => join(root, input));
+const inputsOf = ({ inputs }: Metafile): readonly string[] => Object.keys(inputs).map((input) => join(ownRoot, input));

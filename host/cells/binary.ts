@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { ownRoot } from "../own-place.ts";
 
 /** The runtime's code: the file Node starts and what else it reads. */
 export interface CellEntry {
@@ -23,12 +23,10 @@ export class CellStartError extends Error {
   }
 }
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-
 /** The runtime as it stands in the sources. */
 export const sourceEntry: CellEntry = Object.freeze({
-  file: join(root, "runtime", "main.ts"),
-  imports: [join(root, "runtime"), join(root, "sandbox-api", "schema"), join(root, "sandbox-api", "wire"), join(root, "package.json")],
+  file: join(ownRoot, "runtime", "main.ts"),
+  imports: [join(ownRoot, "runtime"), join(ownRoot, "sandbox-api", "schema"), join(ownRoot, "sandbox-api", "wire"), join(ownRoot, "package.json")],
 });
 
 /** Absolute path of the isolated-vm binary for this Node. Throws a CellStartError where there is none. */

@@ -37,6 +37,7 @@ export class WorkerLink {
     this.number = number;
     const compiled = getCompileCacheDir();
     this.#child = fork(entry, [], {
+      execArgv: [...process.execArgv, ...(process.sourceMapsEnabled ? ["--enable-source-maps"] : [])],
       serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"], env: { ...process.env, ...(compiled !== undefined && { NODE_COMPILE_CACHE: compiled }) },
     });
     this.pid = this.#child.pid ?? null;

@@ -95,3 +95,24 @@ export const runtimeBuildOptions = {
   minify: true,
   legalComments: "none",
 } as const;
+
+/** Where the host begins: the program, a worker process, a worker thread. `launch` and `testing/index` are entries of the published package beside them. */
+export const hostEntries = { "main": "host/main.ts", "worker": "host/workers/worker.ts", "bcrypt-worker": "host/access/bcrypt-worker.ts" } as const;
+
+/** Packages that are not bundled: one has a program of its own, the other reads files beside it. */
+export const hostExternals = ["esbuild", "yargs"] as const;
+
+/** esbuild options for the host; add `external: [...hostExternals]`, `entryPoints`, `absWorkingDir` and `outdir`. What is loaded when needed stays in files of its own, and all lie in one folder. Nothing is renamed, and source maps lie beside. */
+export const hostBuildOptions = {
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  chunkNames: "chunk-[hash]",
+  sourcemap: true,
+  sourcesContent: false,
+  legalComments: "none",
+  // CommonJS packages ask for Node's modules by it.
+  banner: { js: 'import { createRequire as $createRequire } from "node:module"; const require = $createRequire(import.meta.url);' },
+} as const;

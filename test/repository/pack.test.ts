@@ -53,7 +53,8 @@ test.serial("the tarball installs into an empty folder", async (t) => {
 test.serial("the tarball holds what is built, and neither sources of the host nor tests", (t) => {
   const installed = readdirSync(join(folder, "node_modules/flowcell"), { recursive: true, encoding: "utf8" });
   t.true(installed.includes("LICENSE"));
-  t.true(installed.includes("dist/host/launch.js"));
+  for (const file of ["launch.js", "main.js", "worker.js", "bcrypt-worker.js", "testing/index.js"]) t.true(installed.includes(`dist/host/${file}`), file);
+  t.true(installed.filter((path) => path.startsWith("dist/host/") && path.endsWith(".js")).length < 60, "the host is bundled");
   t.deepEqual(installed.filter((path) => /(^|\/)(test|bench|\.ci|\.cache)\//.test(path)), []);
   t.deepEqual(installed.filter((path) => /^dist\/.*(?<!\.d)\.ts$/.test(path)), []);
 });
@@ -134,7 +135,7 @@ test.serial("the installed proxy runs an addon over a request, and stops when to
   const origin = createServer((_, response) => response.end("hello")).listen(0, "127.0.0.1");
   await once(origin, "listening");
   t.teardown(() => origin.close());
-  const args = ["run", "mark.ts", "--port", "0", "--log-format", "json", "--confdir", join(folder, "confdir")];
+  const args = ["run", "mark.ts", "--port", "0", "--workers", "2", "--log-format", "json", "--confdir", join(folder, "confdir")];
   const proxy = spawn(join(folder, "node_modules/.bin/flowcell"), args, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "inherit"] });
   t.teardown(() => proxy.kill("SIGKILL"));
   const exited = once(proxy, "exit");

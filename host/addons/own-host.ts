@@ -1,0 +1,56 @@
+// Makes the bundle of the host that the next start from this checkout takes (own-bundle.ts). It runs beside the proxy that it was
+// started with, and whatever keeps it from being made costs the next start its time and nothing else.
+import { createHash } from "node:crypto";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { build } from "esbuild";
+import { hostBuildOptions, hostEntries, hostExternals } from "../../sandbox-api/schema/own-builds.ts";
+import { ownBundleFile, ownBundleFolder, type OwnBundle, type Stamp } from "../own-bundle.ts";
+import { ownCacheFolder, ownRoot } from "../own-place.ts";
+
+/** A proxy may run from an old one and not have loaded all of it yet. */
+const keptMs = 30 * 24 * 3_600_000;
+
+/** Bundles the sources as they are. Rejects when they cannot be bundled, or the cache cannot be written to. */
+export async function keepOwnBundle(): Promise<void> {
+  const beganMs = Date.now();
+  const { outputFiles, metafile } = await build({ ...hostBuildOptions, external: [...hostExternals], entryPoints: hostEntries, absWorkingDir: ownRoot, outdir: path.join(ownCacheFolder, "host"), write: false, metafile: true, logLevel: "silent" });
+  const packages = ["package.json", createRequire(import.meta.url).resolve("esbuild/package.json")];
+  const stamps = await Promise.all([...Object.keys(metafile.inputs), ...packages].map((file) => stampOf(path.resolve(ownRoot, file))));
+  // A file that was written meanwhile may be newer than what was built of it.
+  if (stamps.some(([, , changedMs]) => changedMs >= beganMs)) return;
+  const hash = createHash("sha256");
+  for (const { path: file, contents } of outputFiles) hash.update(path.basename(file)).update(contents);
+  const bundle: OwnBundle = { folder: `host-${hash.digest("hex").slice(0, 16)}`, stamps };
+  const draft = path.join(ownCacheFolder, `draft-${process.pid}`);
+  await mkdir(draft, { recursive: true });
+  await Promise.all(outputFiles.map(({ path: file, contents }) => writeFile(path.join(draft, path.basename(file)), contents)));
+  await moveIn(draft, path.join(ownCacheFolder, bundle.folder));
+  await writeFile(`${draft}.json`, JSON.stringify(bundle));
+  await rename(`${draft}.json`, ownBundleFile);
+  await removeOld(bundle.folder);
+}
+
+/** In one step, so that nobody finds half of it. The same content may be there already. */
+async function moveIn(draft: string, folder: string): Promise<void> {
+  try {
+    await rename(draft, folder);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    if (!(error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "EEXIST" || error.code === "EPERM"))) throw error;
+  }
+}
+
+async function stampOf(file: string): Promise<Stamp> {
+  const { size, mtimeMs } = await stat(file);
+  return [file, size, mtimeMs];
+}
+
+async function removeOld(current: string): Promise<void> {
+  for (const name of await readdir(ownCacheFolder)) {
+    if (name === current || !ownBundleFolder.test(name)) continue;
+    const folder = path.join(ownCacheFolder, name);
+    if (Date.now() - (await stat(folder)).mtimeMs > keptMs) await rm(folder, { recursive: true, force: true });
+  }
+}
