@@ -32,7 +32,7 @@ interface ImportRule {
 
 const contract = ["sandbox-api/schema/", "sandbox-api/wire/"];
 // Values and types so plain that any room of the host may hold them.
-const ground = ["host/own-place.ts", "host/log.ts", "host/invariant.ts", "host/operator-error.ts", "host/log-format.ts", "host/byte-size.ts"];
+const ground = ["host/own-place.ts", "host/log.ts", "host/invariant.ts", "host/operator-error.ts", "host/log-format.ts", "host/byte-size.ts", "host/read-memory.ts"];
 const host = [...contract, ...ground, "node:", "npm"];
 const traffic = ["host/exchange/", "host/flows/", "host/http/", "host/websocket/", "host/tls/", "host/net/"];
 const rooms = [...traffic, "host/access/", "host/layers/", "host/addons/", "host/cells/", "host/services/"];

@@ -1,6 +1,6 @@
 // Claim: an event that has come into a cell costs a few microseconds in the isolate, and not many more while the isolate is new. Enters isolates
 // as a cell does, in this process (no pipe, no host): a request's and a response's head of 20 fields in turn, a new flow for each pair.
-// Run: node --no-node-snapshot bench/isolate-entry.ts [--isolates 20] [--events 500] [--handler header|read|idle]
+// Run: node --no-node-snapshot bench/isolate-entry.ts [--isolates 20] [--events 500] [--handler header|read|idle|text|rewrite] [--body 102400] [--words "some w\u00f6rds"]
 import { parseArgs } from "node:util";
 import { bundleGuest } from "../host/addons/own-code.ts";
 import { findIsolatedVm } from "../host/cells/binary.ts";
@@ -13,10 +13,12 @@ const handlers: { readonly [name: string]: (side: string) => string } = {
   header: (side) => `(flow) => { flow.${side}.headers.set("x-bench-${side}", "1"); }`,
   read: (side) => `(flow) => { flow.${side}.headers.get("x-absent"); }`,
   idle: () => `() => {}`,
+  text: (side) => `(flow) => { if (flow.${side}.text === null) throw new Error("no body"); }`,
+  rewrite: (side) => `(flow) => { flow.${side}.text = flow.${side}.text.replaceAll("some words", "SOME WORDS"); }`,
 };
 const milestones = [1, 2, 10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000];
 
-const { values } = parseArgs({ options: { isolates: { type: "string", default: "1" }, events: { type: "string", default: "20000" }, handler: { type: "string", default: "header" } } });
+const { values } = parseArgs({ options: { isolates: { type: "string", default: "1" }, events: { type: "string", default: "20000" }, handler: { type: "string", default: "header" }, body: { type: "string", default: "0" }, words: { type: "string", default: "some words" } } });
 const handler = handlers[values.handler];
 if (handler === undefined) throw new Error(`--handler must be one of ${Object.keys(handlers).join(", ")}`);
 
@@ -25,9 +27,12 @@ const flow = JSON.stringify({ id: "f", type: "http", live: true, error: null, in
 const request = JSON.stringify({ method: "GET", scheme: "https", host: "example.com", port: 443, path: "/index.html?q=1", authority: "", httpVersion: "HTTP/1.1", timestampStart: 1_790_000_000.123, timestampEnd: 1_790_000_000.124 });
 const response = JSON.stringify({ statusCode: 200, reason: "OK", httpVersion: "HTTP/1.1", timestampStart: 1_790_000_000.123, timestampEnd: 1_790_000_000.124 });
 const head = (json: string): string => `${json}\n${fields.length}\n${fields.join("")}`;
+const body = Buffer.alloc(Number(values.body), `<p>A paragraph of a page, with a <a href="/link">link</a> and ${values.words}.</p>\n`);
+const bodyPart = (side: string): readonly [name: string, text: string] => body.length === 0 ? ["", ""] : [`,"${side}.body"`, `\0{"raw":0,"content":null,"contentError":null,"truncated":false,"streamed":false}`];
+const [requestBody, responseBody] = [bodyPart("request"), bodyPart("response")];
 const textOf = (event: number, key: number): string => event % 2 === 0
-  ? `{"event":"request","key":${key},"parts":["flow","request"]}\0${flow}\0${head(request)}`
-  : `{"event":"response","key":${key},"parts":["response"]}\0${head(response)}`;
+  ? `{"event":"request","key":${key},"parts":["flow","request"${requestBody[0]}]}\0${flow}\0${head(request)}${requestBody[1]}`
+  : `{"event":"response","key":${key},"parts":["response"${responseBody[0]}]}\0${head(response)}${responseBody[1]}`;
 
 const vm = loadIsolatedVm(findIsolatedVm());
 const maker = makeIsolateMaker(vm, (await bundleGuest()).toString("latin1"));
@@ -35,7 +40,7 @@ const clocks = makeShared();
 const limits = { cpuMs: 200, startupMs: 1_000, memoryMiB: 32, hostCalls: 1_000, mutationBytes: 1 << 24, logLineBytes: 8_192, cryptoKeys: 100, cryptoKeyBytes: 65_536, rsaKeysAtOnce: 0 };
 
 const isolates = Array.from({ length: Number(values.isolates) }, (_, index) => {
-  const settings = { name: `addon-${index}`, file: `addon-${index}.js`, limits, permissions: ["read:request", "read:response", "write:request", "write:response"] as const };
+  const settings = { name: `addon-${index}`, file: `addon-${index}.js`, limits, permissions: ["read:request", "read:response", "write:request", "write:response", ...(body.length > 0 ? (["read:request.body", "read:response.body", "write:request.body", "write:response.body"] as const) : [])] as const };
   const isolate = new AddonIsolate(vm, maker, clocks, settings);
   const loaded = isolate.load(JSON.stringify(settings), `$module(function (exports) { exports.request = ${handler("request")}; exports.response = ${handler("response")}; });`);
   if (loaded.status !== resultStatus.changed) throw new Error(loaded.text);
@@ -48,7 +53,7 @@ function measure(from: number, to: number): number {
   for (let event = from; event < to; event++) {
     const key = (event >> 1) + 1;
     for (const isolate of isolates) {
-      const result = isolate.dispatch({ call: event + 1, releasedKeys: event % 2 === 0 && key > 1 ? `${key - 1}` : "", text: textOf(event, key), attachments: [], cpuMs: limits.cpuMs, isStartup: false });
+      const result = isolate.dispatch({ call: event + 1, releasedKeys: event % 2 === 0 && key > 1 ? `${key - 1}` : "", text: textOf(event, key), attachments: body.length === 0 ? [] : [new Uint8Array(body).buffer], cpuMs: limits.cpuMs, isStartup: false });
       if (result.status > resultStatus.changed) throw new Error(result.text);
     }
   }

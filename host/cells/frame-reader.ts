@@ -2,8 +2,8 @@
 // together in one buffer of its own size, so a large one costs one copy however it is cut. Bounded; knows no messages.
 import { type FrameLayout, frameHeaderBytes, readFrame } from "../../sandbox-api/wire/frame.ts";
 
-/** `bytes` holds the frame from `start` on; it is only lent, and overwritten or freed afterwards. */
-export type OnFrame = (frame: FrameLayout, bytes: Buffer, start: number) => void;
+/** `bytes` holds the frame from `start` on. `isOwn`: it holds nothing else and may be kept; otherwise it is only lent, and freed afterwards. */
+export type OnFrame = (frame: FrameLayout, bytes: Buffer, start: number, isOwn: boolean) => void;
 
 export class FrameReader {
   readonly #onFrame: OnFrame;
@@ -43,7 +43,7 @@ export class FrameReader {
       return null;
     }
     this.#partial = undefined;
-    this.#onFrame(result.frame, partial, 0);
+    this.#onFrame(result.frame, partial, 0, partial.length === result.frame.totalBytes);
     return null;
   }
 
@@ -58,7 +58,7 @@ export class FrameReader {
         if (start < chunk.length) this.#begin(chunk.subarray(start), result.bytes);
         return null;
       }
-      this.#onFrame(result.frame, chunk, start);
+      this.#onFrame(result.frame, chunk, start, false);
       start += result.frame.totalBytes;
     }
   }

@@ -59,8 +59,8 @@ export class FrameWriter {
     for (const part of parts) this.#socket.write(part);
     if (parts.length > 1) this.#socket.uncork();
     // PERF: what the kernel took at once is not looked at again, so the buffer can be used again (bench/cell-hop).
-    if (this.#socket.writableLength === 0 && this.#bytes.length === bufferBytes) this.#written = this.#filled = 0;
-    else this.#replaceBuffer(bufferBytes);
+    if (this.#bytes.length !== bufferBytes) this.#replaceBuffer(bufferBytes);
+    else if (this.#socket.writableLength === 0) this.#written = this.#filled = 0;
     this.#onFlush();
   }
 

@@ -7,6 +7,7 @@ import { contractVersion } from "../../sandbox-api/schema/version.ts";
 import type { FrameLayout } from "../../sandbox-api/wire/frame.ts";
 import { type CellMessage, cellMessages, eventPhase, type HostMessage, hostMessages, type LoadText, type StatText } from "../../sandbox-api/wire/messages.ts";
 import { parseHello, parseHostCall, parseLoaded, parseStat } from "../../sandbox-api/wire/text-checks.ts";
+import { giveBack, worthGivingBackBytes } from "../read-memory.ts";
 import type { Cell, CellCall, CellEnd, CellEvents, ChainEntry, InstanceSpec, LoadOutcome, Outcome } from "./cell.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
@@ -66,7 +67,7 @@ export class CellLink implements Cell {
     this.#health = health;
     this.#ledger = new Ledger({ gone: () => undefined });
     this.#writer = new FrameWriter(process.socket, () => this.#ledger.written());
-    this.#reader = new FrameReader(frameSlackBytes, (frame, bytes, start) => this.#onFrame(frame, bytes, start));
+    this.#reader = new FrameReader(frameSlackBytes, (frame, bytes, start, isOwn) => this.#onFrame(frame, bytes, start, isOwn));
     this.#watchdog = new Watchdog({
       ledger: this.#ledger, health, unresponsiveMs, cellMemoryMiB,
       condemn: (fault, guilty) => this.#finish(fault, guilty),
@@ -220,12 +221,12 @@ export class CellLink implements Cell {
     this.#watchdog.wake();
   }
 
-  #onFrame(frame: FrameLayout, bytes: Buffer, start: number): void {
+  #onFrame(frame: FrameLayout, bytes: Buffer, start: number, isOwn: boolean): void {
     if (this.#end !== null) return;
     const name = messageNames[frame.type];
     const lie = name === undefined ? `sent a message of unknown type ${frame.type}`
       : this.#isBooted === (name === "hello") ? "greeted at the wrong time"
-      : this.#handlers[name](readAnswer(frame, bytes, start));
+      : this.#handlers[name](readAnswer(frame, bytes, start, isOwn));
     if (lie !== null) this.#lied(lie);
   }
 
@@ -268,6 +269,7 @@ export class CellLink implements Cell {
     socket.on("data", (chunk: Buffer) => {
       const lie = this.#end === null ? this.#reader.push(chunk) : null;
       if (lie !== null && this.#end === null) this.#lied(`sent a ${lie}`);
+      if (chunk.length >= worthGivingBackBytes) giveBack(chunk);
     });
     socket.on("error", () => undefined); // "close" follows, and means the same.
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
@@ -300,12 +302,10 @@ const messageNames: readonly (CellMessage | undefined)[] = Object.entries(cellMe
   return names;
 }, []);
 
-/** The bytes of a frame as values of their own. */
-function readAnswer({ id, instance, status, cpuMicros, textStart, textBytes, attachmentBytes, totalBytes }: FrameLayout, bytes: Buffer, start: number): Answer {
+/** The bytes of a frame as values of their own. `isOwn`: the buffer may be kept; of a chunk that is lent, copies are. */
+function readAnswer({ id, instance, status, cpuMicros, textStart, textBytes, attachmentBytes }: FrameLayout, bytes: Buffer, start: number, isOwn: boolean): Answer {
   const text = textBytes === 0 ? "" : bytes.toString("latin1", start + textStart, start + textStart + textBytes);
   if (attachmentBytes.length === 0) return { id, instance, status, cpuMicros, text, attachments: noBuffers };
-  // A frame with a buffer of its own is kept; of a chunk that holds more, a copy is.
-  const isOwn = bytes.length === totalBytes;
   let at = start + textStart + textBytes;
   const attachments = attachmentBytes.map((size) => {
     const part = bytes.subarray(at, at + size);

@@ -1,5 +1,6 @@
 // Gathers a body for addons up to a limit. What came before the limit was passed is given out as it is, to be sent on. Holds bytes,
 // decides nothing. LIMIT: small chunks are copied together, so that a body in pieces of one byte costs what it holds, not a buffer each.
+import { giveBack } from "../read-memory.ts";
 
 const empty = Buffer.alloc(0);
 
@@ -10,6 +11,8 @@ const blockBytes = 16_384;
 export class BodyCollector {
   readonly #limitBytes: number;
   #chunks: Buffer[] = [];
+  /** Those of the chunks that are blocks of ours. */
+  readonly #blocks = new Set<Buffer>();
   #bytes = 0;
   /** The last of the chunks, where it is a block of ours with room for more. */
   #block: Buffer | null = null;
@@ -19,7 +22,7 @@ export class BodyCollector {
     this.#limitBytes = limitBytes;
   }
 
-  /** Adds a chunk; false when the body is now larger than the limit. The chunk is kept in either case. */
+  /** Adds a chunk, at which nobody else looks any more; false when the body is now larger than the limit. The chunk is kept in either case. */
   add(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
     if (chunk.length >= smallBytes) {
@@ -38,7 +41,11 @@ export class BodyCollector {
   }
 
   #closeBlock(): void {
-    if (this.#block !== null) this.#chunks.push(this.#block.subarray(0, this.#blockBytes));
+    if (this.#block !== null) {
+      const block = this.#block.subarray(0, this.#blockBytes);
+      this.#chunks.push(block);
+      this.#blocks.add(block);
+    }
     this.#block = null;
     this.#blockBytes = 0;
   }
@@ -48,7 +55,11 @@ export class BodyCollector {
     const chunks = this.takeChunks();
     const [first] = chunks;
     if (first === undefined) return empty;
-    return chunks.length === 1 ? first : Buffer.concat(chunks);
+    if (chunks.length === 1) return first;
+    const whole = Buffer.concat(chunks);
+    // PERF: else the collector would mark the whole heap for them all too soon (docs/profiles/bodies.md).
+    for (const chunk of chunks) if (!this.#blocks.has(chunk)) giveBack(chunk);
+    return whole;
   }
 
   /** Everything so far as it came; the collector is empty afterwards. */

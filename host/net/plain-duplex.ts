@@ -3,7 +3,7 @@
 // It knows nothing of protocols, never throws for what a peer does, and is the only place that listens to the socket's events.
 import type { Socket } from "node:net";
 import type { BytePipe } from "./byte-pipe.ts";
-import { giveBack } from "./read-memory.ts";
+import { giveBack, worthGivingBackBytes } from "../read-memory.ts";
 
 /** LIMIT: unread bytes after which the socket is paused; the kernel then slows the peer down. */
 export const holdBytes = 65_536;
@@ -11,8 +11,8 @@ export const holdBytes = 65_536;
 /** PERF: head and body up to this size go out as one buffer, which costs less than a vectored write. */
 const joinBelowBytes = 8_192;
 
-/** PERF: below this, giving memory back costs more than it saves. */
-const passFromBytes = 4_096;
+/** PERF: node:tls copies all pieces of a vectored write into one; from this size on a write of its own costs less (bench/rewrite.ts). */
+const aloneFromBytes = 32_768;
 
 const nothing = (): void => {};
 
@@ -107,7 +107,7 @@ export class PlainDuplex implements BytePipe {
   }
 
   pass(chunk: Buffer): void {
-    if (chunk.length >= passFromBytes) this.#passed.add(chunk);
+    if (chunk.length >= worthGivingBackBytes) this.#passed.add(chunk);
     this.write(chunk);
   }
 
@@ -133,7 +133,10 @@ export class PlainDuplex implements BytePipe {
       this.#passed.clear();
     } else {
       this.#socket.cork();
-      for (const piece of outgoing) this.#send(piece);
+      for (const piece of outgoing) {
+        if (piece.length < aloneFromBytes || this.#socket === this.#transport) this.#send(piece);
+        else this.#sendAlone(piece);
+      }
       this.#socket.uncork();
     }
   }
@@ -178,6 +181,13 @@ export class PlainDuplex implements BytePipe {
     this.#queuedBytes = 0;
     this.onNews = nothing;
     return socket;
+  }
+
+  /** What is gathered goes before it. */
+  #sendAlone(piece: string | Buffer): void {
+    this.#socket.uncork();
+    this.#send(piece);
+    this.#socket.cork();
   }
 
   #send(piece: string | Buffer): void {

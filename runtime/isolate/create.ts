@@ -1,11 +1,13 @@
 // Makes an isolate with the guest bootstrap in it: heap limit, context, `$post`, guest script, and handles on the guest's entry
 // functions. No addon code has been seen when this is done. No snapshots; the code cache is of the trusted guest only.
-import type { CachedDataOptions, Callback, Context, ExternalCopy, Isolate, Reference } from "isolated-vm";
+import type { CachedDataOptions, Context, Copy, ExternalCopy, Isolate, Reference } from "isolated-vm";
 import type { GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { IsolatedVm } from "./binary.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
 import { makeNative, type Native } from "../native/native.ts";
 import { PairJobs } from "../native/pair-jobs.ts";
+import { text } from "../native/text.ts";
+import { NativeWork } from "./native-work.ts";
 import { GuestPartStore, type PartLoader } from "./parts.ts";
 import { isTimeout } from "./result.ts";
 import { warmUpAddon, warmUpEvents, warmUpLimits, warmUpSettings } from "./warm-up.ts";
@@ -31,8 +33,8 @@ export interface GuestIsolate {
 
 type Post = (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
 
-/** What the guest reaches out by, besides its parts: of one instance. */
-export interface Ports { readonly post: Post; readonly native: Native }
+/** What the guest reaches out by, besides its parts: of one instance. `work` counts what this process does for it. */
+export interface Ports { readonly post: Post; readonly native: Native; readonly work: NativeWork }
 
 export interface IsolateMaker {
   /** `post` becomes `$post`, `native` `$native`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
@@ -66,14 +68,23 @@ export function makeIsolateMaker(vm: IsolatedVm, guestBundle: string): IsolateMa
 }
 
 /** For isolates that no addon comes near. */
-const nowhere = (): Ports => ({ post: () => undefined, native: makeNative(warmUpLimits, new PairJobs()).native });
+function nowhere(): Ports {
+  const work = new NativeWork();
+  work.open(Number.POSITIVE_INFINITY);
+  return { post: () => undefined, native: makeNative(warmUpLimits, new PairJobs()).native, work };
+}
 
-function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, { post, native }: Ports, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
+function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, { post, native, work }: Ports, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
   const context = isolate.createContextSync();
-  const callback: Callback = new vm.Callback(post);
-  context.global.setSync("$post", callback);
-  context.global.setSync("$native", new vm.Callback((...args: Parameters<Native>) => new vm.ExternalCopy(native(...args)).copyInto({ release: true, transferIn: true })));
-  context.global.setSync("$part", new vm.Callback((name: unknown) => part(context, name)));
+  const offer = (name: string, run: (...args: never[]) => unknown): void => context.global.setSync(name, new vm.Callback(run));
+  const given = (buffer: ArrayBuffer): Copy<ArrayBuffer> => new vm.ExternalCopy(buffer, { transferOut: true }).copyInto({ release: true, transferIn: true });
+  offer("$post", post);
+  offer("$native", (...args: Parameters<Native>) => work.run(() => given(native(...args))));
+  offer("$text", (form: unknown, value: unknown) => work.run(() => {
+    const result = text(form, value);
+    return result instanceof ArrayBuffer ? given(result) : result;
+  }));
+  offer("$part", (name: unknown) => part(context, name));
   const script = isolate.compileScriptSync(source, { filename: guestFile, ...options });
   script.runSync(context, { release: true });
   return { context, entries: takeEntries(context) };

@@ -6,9 +6,10 @@ import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/gues
 import { type LoadText, resultStatus } from "../../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./binary.ts";
 import { type Bridge, makeBridge, type Post } from "./bridge.ts";
-import { makeDeadlines, type Deadlines } from "./deadline.ts";
+import { leastGraceMs, makeDeadlines, type Deadlines } from "./deadline.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
 import { makeMeter, makeThreadClock, type Meter, type ThreadClock } from "./meter.ts";
+import { NativeWork } from "./native-work.ts";
 import { makeNative, type NativeDoor } from "../native/native.ts";
 import { PairJobs } from "../native/pair-jobs.ts";
 import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, readAnswer, rejectionReason, readSettled, thrownMessage } from "./result.ts";
@@ -49,6 +50,7 @@ export class AddonIsolate {
   readonly #bridge: Bridge;
   readonly #meter: Meter;
   readonly #deadlines: Deadlines;
+  readonly #work = new NativeWork();
   readonly #door: NativeDoor;
   readonly #settings: LoadText;
   #startupUsedMs = 0;
@@ -61,7 +63,7 @@ export class AddonIsolate {
     this.#settings = settings;
     this.#bridge = makeBridge(settings.limits);
     this.#door = makeNative(settings.limits, jobs);
-    this.#guest = maker.make(settings.limits.memoryMiB, { post: this.#bridge.post, native: this.#door.native });
+    this.#guest = maker.make(settings.limits.memoryMiB, { post: this.#bridge.post, native: this.#door.native, work: this.#work });
     this.#meter = makeMeter(this.#guest.isolate, clock);
   }
 
@@ -124,6 +126,7 @@ export class AddonIsolate {
   #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer): EntryResult {
     const startedAt = performance.now();
     this.#bridge.open(call);
+    this.#work.open(clock.leftMs + leastGraceMs);
     const timeout = this.#deadlines.timeout(clock.leftMs, startedAt);
     let answer: Answer;
     try {
@@ -132,7 +135,7 @@ export class AddonIsolate {
       answer = this.#stopped(error, clock, startedAt) ?? this.#rejected(error, call, clock, startedAt, timeout);
     }
     const posts = this.#bridge.close();
-    const cpuMicros = this.#meter.lap();
+    const cpuMicros = this.#meter.lap(this.#work.micros);
     if (clock.limit === "startupMs") this.#startupUsedMs += cpuMicros / 1_000;
     if (!answer.isFatal) answer = this.#broken(clock, cpuMicros) ?? answer;
     else if (answer.isTimeout === true) answer = timedOut(clock, cpuMicros);

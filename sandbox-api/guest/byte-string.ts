@@ -1,6 +1,7 @@
 // Texts of the wire are byte strings (one char per byte, U+0000–U+00FF); addons see JavaScript strings. Valid UTF-8 is decoded;
 // each byte that is not becomes a lone surrogate U+DC80–U+DCFF, which encodes back to that byte, so every value survives a round
 // trip (Python's "surrogateescape"). Also the same between Uint8Array and string. No charsets here (charset.ts).
+import { nativeBytes, nativeText } from "./native-text.ts";
 import { RealUint8Array, apply, bareArray, byteLengthOf, charCodeAt, exec, fromCharCode } from "./intrinsics.ts";
 
 const nonAscii = /[^\x00-\x7f]/;
@@ -52,6 +53,8 @@ export type InvalidBytes = "escape" | "replace" | "refuse";
 
 /** Decodes UTF-8; `null` only with "refuse", at the first invalid byte. A byte order mark stays. */
 export function decodeUtf8(bytes: Uint8Array, invalid: InvalidBytes = "escape", from = 0, end = byteLengthOf(bytes)): string | null {
+  const known = nativeText("utf-8", bytes, from, end);
+  if (known !== null) return known;
   const sink = new TextSink();
   for (let at = from; at < end;) {
     const byte = bytes[at]!;
@@ -106,6 +109,8 @@ export function utf8Length(text: string, restores = true): number {
 
 /** Encodes as UTF-8. Escaped bytes (U+DC80–U+DCFF alone) become those bytes again if `restores`; other lone surrogates U+FFFD. */
 export function encodeUtf8(text: string, restores = true): Uint8Array<ArrayBuffer> {
+  const known = nativeBytes("utf-8", text);
+  if (known !== null) return known;
   const bytes = new RealUint8Array(utf8Length(text, restores));
   let to = 0;
   for (let at = 0; at < text.length; at++) {
@@ -135,17 +140,21 @@ function writeSequence(bytes: Uint8Array, start: number, codePoint: number): num
 
 /** Bytes as a byte string. */
 export function latin1Text(bytes: Uint8Array, from = 0, end = byteLengthOf(bytes)): string {
+  const known = nativeText("latin1", bytes, from, end);
+  if (known !== null) return known;
   const sink = new TextSink();
   for (let at = from; at < end; at++) sink.unit(bytes[at]!);
   return sink.flush();
 }
 
-/** A byte string as bytes; `null` when a char is above `highest`. */
-export function latin1Bytes(text: string, highest = 0xff): Uint8Array<ArrayBuffer> | null {
+/** A byte string as bytes; `null` when it is none. */
+export function latin1Bytes(text: string): Uint8Array<ArrayBuffer> | null {
+  const known = nativeBytes("latin1", text);
+  if (known !== null) return known;
   const bytes = new RealUint8Array(text.length);
   for (let at = 0; at < text.length; at++) {
     const unit = charCodeAt(text, at);
-    if (unit > highest) return null;
+    if (unit > 0xff) return null;
     bytes[at] = unit;
   }
   return bytes;

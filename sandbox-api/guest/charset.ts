@@ -1,5 +1,6 @@
 // The few charsets in which addons may read and write bodies as text: utf-8, ascii, latin1 (as windows-1252, as the web does),
 // utf-16. Anything else is read as UTF-8. No sniffing of markup.
+import { nativeBytes, nativeText } from "./native-text.ts";
 import { byteLengthOf, charCodeAt, exec, indexOf, toLowerCase, RealUint8Array } from "./intrinsics.ts";
 import { decodeUtf8, encodeUtf8, textOfUnits } from "./byte-string.ts";
 
@@ -32,19 +33,30 @@ export function decodeCharset(bytes: Uint8Array, charset: Charset): string {
   const length = byteLengthOf(bytes);
   switch (charset) {
     case "utf-8": return decodeUtf8(bytes) ?? "";
-    case "windows-1252": return textOfUnits(length, (index) => {
-      const byte = bytes[index]!;
-      return byte >= 0x80 && byte <= 0x9f ? charCodeAt(windows1252, byte - 0x80) : byte;
-    });
-    case "utf-16le": return textOfUnits(length >> 1, (index) => bytes[2 * index]! | (bytes[2 * index + 1]! << 8));
+    case "windows-1252": return decodeWindows1252(bytes, length);
+    case "utf-16le": return nativeText("utf-16le", bytes, 0, length - (length & 1)) ?? textOfUnits(length >> 1, (index) => bytes[2 * index]! | (bytes[2 * index + 1]! << 8));
     case "utf-16be": return textOfUnits(length >> 1, (index) => (bytes[2 * index]! << 8) | bytes[2 * index + 1]!);
   }
+}
+
+/** What windows-1252 and latin1 read differently. */
+const c1 = /[\x80-\x9f]/;
+
+function decodeWindows1252(bytes: Uint8Array, length: number): string {
+  const known = nativeText("latin1", bytes, 0, length);
+  if (known !== null && exec(c1, known) === null) return known;
+  return textOfUnits(length, (index) => {
+    const byte = bytes[index]!;
+    return byte >= 0x80 && byte <= 0x9f ? charCodeAt(windows1252, byte - 0x80) : byte;
+  });
 }
 
 /** The bytes of `text`; `null` when the charset has no byte for one of its characters. */
 export function encodeCharset(text: string, charset: Charset): Uint8Array<ArrayBuffer> | null {
   if (charset === "utf-8") return encodeUtf8(text);
   if (charset === "windows-1252") return encodeWindows1252(text);
+  const known = charset === "utf-16le" ? nativeBytes("utf-16le", text) : null;
+  if (known !== null) return known;
   const bytes = new RealUint8Array(2 * text.length);
   const low = charset === "utf-16le" ? 0 : 1;
   for (let at = 0; at < text.length; at++) {
@@ -56,6 +68,8 @@ export function encodeCharset(text: string, charset: Charset): Uint8Array<ArrayB
 }
 
 function encodeWindows1252(text: string): Uint8Array<ArrayBuffer> | null {
+  const known = exec(c1, text) === null ? nativeBytes("latin1", text) : null;
+  if (known !== null) return known;
   const bytes = new RealUint8Array(text.length);
   for (let at = 0; at < text.length; at++) {
     const unit = charCodeAt(text, at);

@@ -6,7 +6,7 @@
 export const noCallsLeft = "too many calls to the host";
 
 /**
- * The guest bundle is a script. Before it runs, the runtime has set `$post`, `$part` and `$native` on the global; the bundle takes them, deletes them, locks
+ * The guest bundle is a script. Before it runs, the runtime has set `$post`, `$part`, `$native` and `$text` on the global; the bundle takes them, deletes them, locks
  * the global down and leaves `$guest`, which the runtime takes as references and deletes before any addon code is compiled.
  */
 export interface RuntimePorts {
@@ -19,7 +19,16 @@ export interface RuntimePorts {
   readonly $part: (name: string) => void;
   /** Does one of the operations of runtime/native at once; counts as CPU time of the entry. Throws an Error that says why it cannot be. */
   readonly $native: (name: string, settingsJson: string, ...buffers: ArrayBuffer[]) => ArrayBuffer;
+  /**
+   * The text of a buffer, or the bytes of a text (runtime/native/text.ts); likewise CPU time of the entry. Null where there is none that
+   * says exactly the same, or it is too large.
+   */
+  readonly $text: (form: TextForm, given: ArrayBuffer | string) => string | ArrayBuffer | null;
 }
+
+/** How bytes can be text: latin1 is a byte string, one character for each byte; utf-16le may have lone surrogates, utf-8 none. */
+export const textForms = ["utf-8", "latin1", "utf-16le"] as const;
+export type TextForm = (typeof textForms)[number];
 
 /** `settled`: a pending call's result (id = call id, text = result string). `hostCall`: id = HostCallId, text = HostCallText. */
 export type PostKind = "settled" | "hostCall";

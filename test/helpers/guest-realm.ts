@@ -6,6 +6,7 @@ import { build } from "esbuild";
 import { bundleGuest as bundleOwnGuest } from "../../host/addons/own-code.ts";
 import { makeNative } from "../../runtime/native/native.ts";
 import { PairJobs } from "../../runtime/native/pair-jobs.ts";
+import { text } from "../../runtime/native/text.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
 import { readGuestResult, type GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { CallName, PartName } from "../../sandbox-api/schema/view.ts";
@@ -52,6 +53,7 @@ export async function guestRealm(addonSource: string, guest: string, settings: o
     $post: (kind: string, id: number, text: string, ...attachments: ArrayBuffer[]) => void posted.push({ kind, id, text, attachments }),
     // Buffers of another realm fail its check.
     $native: (name: string, settings: string, ...buffers: ArrayBuffer[]) => native(name, settings, ...buffers.map((buffer) => new Uint8Array(new Uint8Array(buffer)).buffer)),
+    $text: (form: string, given: ArrayBuffer | string) => text(form, typeof given === "string" ? given : new Uint8Array(new Uint8Array(given)).buffer),
     $part: (name: string) => void new Script(parts.get(name) ?? "$part();", { filename: `${name}.js` }).runInContext(context),
   });
   new Script(main, { filename: "guest.js" }).runInContext(context);

@@ -25,6 +25,7 @@ export const memoryCases: readonly AttackCase[] = [
   memory("promise-hoard", `const a: unknown[] = []; for (;;) a.push(Promise.resolve().then(() => a));`),
   memory("leak-over-calls", `export const hoard: unknown[] = []; export function request() { for (let i = 0; i < 40; i += 1) hoard.push(new Array(1e5).fill(hoard.length + 0.5)); }\n`),
   memory("metadata-hoard", `export const hoard: unknown[] = []; export function request(flow: any) { flow.metadata.x = "y".repeat(1e6).split(""); hoard.push(flow); for (let i = 0; i < 30; i += 1) hoard.push(flow.metadata.x.slice()); }\n`),
+  memory("texts-of-a-body", `flow.request.body = new Uint8Array(4e6).fill(0x61); const hoard: string[] = []; for (;;) hoard.push(flow.request.text);`),
   memory("error-message", `throw new Error("x".repeat(2 ** 28));`),
   memory("body-huge", `export function response(flow: any) { flow.response.body = new Uint8Array(24 * 1024 * 1024); }\n`, ["mutation-too-large", "memory-limit", "threw", "cpu-limit"], "guest lockdown"),
   memory("header-huge", `export function response(flow: any) { flow.response.headers.set("x-big", "x".repeat(1e6)); }\n`, ["threw", "illegal-change"], "guest lockdown"),

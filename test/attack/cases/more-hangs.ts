@@ -41,6 +41,8 @@ export const moreHangCases: readonly AttackCase[] = [
   hang("stream-never-settles", `export function responseheaders(flow: any) { flow.response.stream = () => new Promise(() => {}); }\n`, ["wall-limit"]),
   hang("loop-in-replaced-addon", `export function start() { return { request() { for (;;) {} } }; }\n`),
   hang("getter-as-handler", `export default { get request(): any { for (;;) {} } };\n`, "refused"),
+  hang("text-of-a-body-for-ever", `flow.request.body = new Uint8Array(4e6).fill(0x61); for (;;) void flow.request.text;`, [...stopped, "threw"]),
+  hang("bytes-of-a-text-for-ever", `const text = "\\u00e9".repeat(4e6); for (;;) try { flow.request.text = text; } catch {}`, [...stopped, "threw"]),
   hang("sleep-in-start", `export async function start() { await new Promise(() => {}); }\nexport function request() {}\n`, "refused"),
   hang("manifest-proxy", `export const options: any = new Proxy({}, { ownKeys() { for (;;) {} } });\nexport function request() { for (const key in options) void key; }\n`),
 ];

@@ -2,6 +2,9 @@
 // heap, and V8 answers every 64 MiB of them by marking the whole heap, which took a sixth of the time in which bodies pass
 // (bench/bodies.ts, bench/tcp.ts). It knows neither sockets nor who looks at bytes: whoever gives them back vouches for that.
 
+/** PERF: of fewer bytes, giving them back costs more than it saves. */
+export const worthGivingBackBytes = 4_096;
+
 /**
  * Bytes given back of each piece that is not free yet. One map for the process, because Node reads several sockets' bytes into one
  * piece; it says nothing but how much of its key is still wanted, and an entry goes with its key.

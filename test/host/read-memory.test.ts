@@ -1,6 +1,6 @@
 // Memory of reads: freed exactly when every byte of it was given back.
 import test from "ava";
-import { giveBack } from "../../../host/net/read-memory.ts";
+import { giveBack } from "../../host/read-memory.ts";
 
 test("a piece of memory is freed with the last of its bytes, not before", (t) => {
   const memory = new ArrayBuffer(65_536);
