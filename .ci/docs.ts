@@ -65,7 +65,7 @@ function permissionsPage(): string {
 
 function filtersPage(): string {
   const rows = Object.entries(filterTable).flatMap(([name, operator]) => (operator === undefined ? [] : [[`\`~${name}${operator.takes === "pattern" ? " PATTERN" : operator.takes === "number" ? " NUMBER" : ""}\``, operator.help]]));
-  return `# Filters\n\n${generated}mitmproxy's language, in a manifest's \`filter\` and by \`flowfilter.parse(text).matches(flow)\`. A word that stands alone is searched for in the URL.\n\n`
+  return `# Filters\n\n${generated}mitmproxy's language, the same everywhere: in a manifest's \`filter\`, by \`flowfilter.parse(text).matches(flow)\`, and on the command line for what is read and saved (\`--filter\`, \`--save-filter\`). A word that stands alone is searched for in the URL.\n\n`
     + `${table(["operator", "matches"], rows)}\n`
     + "`!` negates, `&` binds closer than `|`, and expressions side by side must all match: `~d example.com & !(~m GET | ~m HEAD) ~ts json`. Words with spaces, parentheses, quotes or `~` stand in quotes.\n\n"
     + "Patterns are regular expressions over bytes (other characters are their UTF-8 bytes), in any case of ASCII letters; `^` and `$` are those of lines for headers, comments and notes; `.` is any byte of a body. "

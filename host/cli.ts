@@ -80,7 +80,7 @@ function commands(parser: Argv, choose: (command: Command) => void): Argv {
     .example("flowcell run my-addon.ts --host 0.0.0.0 --proxy-auth @users", "for those in a file that htpasswd -B made")
     .example("flowcell run my-addon.ts --ignore-hosts '\\.bank\\.example:443$'", "leave some hosts alone")
     .example("flowcell run --options one.ts two/", "which options they have, and their values")
-    .example("flowcell run -w traffic.flows --save-filter '~d example.com'", "save what passes, in part")
+    .example("flowcell run -w traffic.flows --filter '~d example.com'", "save what passes, in part")
     .example("flowcell run -r traffic.flows my-addon.ts --har changed.har", "what an addon makes of it, without a network")
     .example("flowcell run --replay-server traffic.har --replay-kill-extra", "answer from a recording, and from nothing else")
     .example("flowcell run --replay-client traffic.flows my-addon.ts -w again.flows", "send recorded requests once more")
@@ -114,7 +114,8 @@ function sandboxOptions<T>(parser: Argv<T>) {
 const recordedTable = {
   save: { alias: "w", type: "string", nargs: 1, describe: "save every flow in this file (+FILE: add to it; docs/saved-flows.md)" },
   har: { type: "string", nargs: 1, describe: "save every HTTP flow in this file as HAR 1.2" },
-  "save-filter": { type: "string", nargs: 1, describe: "save only flows that match this filter (docs/filters.md)" },
+  filter: { type: "string", nargs: 1, describe: "read and save only flows that match this filter (docs/filters.md)" },
+  "save-filter": { type: "string", nargs: 1, describe: "save only flows that match this one instead" },
   read: { alias: "r", type: "string", array: true, nargs: 1, describe: "no proxy: run the addons over the flows saved in this file, own form or HAR (repeatable)" },
   "replay-client": { type: "string", array: true, nargs: 1, describe: "send the requests of this file through the proxy, then end (repeatable)" },
   "replay-concurrency": { type: "number", nargs: 1, describe: "so many of them at once (1)" },
@@ -241,7 +242,7 @@ function runInput(args: RunArguments): ConfigInput {
       host: args.host, port: args.port, mode: args.mode, certs: args.certs, confdir: args.confdir, set: args.set, configFile: args.config, grant: args.grant, limit: args.limit, onFailure: args["on-failure"],
       jail: args.jail, cells: args.cells, workers: args.workers, jitless: args["cells-jitless"], ignoreHosts: args["ignore-hosts"], allowHosts: args["allow-hosts"],
       tcpHosts: args["tcp-hosts"], http2: args.http2, keepHostHeader: args["keep-host-header"], sslInsecure: args["ssl-insecure"], quiet: args.quiet, verbose: args.verbose, logFormat: args["log-format"],
-      save: args.save, har: args.har, saveFilter: args["save-filter"], read: args.read, replayClient: args["replay-client"], replayConcurrency: args["replay-concurrency"], keepServing: args["keep-serving"], replayServer: args["replay-server"],
+      save: args.save, har: args.har, saveFilter: args["save-filter"], filter: args.filter, read: args.read, replayClient: args["replay-client"], replayConcurrency: args["replay-concurrency"], keepServing: args["keep-serving"], replayServer: args["replay-server"],
       replayRules: {
         reuse: args["replay-reuse"], killExtra: args["replay-kill-extra"], refresh: args["replay-refresh"], ignoreHost: args["replay-ignore-host"], ignorePort: args["replay-ignore-port"],
         ignoreContent: args["replay-ignore-content"], ignoreParams: args["replay-ignore-params"], ignorePayloadParams: args["replay-ignore-payload-params"], useHeaders: args["replay-use-headers"],

@@ -1,7 +1,7 @@
 // The part of the configuration that is about recorded traffic: what is saved, read, played and answered from files, and the
 // onboarding page. Checks what can be checked without touching the machine, as config.ts does for the rest.
 import path from "node:path";
-import type { Filter } from "../sandbox-api/schema/filter.ts";
+import { filterTexts, type Filter } from "../sandbox-api/schema/filter.ts";
 import { parseFilter } from "../sandbox-api/schema/filter-parse.ts";
 import { isHost } from "../sandbox-api/schema/http.ts";
 import type { ServerReplayRules } from "./flows/saved/server-replay.ts";
@@ -15,6 +15,8 @@ export interface RecordedConfig {
   readonly har: string | null;
   /** What of the traffic is saved; null: all. */
   readonly saveFilter: Filter | null;
+  /** What of the files of `read` is played; null: all. */
+  readonly readFilter: Filter | null;
   /** `-r`: no proxy is started, these are played. */
   readonly read: readonly string[];
   /** Files whose requests are sent, so many at once; then the program ends unless it is to keep serving. */
@@ -33,6 +35,8 @@ export interface RecordedInput {
   readonly save?: string;
   readonly har?: string;
   readonly saveFilter?: string;
+  /** For what is read and what is saved, where `saveFilter` does not say otherwise. */
+  readonly filter?: string;
   readonly read?: readonly string[];
   readonly replayClient?: readonly string[];
   readonly replayConcurrency?: number;
@@ -54,12 +58,14 @@ export function recordedConfig(input: RecordedInput): RecordedConfig {
   const har = input.har === undefined ? null : path.resolve(input.har);
   const concurrency = input.replayConcurrency ?? 1;
   if (input.saveFilter !== undefined && save === null && har === null) throw usage("--save-filter says what is saved: give --save FILE or --har FILE with it");
+  if (input.filter !== undefined && save === null && har === null && read.length === 0) throw usage("--filter says what is read and saved: give --read FILE, --save FILE or --har FILE with it");
   const both = [...read, ...replayClient, ...replayServer].find((file) => file === save || file === har || `+${file}` === save);
   if (both !== undefined) throw usage(`${both} cannot be read and written at once; give another name to --save or --har`);
   if (read.length > 0 && replayClient.length + replayServer.length > 0) throw usage("--read runs addons without a network; it excludes --replay-client and --replay-server");
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > mostAtOnce) throw usage(`--replay-concurrency: give a whole number from 1 to ${mostAtOnce}`);
+  const either = input.filter === undefined ? null : filter("--filter", input.filter);
   return Object.freeze({
-    save, har, saveFilter: input.saveFilter === undefined ? null : filter("--save-filter", input.saveFilter), read, replayClient, replayConcurrency: concurrency, keepServing: input.keepServing ?? false, replayServer,
+    save, har, saveFilter: input.saveFilter === undefined ? either : filter("--save-filter", input.saveFilter), readFilter: either, read, replayClient, replayConcurrency: concurrency, keepServing: input.keepServing ?? false, replayServer,
     replayRules: replayRules(input.replayRules ?? {}, replayServer.length > 0), onboarding: input.onboarding === false ? null : onboardingHost(input.onboardingHost ?? defaultOnboardingHost),
   });
 }
@@ -81,6 +87,7 @@ function onboardingHost(name: string): string {
 function filter(option: string, expression: string): Filter {
   const result = parseFilter(expression);
   if (result.kind === "problem") throw usage(`${option} ${expression}: ${result.message} (column ${result.column}; docs/filters.md lists what there is)`);
+  if (filterTexts(result.filter).has("metadata")) throw usage(`${option} ${expression}: it asks for "~meta", which only addons know; leave it out, or look with flowfilter in an addon`);
   return result.filter;
 }
 

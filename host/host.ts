@@ -146,7 +146,7 @@ export async function playRecorded(config: Config, print: (record: LogRecord) =>
     const parts = await open(config, null, print, owners);
     const { addons, saving, log, keys } = parts;
     await loadAddons(parts, config);
-    await playFiles(config.recorded.read, { gate: saving?.around(addons.gate) ?? addons.gate, keys, log, stopped, afterEach: () => saving?.flush() });
+    await playFiles(config.recorded.read, { filter: config.recorded.readFilter, gate: saving?.around(addons.gate) ?? addons.gate, keys, log, stopped, afterEach: () => saving?.flush() });
     return 0;
   } finally {
     for (const stop of owners.splice(0).reverse()) await stop();

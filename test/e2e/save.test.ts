@@ -138,6 +138,8 @@ test.serial("-r runs addons over saved flows without a network, and -w saves wha
   const again = await flowcell("run", addon, "-r", har, "-w", out, "--save-filter", "~u two");
   t.is(again.code, 0, again.stderr);
   t.deepEqual(httpOnly((await read(out)).flows).map(({ comment }) => comment), ["YOU ASKED /TWO!"]);
+  const part = await flowcell("run", addon, "-r", own, "--filter", "~u one");
+  t.regex(part.stdout, /"event":"played".*"played":1/, part.stderr);
 });
 
 for (const [what, words, code, message] of [

@@ -6,6 +6,8 @@ import { makeConfig, type ConfigInput } from "../../host/config.ts";
 const refused: readonly (readonly [what: string, input: ConfigInput, message: RegExp])[] = [
   ["a filter that is none", { save: "x", saveFilter: "~nonsense x" }, /--save-filter ~nonsense x: .*column \d/],
   ["a filter without a file", { saveFilter: "~q" }, /--save FILE or --har FILE/],
+  ["a filter that is none, of both", { read: ["x"], filter: "(~q" }, /--filter \(~q: .*column \d/],
+  ["a filter of nothing that is read or saved", { replayServer: ["x"], filter: "~q" }, /--read FILE, --save FILE or --har FILE/],
   ["reading and writing one file", { read: ["x"], save: "x" }, /read and written at once/],
   ["reading a file and adding to it", { replayClient: ["x"], save: "+x" }, /read and written at once/],
   ["answering from the HAR that is written", { replayServer: ["./x"], har: "x" }, /read and written at once/],
@@ -24,6 +26,13 @@ test("what is given becomes whole paths, what is absent nothing", (t) => {
   t.like(recorded.replayRules, { refresh: true, reuse: false, ignoreParams: ["a"] });
   t.like(makeConfig({}).recorded, { save: null, har: null, saveFilter: null, read: [], replayClient: [], replayServer: [], onboarding: "flow.cell" });
   t.is(makeConfig({ onboarding: false }).recorded.onboarding, null);
+});
+
+test("--filter is for what is read and what is saved, --save-filter for the latter alone", (t) => {
+  const both = makeConfig({ read: ["x"], save: "y", filter: "~c 200" }).recorded;
+  t.deepEqual([both.readFilter, both.saveFilter], [{ kind: "code", code: 200 }, { kind: "code", code: 200 }]);
+  const apart = makeConfig({ read: ["x"], save: "y", filter: "~c 200", saveFilter: "~c 201" }).recorded;
+  t.deepEqual([apart.readFilter, apart.saveFilter], [{ kind: "code", code: 200 }, { kind: "code", code: 201 }]);
 });
 
 test("files that one process writes or reads make it one", (t) => {

@@ -1,12 +1,16 @@
 // Plays the flows of files one after the other and says how far it is, for `flowcell run -r`. What could not be read is said too, and
 // how much that was; what addons do is theirs.
+import type { Filter } from "../../../sandbox-api/schema/filter.ts";
 import type { ObjectKey } from "../../../sandbox-api/schema/ids.ts";
 import type { Log } from "../../log.ts";
 import type { Gate } from "../gate.ts";
 import { playFlow } from "./play.ts";
 import { readFlows } from "./read-flows.ts";
+import { matchesSaved } from "./saved-filter.ts";
 
 export interface PlaySettings {
+  /** Flows that do not match are passed over; null: none is. */
+  readonly filter: Filter | null;
   readonly gate: Gate;
   readonly keys: { next(): ObjectKey };
   readonly log: Log;
@@ -21,7 +25,7 @@ const sayEveryMs = 1_000;
 const mostUnwritten = 16;
 
 /** Gives how many were played. Rejects with an OperatorError when a file cannot be read at all. */
-export async function playFiles(files: readonly string[], { gate, keys, log, stopped, afterEach }: PlaySettings): Promise<number> {
+export async function playFiles(files: readonly string[], { filter, gate, keys, log, stopped, afterEach }: PlaySettings): Promise<number> {
   const state = { isStopped: false };
   void stopped.then(() => { state.isStopped = true; });
   let played = 0;
@@ -30,6 +34,7 @@ export async function playFiles(files: readonly string[], { gate, keys, log, sto
     let skipped = 0;
     for await (const saved of readFlows(file, ({ message, at, bytes }) => { skipped++; log.warn(`${file}: ${message}`, { event: "read", path: file, at, bytes }); })) {
       if (state.isStopped) break;
+      if (filter !== null && !(await matchesSaved(filter, saved))) continue;
       await playFlow(saved, gate, () => keys.next());
       played++;
       if (played % mostUnwritten === 0) await afterEach?.();

@@ -6,7 +6,7 @@ import type { Gate } from "../gate.ts";
 import { MessageBody } from "../message-body.ts";
 import { PassedBytes } from "../passed-bytes.ts";
 import type { SavedFlow, SavedHttpFlow, SavedTcpFlow, SavedWebSocket } from "./saved-flow.ts";
-import { httpFlowOf, responseOf, tcpFlowOf, type NextKey } from "./to-flow.ts";
+import { httpFlowOf, tcpFlowOf, type NextKey } from "./to-flow.ts";
 
 /** Plays one flow to its end; the flow as addons left it, released. Never rejects but for broken invariants. */
 export function playFlow(saved: SavedFlow, gate: Gate, nextKey: NextKey): Promise<HttpFlow | TcpFlow> {
@@ -21,12 +21,16 @@ class HttpPlayer {
   readonly #saved: SavedHttpFlow;
   readonly #gate: Gate;
   readonly #flow: HttpFlow;
+  /** As it was recorded. */
+  readonly #response: HttpResponse | null;
   #isResponseAsked = false;
 
   constructor(saved: SavedHttpFlow, gate: Gate, nextKey: NextKey) {
     this.#saved = saved;
     this.#gate = gate;
-    this.#flow = { ...httpFlowOf(saved, nextKey), response: null, error: null, live: true };
+    const recorded = httpFlowOf(saved, nextKey);
+    this.#response = recorded.response;
+    this.#flow = { ...recorded, response: null, error: null, live: true };
   }
 
   async play(): Promise<HttpFlow> {
@@ -47,8 +51,8 @@ class HttpPlayer {
   async #respond(): Promise<boolean> {
     const flow = this.#flow;
     if (flow.response === null) {
-      if (this.#saved.response === null) return false;
-      flow.response = responseOf(this.#saved.response);
+      if (this.#response === null) return false;
+      flow.response = this.#response;
     }
     // It broke off after its head.
     if (this.#saved.error !== null && !flow.response.made && !flow.isWebSocket) return (await this.#ask("responseheaders")) && false;
