@@ -173,6 +173,9 @@ const equalLater: readonly (readonly [name: string, source: string])[] = [
   ["a WritableStream moves, its errors with it", "const seen = []; const from = new WritableStream({ write(c) { seen.push(c); if (c === 2) throw new RangeError('full'); } }); const to = structuredClone(from, { transfer: [from] }); const w = to.getWriter(); await w.write(1); await w.write(2).catch(() => {}); const error = await w.closed.catch((e) => e.name + e.message); return [seen, error, from.locked];"],
   ["a TransformStream moves whole", "const from = new TransformStream({ transform(c, k) { k.enqueue(c * 2); } }); const to = structuredClone(from, { transfer: [from] }); const locked = [from.readable.locked, from.writable.locked]; const w = to.writable.getWriter(); void w.write(4); void w.close(); const all = []; for await (const each of to.readable) all.push(each); return [all, to instanceof TransformStream, locked];"],
   ["a moved stream of what cannot be cloned fails", "const from = new ReadableStream({ start(c) { c.enqueue(() => {}); } }); const to = structuredClone(from, { transfer: [from] }); return await to.getReader().read().catch((e) => e.name);"],
+  ["a body of many chunks that are there already", "let n = 0; return [(await new Response(new ReadableStream({ start(c) { for (let i = 0; i < 2e4; i++) c.enqueue(new Uint8Array([i])); c.close(); } })).bytes()).length, (await new Response(new ReadableStream({ pull(c) { if (++n > 5e3) c.close(); else c.enqueue(new Uint8Array(2)); } }, { highWaterMark: 0 })).bytes()).length];"],
+  ["a body that fails on the way", "const r = new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(1)); }, pull(c) { c.error(new RangeError('gone')); } })); const e = await r.text().catch((e) => e.name); return [e, r.bodyUsed, await r.text().catch((e) => e.name)];"],
+  ["a body of something else than bytes", "const r = new Response(new ReadableStream({ start(c) { c.enqueue('text'); } })); return [await r.text().catch((e) => e.name), r.bodyUsed, r.body.locked];"],
   ["Blob and File", "const f = new File(['a\\u20ac', new Blob(['x'])], 'n', { type: 'T/X', lastModified: 5 }); return [f.size, f.type, f.name, f.lastModified, await f.slice(1, 4).text(), [...await f.bytes()], f instanceof Blob];"],
   ["FormData over a body", "const form = new FormData(); form.append('a', '1\\n2'); form.append('f', new Blob(['z'], { type: 'text/x' }), 'q\"'); const back = await new Response(form).formData(); return [back.get('a'), back.get('f').name, back.get('f').type, await back.get('f').text(), [...back.keys()]];"],
   ["Headers", "const h = new Headers([['B', '1'], ['a', ' x '], ['b', '2'], ['set-cookie', 'p'], ['Set-Cookie', 'q']]); h.set('C', '3'); h.delete('none'); return [[...h], h.get('B'), h.getSetCookie(), h.has('c')];"],
@@ -219,6 +222,16 @@ test("what a listener throws is logged and stops nobody", async (t) => {
   const fresh = await guestRealm(addon, guest);
   t.is(fresh.evaluate("var n = 0; const target = new EventTarget(); target.addEventListener('x', () => { throw new Error('mine'); }); target.addEventListener('x', () => n++); target.dispatchEvent(new Event('x')); n"), 1);
   t.regex(JSON.parse(fresh.posted.at(-1)?.text ?? "").msg, /^uncaught: Error: mine/);
+});
+
+test("what is read of a body does not depend on Object.prototype.then", async (t) => {
+  const fresh = await guestRealm(addon, guest);
+  const read = fresh.evaluate(`(async () => {
+    const response = new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array([104, 105])); c.close(); } }));
+    Object.prototype.then = function (resolve) { delete Object.prototype.then; resolve({ done: false, value: new Uint8Array([98]) }); };
+    try { return await response.text(); } finally { delete Object.prototype.then; }
+  })()`);
+  t.is(await (read as Promise<string>), "hi");
 });
 
 const refused: readonly (readonly [name: string, source: string, expected: RegExp])[] = [

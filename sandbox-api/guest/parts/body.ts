@@ -5,17 +5,20 @@ import type { FormEntry } from "./form-data.ts";
 import { joinBytes, readMultipart, readUrlEncoded, writeMultipart } from "./form-format.ts";
 import { headerValue, type Headers } from "./headers.ts";
 import { wellFormed } from "./idl.ts";
-import { RealTypeError, RealUint8Array, bareArray, bufferOf, isObject, toStringTagSymbol, typedArrayTag } from "./intrinsics.ts";
+import { RealPromise, RealTypeError, RealUint8Array, bareArray, bufferOf, isObject, toStringTagSymbol, typedArrayTag } from "./intrinsics.ts";
 import { parameterOf, parseMediaType, writeMediaType, type MediaType } from "./media-type.ts";
 
 /** As much of a ReadableStream as bodies use. */
 export interface BodyStream {
   readonly locked: boolean;
-  getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: unknown }>; releaseLock(): void };
+  getReader(): object;
   tee(): readonly [BodyStream, BodyStream];
   readonly _disturbed?: boolean;
 }
-interface Streams { readonly ReadableStream: (new (source: object) => BodyStream) & { readonly prototype: object } }
+interface Streams {
+  readonly ReadableStream: (new (source: object) => BodyStream) & { readonly prototype: object };
+  readonly readChunk: (stream: BodyStream, steps: { _chunkSteps(chunk: unknown): void; _closeSteps(): void; _errorSteps(error: unknown): void }) => void;
+}
 const streams = (): Streams => $kernel.part("streams") as object as Streams;
 
 export const isStream = (value: unknown): value is BodyStream => isObject(value) && $kernel.isLoaded("streams") && value instanceof streams().ReadableStream;
@@ -85,21 +88,53 @@ function extractObject(body: object): ExtractedBody | null {
   return null;
 }
 
-/** All bytes of a body; rejects when it was taken before, or its stream fails or gives something else than bytes. */
-export async function takeBytes(state: BodyState | null): Promise<Uint8Array<ArrayBuffer>> {
-  if (state === null) return new RealUint8Array(0);
-  if (state.isUnusable) throw new RealTypeError("the body has been read already, or its stream is locked");
-  const { stream } = state;
-  state.take();
-  if (stream === null) return state.bytes ?? new RealUint8Array(0);
-  const reader = stream.getReader();
+/**
+ * What `convert` makes of all bytes of a body; rejects when it was taken before, or its stream fails or gives something else than bytes.
+ * No promise in between is resolved with an object: `then` of Object.prototype is an addon's, and has no business with bytes.
+ */
+export function withBytes<T>(state: BodyState | null, convert: (bytes: Uint8Array<ArrayBuffer>) => T | PromiseLike<T>): Promise<T> {
+  return new RealPromise<T>((resolve, reject) => {
+    const finish = (bytes: Uint8Array<ArrayBuffer>): void => {
+      try {
+        resolve(convert(bytes));
+      } catch (thrown) {
+        reject(thrown);
+      }
+    };
+    if (state === null) return finish(new RealUint8Array(0));
+    if (state.isUnusable) throw new RealTypeError("the body has been read already, or its stream is locked");
+    const { stream, bytes } = state;
+    state.take();
+    if (stream === null) finish(bytes ?? new RealUint8Array(0));
+    else collect(stream, finish, reject);
+  });
+}
+
+/** Reads to the end; chunks that are there already one after the other in a loop, not one within the other. */
+function collect(stream: BodyStream, done: (bytes: Uint8Array<ArrayBuffer>) => void, failed: (reason: unknown) => void): void {
+  const { readChunk } = streams();
   const pieces = bareArray<Uint8Array>();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return joinBytes(pieces);
-    if (typedArrayTag(value) !== "Uint8Array") throw new RealTypeError("a body's stream may give Uint8Arrays only");
-    pieces[pieces.length] = copyBytes(value as Uint8Array);
-  }
+  const progress = { isReading: false, hasMore: false };
+  stream.getReader();
+  const steps = {
+    _chunkSteps: (chunk: unknown): void => {
+      if (typedArrayTag(chunk) !== "Uint8Array") return failed(new RealTypeError("a body's stream may give Uint8Arrays only"));
+      pieces[pieces.length] = copyBytes(chunk as Uint8Array);
+      progress.hasMore = true;
+      if (!progress.isReading) read();
+    },
+    _closeSteps: () => done(joinBytes(pieces)),
+    _errorSteps: failed,
+  };
+  const read = (): void => {
+    progress.isReading = true;
+    do {
+      progress.hasMore = false;
+      readChunk(stream, steps);
+    } while (progress.hasMore);
+    progress.isReading = false;
+  };
+  read();
 }
 
 /** The media type of a message, as `blob()` and `formData()` take it. */
@@ -108,9 +143,8 @@ function mediaTypeOf(headers: Headers): MediaType | null {
   return value === null ? null : parseMediaType(value);
 }
 
-async function formOf(state: BodyState | null, headers: Headers): Promise<object> {
+function formOf(bytes: Uint8Array<ArrayBuffer>, headers: Headers): object {
   const type = mediaTypeOf(headers);
-  const bytes = await takeBytes(state);
   if (type?.essence === "application/x-www-form-urlencoded") return readUrlEncoded(bytes);
   const boundary = type?.essence === "multipart/form-data" ? parameterOf(type, "boundary") : null;
   if (boundary === null) throw new RealTypeError("the Content-Type of the body is none of a form");
@@ -127,21 +161,22 @@ export function mixInBody(type: { readonly prototype: object }, ownerOf: (self: 
   const members = {
     get body(): BodyStream | null { return ownerOf(this).body?.asStream() ?? null; },
     get bodyUsed(): boolean { return ownerOf(this).body?.isUsed ?? false; },
-    async arrayBuffer(): Promise<ArrayBuffer> { return bufferOf(copyBytes(await takeBytes(ownerOf(this).body))); },
+    async arrayBuffer(): Promise<ArrayBuffer> { return withBytes(ownerOf(this).body, (bytes) => bufferOf(copyBytes(bytes))); },
     async blob(): Promise<object> {
       const { body, headers } = ownerOf(this);
       const type = mediaTypeOf(headers);
-      const bytes = await takeBytes(body);
-      const { Blob } = $kernel.part("blob") as { readonly Blob: new (parts: readonly unknown[], options: object) => object };
-      return new Blob([bytes], { type: type === null ? "" : writeMediaType(type) });
+      return withBytes(body, (bytes) => {
+        const { Blob } = $kernel.part("blob") as { readonly Blob: new (parts: readonly unknown[], options: object) => object };
+        return new Blob([bytes], { type: type === null ? "" : writeMediaType(type) });
+      });
     },
-    async bytes(): Promise<Uint8Array> { return copyBytes(await takeBytes(ownerOf(this).body)); },
+    async bytes(): Promise<Uint8Array> { return withBytes(ownerOf(this).body, copyBytes); },
     async formData(): Promise<object> {
       const { body, headers } = ownerOf(this);
-      return formOf(body, headers);
+      return withBytes(body, (bytes) => formOf(bytes, headers));
     },
-    async json(): Promise<unknown> { return parse(decode(await takeBytes(ownerOf(this).body))) as unknown; },
-    async text(): Promise<string> { return decode(await takeBytes(ownerOf(this).body)); },
+    async json(): Promise<unknown> { return withBytes(ownerOf(this).body, (bytes) => parse(decode(bytes)) as unknown); },
+    async text(): Promise<string> { return withBytes(ownerOf(this).body, decode); },
   };
   const descriptors = Object.getOwnPropertyDescriptors(members);
   for (const name of ["body", "bodyUsed", "arrayBuffer", "blob", "bytes", "formData", "json", "text"] as const) {

@@ -1,6 +1,6 @@
 // Part "fetch": Headers, Request, Response, and what the global `fetch` does with them. It asks by the guest's own `fetchFrom`; what may
 // be fetched, the host decides.
-import { takeBytes } from "./body.ts";
+import { withBytes } from "./body.ts";
 import { headerFields } from "./headers.ts";
 import { RealPromise, bareArray, byteLengthOf } from "./intrinsics.ts";
 import { Request, requestState } from "./request.ts";
@@ -18,11 +18,10 @@ export async function performFetch(input: unknown, init: unknown): Promise<Respo
   const { signal, method, url, headers, fixed } = state;
   const events = signal === null ? null : ($kernel.part("events") as object as Events);
   if (events?.isAborted(signal) === true) throw events.abortReason(signal);
-  const bytes = state.body === null ? null : await takeBytes(state.body);
   const fields = bareArray<readonly [string, string]>();
   const list = headerFields(headers);
   for (let index = 0; index < list.length; index++) fields[index] = [list[index]!.lower, list[index]!.value];
-  const answer = $kernel.services.ask({ url, method, fields, redirect: fixed["redirect"] as "follow", body: bytes === null || byteLengthOf(bytes) === 0 ? null : bytes });
+  const answer = withBytes(state.body, (bytes) => $kernel.services.ask({ url, method, fields, redirect: fixed["redirect"] as "follow", body: byteLengthOf(bytes) === 0 ? null : bytes }));
   const { head, body } = await (events === null ? answer : untilAborted(events, signal, answer));
   return fetchedResponse(head, body as Uint8Array<ArrayBuffer> | null, method);
 }
