@@ -19,7 +19,8 @@ function versionIn(folder: string): string | null {
     const parsed: unknown = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
     return typeof parsed === "object" && parsed !== null && "name" in parsed && parsed.name === "flowcell" && "version" in parsed ? String(parsed.version) : null;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    // In a test runner's realm, errors of Node are no instances of its Error.
+    if (typeof error === "object" && error !== null && "code" in error && error.code === "ENOENT") return null;
     throw error;
   }
 }

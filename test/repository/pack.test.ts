@@ -128,14 +128,14 @@ interface Ready {
   readonly listeners?: readonly { readonly host: string; readonly port: number }[];
 }
 
-test.serial("the installed proxy runs an addon over a request, and stops when told", async (t) => {
+test.serial("the installed proxy runs an addon and the one that init made over a request, and stops when told", async (t) => {
   t.timeout(commandMs);
   mkdirSync(join(folder, "confdir"));
   writeFileSync(join(folder, "mark.ts"), 'import type { HTTPFlow } from "flowcell";\nexport function response(flow: HTTPFlow) {\n  flow.response!.headers.set("x-marked", "yes");\n}\n');
   const origin = createServer((_, response) => response.end("hello")).listen(0, "127.0.0.1");
   await once(origin, "listening");
   t.teardown(() => origin.close());
-  const args = ["run", "mark.ts", "--port", "0", "--workers", "2", "--log-format", "json", "--confdir", join(folder, "confdir")];
+  const args = ["run", "mark.ts", "made", "--port", "0", "--workers", "2", "--log-format", "json", "--confdir", join(folder, "confdir")];
   const proxy = spawn(join(folder, "node_modules/.bin/flowcell"), args, { cwd: folder, env: environment, stdio: ["ignore", "pipe", "inherit"] });
   t.teardown(() => proxy.kill("SIGKILL"));
   const exited = once(proxy, "exit");
@@ -150,6 +150,7 @@ test.serial("the installed proxy runs an addon over a request, and stops when to
   const sent = request({ host: "127.0.0.1", port, path, headers: { host: new URL(path).host } }).end();
   const [answer] = (await once(sent, "response")) as [IncomingMessage];
   t.is(answer.headers["x-marked"], "yes");
+  t.is(answer.headers["x-made"], "hello", "what init wrote runs");
   t.is(Buffer.concat(await answer.toArray()).toString(), "hello");
   proxy.kill("SIGTERM");
   t.deepEqual(await exited, [0, null]);
