@@ -62,6 +62,7 @@ const IMPORTS: readonly ImportRule[] = [
   ...ground.map((from) => ({ from, may: [...contract, ...ground] })),
   // The files at the top of host know every room; main knows them all and is known by launch alone.
   { from: "host/launch.ts", may: ["host/main.ts", "host/own-bundle.ts", "node:"], mayCompute: true },
+  { from: "host/cells-ahead.ts", may: [...host, "host/addons/own-code.ts", "host/cells/", "host/config.ts"] },
   { from: "host/main.ts", may: [...host, "host/"] },
   { from: "host/own-bundle.ts", may: ["host/own-place.ts", "node:"] },
   { from: "host/cli.ts", may: [...host, "host/config.ts", "host/plain-words.ts"] },
@@ -70,8 +71,8 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/config-traffic.ts", may: [...host, "host/access/", "host/layers/mode.ts", "host/layers/place-pattern.ts", "host/tls/host-names.ts"] },
   { from: "host/config.ts", may: [...host, "host/config-traffic.ts", "host/config-recorded.ts"] },
   // One proxy out of several processes: composes what host.ts composes, and host.ts itself.
-  { from: "host/workers/", may: [...host, ...rooms, "host/workers/", "host/host.ts", "host/config.ts"] },
-  { from: "host/host.ts", may: [...host, ...rooms, "host/config.ts"] },
+  { from: "host/workers/", may: [...host, ...rooms, "host/workers/", "host/host.ts", "host/cells-ahead.ts", "host/config.ts"] },
+  { from: "host/host.ts", may: [...host, ...rooms, "host/cells-ahead.ts", "host/config.ts"] },
   { from: "host/ca-command.ts", may: [...host, "host/tls/", "host/cli.ts", "host/config.ts", "host/config-recorded.ts"] },
   { from: "host/check-command.ts", may: [...host, "host/addons/", "host/cells/", "host/config.ts"] },
   { from: "host/inspect-command.ts", may: [...host, "host/addons/", "host/cells/", "host/flows/", "host/config.ts"] },

@@ -14,10 +14,7 @@ import type { AddonNews } from "./addons/addon.ts";
 import { AddonLock, type LockJudge } from "./addons/lock.ts";
 import { environmentLayer, type GivenLayer, type UnknownOptions } from "./addons/options.ts";
 import { readOptionsFile } from "./addons/options-file.ts";
-import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
-import type { CellEntry } from "./cells/binary.ts";
-import type { CellPool } from "./cells/cell.ts";
-import { makeCellPool } from "./cells/pool.ts";
+import { startCells, type CellParts, type Cells } from "./cells-ahead.ts";
 import { replayFiles, type ReplayCounts } from "./flows/saved/client-replay.ts";
 import { checkSavedFile } from "./flows/saved/read-flows.ts";
 import { openServerReplay } from "./flows/saved/server-replay.ts";
@@ -40,7 +37,6 @@ import { openKeyLog } from "./tls/key-log.ts";
 import { openUpstreamTrust } from "./tls/trust.ts";
 
 export const drainMs = 5_000;
-const warmCells = 2;
 /** For each of several workers; together they have as many as one alone, or more. */
 const warmCellsOfWorker = 1;
 /** Workers wait for each other's writes. In practice no addon waits so long, and none loses a write to another worker. */
@@ -69,9 +65,7 @@ export interface LoneFlowcell extends Flowcell {
 }
 
 /** What a proxy that is one of several gets from the process that leads them, in place of its own. */
-export interface Seat {
-  readonly guestBundle: Buffer;
-  readonly entry: CellEntry;
+export interface Seat extends CellParts {
   readonly lock: LockJudge;
   /** As they are in force, in the configuration file and by calls. */
   readonly options: { readonly file: GivenLayer; readonly runTime: GivenLayer };
@@ -93,13 +87,14 @@ type Owners = (() => Promise<void>)[];
 
 /**
  * Starts everything. Rejects with an operator error (CA, port, addon path, jail) after having stopped what had started already.
- * `print` gets every log record, in order.
+ * `print` gets every log record, in order. `cells` are on their way already; from now on they are ended here.
  */
-export async function startFlowcell(config: Config, print: (record: LogRecord) => void): Promise<LoneFlowcell> {
-  checkAddonPaths(config.addons);
-  await checkRecordings(config);
+export async function startFlowcell(config: Config, print: (record: LogRecord) => void, cells: Promise<Cells>): Promise<LoneFlowcell> {
   return owned(async (owners) => {
-    const parts = await open(config, null, print, owners);
+    ownCells(cells, owners);
+    checkAddonPaths(config.addons);
+    await checkRecordings(config);
+    const parts = await open(config, null, await cells, print, owners);
     const { authority, addons, log, keys } = parts;
     await loadAddons(parts, config);
     const proxy = await makeProxy(config, null, parts, owners);
@@ -114,10 +109,17 @@ export async function startFlowcell(config: Config, print: (record: LogRecord) =
 /** Starts one of several proxies. Rejects as startFlowcell does. */
 export function startSeat(config: Config, seat: Seat, print: (record: LogRecord) => void): Promise<SeatedFlowcell> {
   return owned(async (owners) => {
-    const parts = await open(config, seat, print, owners);
+    const starting = startCells(config, warmCellsOfWorker, seat);
+    ownCells(starting, owners);
+    const parts = await open(config, seat, await starting, print, owners);
     const proxy = await makeProxy(config, seat, parts, owners);
     return { addons: parts.addons, listen: async (listeners) => { for (const listener of listeners) await proxy.listen({ ...listener, reusePort: true }); } };
   });
+}
+
+/** Cells are ended whatever came of their start. */
+function ownCells(cells: Promise<Cells>, owners: Owners): void {
+  owners.push(async () => (await cells.catch(() => null))?.pool.close());
 }
 
 /** Gives what `start` makes a `stop` that ends, in reverse, what it gave to its owners; likewise when it rejects. */
@@ -138,12 +140,13 @@ async function owned<T extends object>(start: (owners: Owners) => Promise<T>): P
  * Runs the addons over saved flows instead of traffic, saves what comes of it where the configuration says so, and gives the exit code.
  * Rejects with an operator error when a file cannot be read or written at all. `stopped`: goes no further.
  */
-export async function playRecorded(config: Config, print: (record: LogRecord) => void, stopped: Promise<unknown>): Promise<number> {
-  checkAddonPaths(config.addons);
-  await checkRecordings(config);
+export async function playRecorded(config: Config, print: (record: LogRecord) => void, cells: Promise<Cells>, stopped: Promise<unknown>): Promise<number> {
   const owners: Owners = [];
+  ownCells(cells, owners);
   try {
-    const parts = await open(config, null, print, owners);
+    checkAddonPaths(config.addons);
+    await checkRecordings(config);
+    const parts = await open(config, null, await cells, print, owners);
     const { addons, saving, log, keys } = parts;
     await loadAddons(parts, config);
     await playFiles(config.recorded.read, { filter: config.recorded.readFilter, gate: saving?.around(addons.gate) ?? addons.gate, keys, log, stopped, afterEach: () => saving?.flush() });
@@ -165,17 +168,14 @@ interface Parts {
 }
 
 /** Everything but what listens: a host for addons, and what they and the traffic stand on. */
-async function open(config: Config, seat: Seat | null, print: (record: LogRecord) => void, owners: Owners): Promise<Parts> {
+async function open(config: Config, seat: Seat | null, { pool, tell }: Cells, print: (record: LogRecord) => void, owners: Owners): Promise<Parts> {
   const grants = readGrantRules(config);
   const listening: { addons: AddonHost | null } = { addons: null };
   const log = makeLog((record) => { print(record); listening.addons?.tellLog(record); });
   // Closed after everything that makes flows.
   const saving = await openSaving({ ...config.recorded, keepBytes: config.limits.bodyBytes, version: ownVersion }, log);
   if (saving !== null) owners.push(() => saving.close());
-  const [guestBundle, entry] = seat === null ? await Promise.all([bundleGuest(), bundleRuntime()]) : [seat.guestBundle, seat.entry];
-  // Cells boot while the rest is opened.
-  const pool = makePool(config, guestBundle, entry, log, seat === null ? warmCells : warmCellsOfWorker);
-  owners.push(() => pool.close());
+  tell((sentence) => log.info(sentence, { event: "cells" }));
   const [authority, trust] = await Promise.all([
     openAuthority(config.confdir),
     openUpstreamTrust({ sslInsecure: config.sslInsecure, ...(config.upstreamCa === null ? {} : { upstreamCaFile: config.upstreamCa }), ...(config.clientCerts === null ? {} : { clientCertsPath: config.clientCerts }) }),
@@ -233,13 +233,6 @@ export async function openLock({ confdir }: Config): Promise<AddonLock> {
   const lock = new AddonLock(confdir);
   await lock.entries();
   return lock;
-}
-
-function makePool(config: Config, guestBundle: Buffer, entry: CellEntry, log: Log, standby: number): CellPool {
-  return makeCellPool({
-    guestBundle, entry, standby, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
-    jail: config.jail, jitless: config.jitless, note: (sentence: string) => log.info(sentence, { event: "cells" }),
-  });
 }
 
 /** What `--grant` says. Throws a usage error. */

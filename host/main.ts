@@ -52,9 +52,13 @@ function withEnvironment(input: ConfigInput): Config {
 async function run(config: Config): Promise<number> {
   const print = printer(config);
   const stopped = stopSignal();
+  const isLone = config.workers === 1 || config.recorded.read.length > 0;
+  const cells = isLone ? import("./cells-ahead.ts").then((ahead) => ahead.startCells(config, ahead.warmCells)) : null;
+  // PERF: they boot while everything else is loaded, which would hold them up otherwise. Who awaits them hears of a rejection.
+  await cells?.catch(() => undefined);
   const { startFlowcell, playRecorded } = await import("./host.ts");
-  if (config.recorded.read.length > 0) return playRecorded(config, print, stopped);
-  const lone = config.workers > 1 ? null : await startFlowcell(config, print);
+  if (cells !== null && config.recorded.read.length > 0) return playRecorded(config, print, cells, stopped);
+  const lone = cells === null ? null : await startFlowcell(config, print, cells);
   const flowcell = lone ?? (await (await import("./workers/group.ts")).startGroup(config, print));
   print({
     time: Date.now(), level: "info", msg: readyMessage(flowcell),
