@@ -58,7 +58,7 @@ export function runChain(link: CellLink, registry: Registry, frame: ReceivedFram
     }
     const { releasedKeys } = instance;
     instance.releasedKeys = "";
-    const result = instance.isolate.dispatch({ call: id, releasedKeys, text: chain.text, attachments, cpuMs: words[at + 1] ?? 0, isStartup });
+    const result = instance.isolate.dispatch({ call: id, releasedKeys, text: chain.text, attachments, mayTake: at + 2 >= words.length, cpuMs: words[at + 1] ?? 0, isStartup });
     report(link, registry, id, instance, result);
     isOver = endsChain(result);
     if (result.status === resultStatus.changed && !isOver && at + 2 < words.length) chain.add(result.text);

@@ -38,6 +38,8 @@ export interface DispatchInput {
   readonly releasedKeys: string;
   readonly text: string;
   readonly attachments: readonly ArrayBuffer[];
+  /** Nobody needs the attachments afterwards: they may move into the isolate. */
+  readonly mayTake: boolean;
   readonly cpuMs: number;
   /** Charged to the start-up allowance instead of `cpuMs`. */
   readonly isStartup: boolean;
@@ -92,14 +94,14 @@ export class AddonIsolate {
   }
 
   /** Runs one event. A handler that settles within the entry has its final answer here, not `pending`. */
-  dispatch({ call, releasedKeys, text, attachments, cpuMs, isStartup }: DispatchInput): EntryResult {
+  dispatch({ call, releasedKeys, text, attachments, mayTake, cpuMs, isStartup }: DispatchInput): EntryResult {
     const clock: Clock = isStartup ? this.#startupClock() : { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs };
     let hasReturned = false;
     const result = this.#enter(call, clock, (timeout) => {
       const { dispatch, dispatchPieces } = this.#guest.entries;
       const isSplit = text.length > pieceChars && text.length <= mostPieces * pieceChars;
       // PERF: without the spread the common call is 0.3 µs cheaper (bench/cell-hop).
-      const returned = attachments.length > 0 ? dispatch.applySync(undefined, [call, releasedKeys, text, ...this.#copies(attachments)], { timeout })
+      const returned = attachments.length > 0 ? dispatch.applySync(undefined, [call, releasedKeys, text, ...this.#handOver(attachments, mayTake)], { timeout })
         : isSplit ? dispatchPieces.applySync(undefined, [call, releasedKeys, ...piecesOf(text)], { timeout })
         : dispatch.applySync(undefined, [call, releasedKeys, text], { timeout });
       hasReturned = true;
@@ -115,7 +117,7 @@ export class AddonIsolate {
   /** Answers a host call; the result is `unchanged` or `failed`, what it settled is in the posts. */
   resume(hostCall: number, text: string, attachments: readonly ArrayBuffer[], cpuMs: number): EntryResult {
     return this.#enter(0, { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs }, (timeout) =>
-      this.#answer(readGuestResult(this.#guest.entries.resume.applySync(undefined, [hostCall, text, ...this.#copies(attachments)], { timeout })), 0, timeout));
+      this.#answer(readGuestResult(this.#guest.entries.resume.applySync(undefined, [hostCall, text, ...this.#handOver(attachments, true)], { timeout })), 0, timeout));
   }
 
   #startupClock(): Clock {
@@ -180,7 +182,8 @@ export class AddonIsolate {
     let bytes = result.text.length;
     const buffers: ArrayBuffer[] = [];
     for (let index = 0; index < result.attachments && bytes <= mutationBytes; index++) {
-      const buffer: unknown = this.#guest.entries.attachment.applySync(undefined, [call, index], { timeout, result: { copy: true } });
+      // PERF: out of the isolate in one copy; with `copy: true` there would be a second one here.
+      const buffer: unknown = this.#guest.entries.attachment.applySync(undefined, [call, index], { timeout, result: { externalCopy: true } }).copy({ release: true, transferIn: true });
       if (!(buffer instanceof ArrayBuffer)) return readAnswer(null, noBuffers);
       bytes += buffer.byteLength;
       buffers.push(buffer);
@@ -203,8 +206,8 @@ export class AddonIsolate {
     return { status, text, attachments, isFatal, cpuMicros: result.cpuMicros, posts: result.posts.filter((post) => !isOwn(post)) };
   }
 
-  #copies(attachments: readonly ArrayBuffer[]): Copy<ArrayBuffer>[] {
-    return attachments.map((buffer) => new this.#vm.ExternalCopy(buffer).copyInto({ release: true, transferIn: true }));
+  #handOver(attachments: readonly ArrayBuffer[], mayTake: boolean): Copy<ArrayBuffer>[] {
+    return attachments.map((buffer) => new this.#vm.ExternalCopy(buffer, { transferOut: mayTake }).copyInto({ release: true, transferIn: true }));
   }
 }
 

@@ -37,6 +37,7 @@ export const standInGuest = `
       if (waiter) { if (answer.error === null) waiter.resolve(answer.value); else waiter.reject(new Error(answer.error)); }
       return "0";
     },
+    rejected: () => "",
     attachment: (call, index) => attachments.get(call)[index],
   };
   globalThis.$guest = entries;
