@@ -97,6 +97,10 @@ const recipes: { readonly [title: string]: readonly (readonly [Try, unknown])[] 
     await http(addon, { response: { status: 502 } });
     return addon.logs.map(({ level, message }) => [level, message]);
   }, [["info", "GET https://example.com/ 502"], ["warn", "example.com is unwell"]]]],
+  "Go on after a mistake": [[async (addon) => {
+    const { request } = await http(addon, { url: "https://broken.example/" });
+    return [request.headers.get("x-counted"), addon.logs.map(({ level, message }) => [level, message.split("\n")[0]])];
+  }, ["1", [["warn", "not counted: Error: no such counter"]]]]],
   // Choosing layers needs a connection: cookbook-traffic.
   "Leave TLS alone": [[async (addon) => Promise.resolve(addon.handlers), ["next_layer"]]],
   "Test an addon": [[async (addon) => (await http(addon, { url: "https://example.com/a/b/c" })).request.headers.get("x-depth"), "3"]],
