@@ -23,7 +23,7 @@ const watching = `
 `;
 /** `leaks(calls)`: what of the bridge can be reached from there by properties, prototypes and the contents of collections. */
 const leaking = `
-  const marks = new Set(["hostCalls", "intrinsics", "quoteAscii", "enterAnswer", "settled", "mayReplay", "offer", "fire", "performFetch", "newSignal", "createMultibyteDecoder", "blobBytes", "dispatch", "resume", "attachment", "hostCall", "$native", "$part", "$post", "$guest"]);
+  const marks = new Set(["hostCalls", "inherit", "isTaken", "reportException", "reportRejection", "attributes", "intrinsics", "quoteAscii", "enterAnswer", "settled", "mayReplay", "offer", "fire", "performFetch", "newSignal", "createMultibyteDecoder", "blobBytes", "dispatch", "resume", "attachment", "hostCall", "$native", "$part", "$post", "$guest"]);
   globalThis.leaks = (calls) => {
     const leaks = [], visited = new Set([globalThis, Object.prototype, Function.prototype]);
     for (const { name, values } of calls) for (const queue = [...values]; queue.length > 0;) {
@@ -44,7 +44,8 @@ const leaking = `
 const useParts = `
   new URL("http://b\\u00fccher.example/?a=b").searchParams.get("a"), new TextEncoder().encode("x"), new TextDecoder("shift_jis").decode(new Uint8Array([130, 160])), structuredClone({ a: [new Map([[1, 2]])] }),
   crypto.getRandomValues(new Uint8Array(4)), crypto.subtle.digest("SHA-256", new Uint8Array(3)), crypto.subtle.generateKey({ name: "AES-GCM", length: 128 }, true, ["encrypt"]), new ReadableStream({}).getReader(), new Blob(["x"]).text(),
-  new CompressionStream("gzip"), new URLPattern({ pathname: "/:a" }), console.log({ a: 1 }, [2]), new Request("http://a/", { method: "POST", body: "x" }).text(), new Response("x").text(), new EventTarget().dispatchEvent(new Event("x")), AbortSignal.timeout(1e6), fetch("http://127.0.0.1:1/").catch(() => undefined)`;
+  new CompressionStream("gzip"), new URLPattern({ pathname: "/:a" }), console.log({ a: 1 }, [2]), new Request("http://a/", { method: "POST", body: "x" }).text(), new Response("x").text(), new EventTarget().dispatchEvent(new Event("x")), addEventListener("error", () => 0), addEventListener("unhandledrejection", () => 0), (onerror = () => 0), reportError(new TypeError("x")), reportError({ stack: "x" }), queueMicrotask(() => reportError(1)), setTimeout("1", 5),
+  performance.addEventListener("x", () => 0), performance.dispatchEvent(new Event("x")), (() => { const s = new TransformStream(); structuredClone({ s }, { transfer: [s] }); })(), AbortSignal.timeout(1e6), fetch("http://127.0.0.1:1/").catch(() => undefined)`;
 
 test("what replaced built-ins see while parts are loaded and used is nothing of the bridge", async (t) => {
   const realm = await guestRealm("export function request() {}", guest);
