@@ -1,4 +1,4 @@
-// Lets a cell's process stand back for others that want the processor (decision 0019). It asks the kernel and is content with what it
+// Lets a cell's process stand back for others that want the processor (decision 0022). It asks the kernel and is content with what it
 // gets: where the kernel refuses, the cell runs on as before, within its limits. Nothing is ever raised.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
