@@ -136,7 +136,8 @@ async function ask(scope: LayerScope, link: Link, proposed: Exclude<Choice, { re
   if (!gate.wants("next_layer", link.destination?.host ?? null)) return proposed;
   const proposal: LayerProposal = {
     kind: "layer", key: keys.next(), name: proposed.kind === "passthrough" || proposed.kind === "close" ? "tcp" : proposed.kind,
-    client: scope.client, server: scope.root.server, dataClient: first.subarray(0, mostShownBytes),
+    client: scope.client, server: scope.root.server, // A copy: a cell that does not read may still have to be sent it when the bytes have gone their way and their memory was given back.
+    dataClient: Buffer.from(first.subarray(0, mostShownBytes)),
     clientHello: hello === null ? null : { sni: hello.sni ?? null, alpnProtocols: hello.alpnProtocols, cipherSuites: hello.cipherSuites },
     replacement: null,
   };

@@ -1,4 +1,4 @@
-// Raw TCP with events: one flow per connection, one message per read, half-close kept. Without addons that care it is a plain relay
+// Raw TCP with events: one flow per connection, one message for what is there to be read, half-close kept. Without addons that care it is a plain relay
 // that makes no messages.
 import { eventTable, type TcpEventName } from "../../sandbox-api/schema/events.ts";
 import { nowSeconds } from "../exchange/context.ts";

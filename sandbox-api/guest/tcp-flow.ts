@@ -43,7 +43,7 @@ export class TcpMessageState implements Draftable {
   }
 }
 
-/** One read from a TCP connection. */
+/** What was there to be read from a TCP connection: TCP keeps no borders, and what comes while an event is under way is in the next one (128 KiB at most). */
 export class TCPMessage {
   readonly #state: TcpMessageState;
   constructor(state: TcpMessageState) {
