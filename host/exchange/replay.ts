@@ -1,6 +1,6 @@
 // Sends a flow's request again: a flow of its own through an exchange like any other, with its own records of the client and of
 // servers, no socket behind it, and nobody in front of it. Whether it may, and how often, is decided by who calls (addons/replays.ts).
-import { randomUUID } from "node:crypto";
+import { lastingId } from "../net/keys.ts";
 import type { ClientConnection, Via } from "../flows/connection.ts";
 import type { HttpFlow } from "../flows/flow.ts";
 import type { ReplayEnd } from "../flows/saved/client-replay.ts";
@@ -93,7 +93,7 @@ const versionOf = (text: string): HttpVersion => (text === "HTTP/2.0" ? "2" : te
 /** A record of its own: from where the original came, without its TLS. */
 function clientOf(context: ExchangeContext, { address, sockname, mode }: ClientConnection): ClientConnection {
   return {
-    kind: "client", key: context.keys.next(), id: randomUUID(), address, sockname, mode, timestampStart: nowSeconds(), timestampEnd: null, version: 0,
+    kind: "client", key: context.keys.next(), id: lastingId(), address, sockname, mode, timestampStart: nowSeconds(), timestampEnd: null, version: 0,
     tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampTlsSetup: null,
   };
 }

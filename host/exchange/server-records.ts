@@ -1,6 +1,6 @@
 // The records of one client's server connections, from the first event that shows one to its release: planned before they are opened, kept
 // while an exchange may still show them. Opens nothing.
-import { randomUUID } from "node:crypto";
+import { lastingId } from "../net/keys.ts";
 import type { Address, ServerConnection, Via } from "../flows/connection.ts";
 import type { ExchangeContext } from "./context.ts";
 
@@ -27,7 +27,7 @@ export class ServerRecords {
   /** A record for a connection that is not opened yet. */
   make(address: Address | null): ServerConnection {
     return {
-      kind: "server", key: this.#context.keys.next(), id: randomUUID(), address, via: this.#via, peername: null, sockname: null,
+      kind: "server", key: this.#context.keys.next(), id: lastingId(), address, via: this.#via, peername: null, sockname: null,
       timestampStart: null, timestampTcpSetup: null, timestampEnd: null, error: null, killed: false, version: 0,
       tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampTlsSetup: null,
     };

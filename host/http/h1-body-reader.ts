@@ -25,22 +25,22 @@ export const forbiddenTrailers: readonly string[] = [
 
 /** For one body after the other: `start`, then `read` while there is input until `isComplete`. */
 export class BodyReader {
-  readonly #chunkLine: ChunkLine;
-  readonly #trailers: HeadReader;
+  readonly #limits: H1Limits;
+  /** PERF: made for the first chunked body; a connection that idles without one keeps none. */
+  #chunked: { readonly line: ChunkLine; readonly trailers: HeadReader } | null = null;
   #state: State = "complete";
   /** Bytes of the body or of the chunk that are still to come. */
   #left = 0;
 
   constructor(limits: H1Limits) {
-    this.#chunkLine = new ChunkLine(limits);
-    this.#trailers = new HeadReader("trailers", limits);
+    this.#limits = limits;
   }
 
   /** Begins a body of that framing. */
   start(framing: BodyFraming): void {
     this.#left = framing.kind === "length" ? framing.length : 0;
     this.#state = framing.kind === "chunked" ? "chunk-line" : framing.kind === "close" ? "close" : this.#left > 0 ? "length" : "complete";
-    if (framing.kind === "chunked") this.#chunkLine.reset();
+    if (framing.kind === "chunked") this.#inChunks.line.reset();
   }
 
   /** True when the body has been read to its end. */
@@ -50,12 +50,12 @@ export class BodyReader {
 
   /** How many bytes are held (of trailers only). */
   get heldBytes(): number {
-    return this.#trailers.heldBytes;
+    return this.#chunked?.trailers.heldBytes ?? 0;
   }
 
   /** Lets go of what is held: nobody will read on. */
   release(): void {
-    this.#trailers.reset();
+    this.#chunked?.trailers.reset();
   }
 
   /** The next piece, a fault, or null when all input is used up or the body is complete. */
@@ -69,10 +69,14 @@ export class BodyReader {
 
   /** The peer ended: null when that completes the body, else the fault. */
   eof(): FaultCode | null {
-    if (this.#state === "trailers") return this.#trailers.cutOff();
+    if (this.#state === "trailers") return this.#inChunks.trailers.cutOff();
     if (this.#state !== "close") return "truncated-body";
     this.#state = "complete";
     return null;
+  }
+
+  get #inChunks(): { readonly line: ChunkLine; readonly trailers: HeadReader } {
+    return this.#chunked ??= { line: new ChunkLine(this.#limits), trailers: new HeadReader("trailers", this.#limits) };
   }
 
   #step(input: Input): DataEvent | TrailersEvent | FaultCode | null {
@@ -97,14 +101,15 @@ export class BodyReader {
 
   #readChunkLine(input: Input): FaultCode | null {
     const { chunk } = input;
+    const { line, trailers } = this.#inChunks;
     for (let at = input.at; at < chunk.length; at++) {
-      const result = this.#chunkLine.feed(chunk[at] ?? 0);
+      const result = line.feed(chunk[at] ?? 0);
       if (result === false) continue;
       if (result !== true) return result;
       input.advance(at + 1);
-      this.#left = this.#chunkLine.size;
+      this.#left = line.size;
       this.#state = this.#left === 0 ? "trailers" : "chunk-data";
-      if (this.#left === 0) this.#trailers.reset();
+      if (this.#left === 0) trailers.reset();
       return null;
     }
     input.advance(chunk.length);
@@ -116,17 +121,18 @@ export class BodyReader {
     input.advance(input.at + 1);
     if (byte !== (this.#state === "chunk-cr" ? CR : LF)) return "bad-chunk-end";
     this.#state = this.#state === "chunk-cr" ? "chunk-lf" : "chunk-line";
-    if (this.#state === "chunk-line") this.#chunkLine.nextLine();
+    if (this.#state === "chunk-line") this.#inChunks.line.nextLine();
     return null;
   }
 
   #readTrailers(input: Input): TrailersEvent | FaultCode | null {
-    const end = this.#trailers.read(input.chunk, input.at);
+    const { trailers } = this.#inChunks;
+    const end = trailers.read(input.chunk, input.at);
     if (typeof end === "string") return end;
     input.advance(end === MORE ? input.chunk.length : end);
     if (end === MORE) return null;
-    const headers = this.#trailers.fields;
-    this.#trailers.reset();
+    const headers = trailers.fields;
+    trailers.reset();
     this.#state = "complete";
     if (headers.length === 0) return null;
     return hasForbidden(headers) ? "forbidden-trailer" : { kind: "trailers", headers };

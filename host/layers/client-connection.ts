@@ -1,6 +1,6 @@
 // One accepted connection from its first event to its last: `clientconnect`, the layers one inside the other, `clientdisconnect`.
 // Whatever goes wrong inside ends here and takes nobody else along.
-import { randomUUID } from "node:crypto";
+import { lastingId } from "../net/keys.ts";
 import type { Socket } from "node:net";
 import type { ClientScope } from "../exchange/context.ts";
 import { nowSeconds } from "../exchange/context.ts";
@@ -145,7 +145,7 @@ const isOnItsWay = ({ mode }: ListenerMode, target: Address | null): boolean => 
 
 function newClient(context: LayerContext, socket: Socket, mode: string): ClientConnection {
   return {
-    kind: "client", key: context.keys.next(), id: randomUUID(),
+    kind: "client", key: context.keys.next(), id: lastingId(),
     address: { host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 }, sockname: { host: socket.localAddress ?? "", port: socket.localPort ?? 0 },
     mode, timestampStart: nowSeconds(), timestampEnd: null, version: 0,
     tls: false, sni: null, alpn: null, tlsVersion: null, cipher: null, timestampTlsSetup: null,

@@ -1,5 +1,5 @@
 // Numbers that name the objects of events (flows, layers, connections) towards guests. One source per host process.
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { objectKey, type ObjectKey } from "../../sandbox-api/schema/ids.ts";
 
 export interface KeySource {
@@ -18,3 +18,6 @@ export function createKeySource(): KeySource {
     idOf: (key) => `${run}-${key}`,
   };
 }
+
+/** A random UUID for what lives long. PERF: Node's own is a rope of fifteen strings, half a kilobyte for as long as somebody has it; this is one string. */
+export const lastingId = (): string => Buffer.from(randomUUID(), "latin1").toString("latin1");
