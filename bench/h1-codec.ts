@@ -1,12 +1,13 @@
 // Claim: the HTTP/1 codec costs a few microseconds per head. Decodes and encodes a 20-field request head and response
-// head, whole and cut in two, and prints ns per operation by wall clock and by CPU time, medians of several rounds.
-// No sockets; the cost of writing is not in here.
+// head, whole and cut in two, in ns per operation by CPU time and by wall clock, medians of several rounds.
+// No sockets; the cost of writing is not in here. Run: node bench/h1-codec.ts [--full]
 import { encodeRequestHead, encodeResponseHead } from "../host/http/h1-encoder.ts";
 import { RequestDecoder, ResponseDecoder } from "../host/http/h1-decoder.ts";
 import { endToEnd } from "../host/http/hop-by-hop.ts";
 import type { HttpEvent, RequestHead, ResponseHead } from "../host/http/http-event.ts";
+import { figure, median, type Claim, type Figure } from "./harness/figures.ts";
+import { runAlone } from "./harness/report.ts";
 
-const ROUNDS = 7;
 const TURNS = 30_000;
 
 const requestBytes = Buffer.from([
@@ -100,18 +101,18 @@ function measure(run: () => number): { readonly wallNs: number; readonly cpuNs: 
   return { wallNs, cpuNs: ((used.user + used.system) * 1_000) / TURNS };
 }
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
+export const h1Codec: Claim = {
+  name: "h1-codec",
+  title: `HTTP/1 heads decoded and encoded (request ${requestBytes.length} bytes, response ${responseBytes.length} bytes, 20 fields each)`,
+  run: (effort) => Promise.resolve(figures(effort.name === "quick" ? 3 : 7)),
+};
+
+function figures(rounds: number): readonly Figure[] {
+  const samples = new Map<string, { readonly wallNs: number; readonly cpuNs: number }[]>(Object.keys(cases).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, run] of Object.entries(cases)) samples.get(name)?.push(measure(run));
+  }
+  return [...samples].map(([what, list]) => figure(list.map(({ cpuNs }) => cpuNs), { what, unit: "ns CPU", beside: { "wall ns": median(list.map(({ wallNs }) => wallNs)) } }));
 }
 
-const samples = new Map<string, { wallNs: number; cpuNs: number }[]>(Object.keys(cases).map((name) => [name, []]));
-for (let round = 0; round < ROUNDS; round++) {
-  for (const [name, run] of Object.entries(cases)) samples.get(name)?.push(measure(run));
-}
-process.stdout.write(`request head ${requestBytes.length} bytes, response head ${responseBytes.length} bytes, 20 fields each\n`);
-process.stdout.write(`${"case".padEnd(36)}${"wall ns".padStart(10)}${"cpu ns".padStart(10)}${"cpu min".padStart(10)}${"cpu max".padStart(10)}\n`);
-for (const [name, rounds] of samples) {
-  const cpu = rounds.map((sample) => sample.cpuNs);
-  const columns = [median(rounds.map((sample) => sample.wallNs)), median(cpu), Math.min(...cpu), Math.max(...cpu)];
-  process.stdout.write(`${name.padEnd(36)}${columns.map((value) => value.toFixed(0).padStart(10)).join("")}\n`);
-}
+if (import.meta.main) await runAlone(h1Codec);

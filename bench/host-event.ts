@@ -1,16 +1,16 @@
 // Claim: what the host itself does for one event (write the view, note what was seen, judge a change list and merge it) costs little beside the
 // hop into the cell (bench/cell-hop.ts). A request head of 20 fields, a new flow each time, as many alive as a busy proxy has; by turns, medians
 // of rounds, in one process.
-// Run: node bench/host-event.ts
+// Run: node bench/host-event.ts [--full]
 import { permissionNames, type PermissionName } from "../sandbox-api/schema/permissions.ts";
 import { mergeChanges } from "../host/flows/merge.ts";
 import { validateChanges } from "../host/flows/validate.ts";
 import { SeenParts, ViewWriter } from "../host/flows/view.ts";
 import { makeHttpFlow, makeRequest, type Pairs } from "../test/helpers/flows.ts";
 import type { HttpFlow } from "../host/flows/flow.ts";
-import { median } from "./harness/figures.ts";
+import { figure, type Claim, type Figure } from "./harness/figures.ts";
+import { runAlone } from "./harness/report.ts";
 
-const rounds = 15;
 const batches = 100;
 /** Flows that are alive at once: more would measure the collector, which copies what lives. */
 const alive = 100;
@@ -56,14 +56,22 @@ function measure(run: (flow: HttpFlow) => number): number {
   return micros / batches / alive;
 }
 
-const samples = new Map<string, number[]>(Object.keys(cases).map((name) => [name, []]));
-for (let round = 0; round <= rounds; round++) {
-  for (const [name, run] of Object.entries(cases)) {
-    const micros = measure(run);
-    // The first round warms the compiler up.
-    if (round > 0) samples.get(name)?.push(micros);
+export const hostEvent: Claim = {
+  name: "host-event",
+  title: "what the host itself does for one event (20 fields, in process)",
+  run: (effort) => Promise.resolve(figures(effort.name === "quick" ? 5 : 15)),
+};
+
+function figures(rounds: number): readonly Figure[] {
+  const samples = new Map<string, number[]>(Object.keys(cases).map((name) => [name, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const [name, run] of Object.entries(cases)) {
+      const micros = measure(run);
+      // The first round warms the compiler up.
+      if (round > 0) samples.get(name)?.push(micros);
+    }
   }
+  return [...samples].map(([what, list]) => figure(list, { what, unit: "µs CPU" }));
 }
-for (const [name, list] of samples) {
-  process.stdout.write(`${name.padEnd(36)} ${median(list).toFixed(2).padStart(7)} µs CPU (${Math.min(...list).toFixed(2)}–${Math.max(...list).toFixed(2)})\n`);
-}
+
+if (import.meta.main) await runAlone(hostEvent);

@@ -11,6 +11,8 @@ export interface LoadWishes {
   readonly isFresh?: boolean;
   readonly serverName?: string;
   readonly pauseMs?: number;
+  /** Not through the proxy but to it, as to a server (under HTTPS without a tunnel). */
+  readonly isStraight?: boolean;
   readonly expectedField?: string;
   /** The client verifies with this in place of the proxy's own. */
   readonly caFile?: string;
@@ -40,9 +42,9 @@ export class Stage implements AsyncDisposable {
 
   /** Opens clients of that proxy (null: straight to the origin). */
   async load(subject: Subject | null, scheme: "http" | "https", wishes: LoadWishes = {}): Promise<Load> {
-    const { path = "/1k", connections = 64, host = "localhost", caFile = subject?.caFile ?? null, ...rest } = wishes;
+    const { path = "/1k", connections = 64, host = "localhost", caFile = subject?.caFile ?? null, isStraight = false, ...rest } = wishes;
     const settings: LoadSettings = {
-      proxyPort: subject?.port ?? null, scheme, host, port: scheme === "http" ? this.origin.port : this.origin.tlsPort, path, connections,
+      proxyPort: isStraight ? null : subject?.port ?? null, scheme, host, port: isStraight ? subject?.port ?? 0 : scheme === "http" ? this.origin.port : this.origin.tlsPort, path, connections,
       expectedBytes: files[path], ...(scheme === "https" && caFile !== null && { caFile }), ...rest,
     };
     return this.use(await openLoad(settings));

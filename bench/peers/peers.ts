@@ -7,22 +7,26 @@ import type { Claim, Figure } from "../harness/figures.ts";
 import { keep, runClaims, say } from "../harness/report.ts";
 import { measureRequests, type Contestant } from "../harness/rounds.ts";
 import { Stage } from "../harness/stage.ts";
-import { startBare, startHaproxy, startMitmproxy, startNpmPeer, type MaybeSubject } from "./start-peer.ts";
+import { startBare, startHaproxy, startMitmproxy, startNginx, startNpmPeer, type MaybeSubject } from "./start-peer.ts";
 
 type Addon = "header" | "none";
 
 const words = process.argv.slice(2);
 const only = words.includes("--only") ? words[words.indexOf("--only") + 1]?.split(",") ?? [] : null;
 
-/** What each can do: haproxy and the bare floor run no addons, haproxy takes no CONNECT. */
+/** What each can do. The bare floor runs no addons; haproxy and nginx have a line of configuration for the headers, and take no CONNECT. */
 const peers: Readonly<Record<string, (stage: Stage, scheme: "http" | "https", addon: Addon) => Promise<MaybeSubject | null>>> = {
   bare: async (stage, _scheme, addon) => (addon === "none" ? startBare(stage.origin) : null),
-  haproxy: async (stage, scheme, addon) => (addon === "none" && scheme === "http" ? startHaproxy(stage.origin) : null),
+  haproxy: async (stage, scheme, addon) => startHaproxy(stage.origin, { scheme, addsHeaders: addon === "header" }),
+  nginx: async (stage, scheme, addon) => startNginx(stage.origin, { scheme, addsHeaders: addon === "header" }),
   flowcell: async (stage, _scheme, addon) => stage.flowcell("flowcell", addon === "header" ? [await headerAddon()] : []),
   "http-mitm-proxy": async (_stage, _scheme, addon) => startNpmPeer("http-mitm-proxy", addon),
   mockttp: async (_stage, _scheme, addon) => startNpmPeer("mockttp", addon),
   mitmproxy: async (_stage, _scheme, addon) => startMitmproxy(addon),
 };
+
+/** Those in C. */
+const floors: ReadonlySet<string> = new Set(["haproxy", "nginx"]);
 
 function claimFor(scheme: "http" | "https"): Claim {
   return {
@@ -37,7 +41,10 @@ function claimFor(scheme: "http" | "https"): Claim {
           const subject = await start(stage, scheme, addon);
           if (subject === null) continue;
           if ("missing" in subject) say(`  left out: ${subject.missing}\n`);
-          else contestants.push({ what: `${name}, ${addon === "none" ? "no addon" : "header addon"}`, pid: subject.pid, load: await stage.load(name === "flowcell" ? subject : stage.use(subject), scheme, addon === "none" ? {} : { expectedField: name === "flowcell" ? headerField() : "x-bench-response" }) });
+          else {
+            const wishes = { isStraight: scheme === "https" && floors.has(name), ...(addon === "header" && { expectedField: name === "flowcell" ? headerField() : "x-bench-response" }) };
+            contestants.push({ what: `${name}, ${addon === "none" ? "no addon" : "header addon"}`, pid: subject.pid, load: await stage.load(name === "flowcell" ? subject : stage.use(subject), scheme, wishes) });
+          }
         }
       }
       return withRatios(await measureRequests(contestants, effort));

@@ -1,7 +1,7 @@
 // Starts other proxies as subjects. What is not installed is installed (npm packages into a cache folder outside the repository) or left out with
 // a word (Debian's). They verify no server and trust everything: less work than Flowcell does.
 import { execFile, spawn } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -63,12 +63,42 @@ export async function startMitmproxy(addon: "header" | "none"): Promise<MaybeSub
   return listening("mitmproxy", child, port);
 }
 
-/** A floor in C, for plain HTTP only: it forwards everything to the origin. */
-export async function startHaproxy(origin: Origin): Promise<MaybeSubject> {
+/** What a floor in C is to do: it forwards everything to the origin. Under HTTPS it is the server, with the origin's certificate: none of them takes a tunnel. */
+export interface FloorWork { readonly scheme: "http" | "https"; readonly addsHeaders: boolean }
+
+export async function startNginx(origin: Origin, { scheme, addsHeaders }: FloorWork): Promise<MaybeSubject> {
+  if (!(await exists("nginx", "-v"))) return { missing: "nginx is not installed (apt-get install nginx-light)" };
+  const folder = await temporaryFolder("nginx-peer");
+  const port = await freePort();
+  const config = path.join(folder, "nginx.conf");
+  const tls = scheme === "https" ? `ssl_certificate ${origin.caFile}; ssl_certificate_key ${origin.keyFile};` : "";
+  await writeFile(config, `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+  upstream origin { server 127.0.0.1:${scheme === "https" ? origin.tlsPort : origin.port}; keepalive 128; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:${port}${scheme === "https" ? " ssl" : ""}; ${tls}
+    location / {
+      proxy_pass ${scheme}://origin; proxy_http_version 1.1; proxy_set_header Connection ""; ${addsHeaders ? "proxy_set_header x-bench-request 1; add_header x-bench-response 1;" : ""}
+    }
+  }
+}
+`);
+  const child = spawn("nginx", ["-p", folder, "-c", config], { stdio: "ignore", env: withSbin });
+  child.once("exit", () => void rm(folder, { recursive: true, force: true }));
+  return listening("nginx", child, port);
+}
+
+export async function startHaproxy(origin: Origin, { scheme, addsHeaders }: FloorWork): Promise<MaybeSubject> {
   if (!(await exists("haproxy", "-v"))) return { missing: "haproxy is not installed (apt-get install haproxy)" };
   const folder = await temporaryFolder("haproxy");
   const port = await freePort();
   const config = path.join(folder, "haproxy.cfg");
+  const pem = path.join(folder, "origin.pem");
+  await writeFile(pem, `${await readFile(origin.caFile, "utf8")}${await readFile(origin.keyFile, "utf8")}`);
+  const [onTls, to] = scheme === "https" ? [` ssl crt ${pem} alpn http/1.1`, `${origin.tlsPort} ssl verify none alpn http/1.1`] : ["", String(origin.port)];
   await writeFile(config, `global
   nbthread 1
 defaults
@@ -77,11 +107,11 @@ defaults
   timeout client 600s
   timeout server 600s
 frontend in
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${onTls}
   http-request replace-path ^[^/:]+://[^/]*(.*) \\1
-  default_backend out
+${addsHeaders ? "  http-request set-header x-bench-request 1\n  http-response set-header x-bench-response 1\n" : ""}  default_backend out
 backend out
-  server origin 127.0.0.1:${origin.port}
+  server origin 127.0.0.1:${to}
 `);
   const child = spawn("haproxy", ["-db", "-f", config], { stdio: "ignore", env: withSbin });
   child.once("exit", () => void rm(folder, { recursive: true, force: true }));
