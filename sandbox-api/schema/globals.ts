@@ -24,7 +24,7 @@ export interface GlobalRow extends Row {
 const row = (by: Row["by"], standard: string, differs: string): Row => ({ by, standard, differs });
 
 const rows = {
-  console: row("host", "WHATWG Console", "writes to the proxy's log at the level of the method, formatted as Node does (the part inspect, loaded by the first value that is no plain text); lines are cut to the limit logLineBytes; clear does nothing"),
+  console: row("host", "WHATWG Console", "writes to the proxy's log at the level of the method, formatted as Node does, but for what is inside promises, proxies and iterators, which only an engine can see (the part inspect, loaded by the first value that is no plain text); lines are cut to the limit logLineBytes; clear does nothing"),
   self: row("guest", "WHATWG HTML §10.2", "the global itself; it has the methods of an EventTarget and is no instance of one"),
   setTimeout: row("host", "WHATWG HTML §8.7", "at most 1,000 at once; code given as text runs as by eval: its let and const are its own"),
   setInterval: row("host", "WHATWG HTML §8.7", "at least 1 ms; code given as text runs as by eval: its let and const are its own"),

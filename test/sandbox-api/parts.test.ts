@@ -150,7 +150,7 @@ test("console: errors with causes, tables, groups, counts, timers, assertions", 
     fresh.evaluate(source);
     return fresh.posted.slice(from).map(({ text }) => { const { level, msg }: { level: string; msg: string } = JSON.parse(text); return `${level} ${msg}`; });
   };
-  t.regex(lines("console.error(Object.assign(new TypeError('bad', { cause: new Error('why') }), { code: 'E' }))")[0] ?? "", /^error TypeError: bad\n {4}at [^]*\{\n {2}\[cause\]: Error: why\n {6}at [^]*code: 'E'\n\}$/);
+  t.regex(lines("console.error(Object.assign(new TypeError('bad', { cause: new Error('why') }), { code: 'E' }))")[0] ?? "", /^error TypeError: bad\n {4}at [^]*\{\n {2}code: 'E',\n {2}\[cause\]: Error: why\n {6}at [^]*\n\}$/);
   t.is(lines("console.table([{ a: 1, b: 'x' }, { a: 2 }])")[0], "info \u250c\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u252c\u2500\u2500\u2500\u252c\u2500\u2500\u2500\u2500\u2500\u2510\n\u2502 (index) \u2502 a \u2502 b   \u2502\n\u251c\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u253c\u2500\u2500\u2500\u253c\u2500\u2500\u2500\u2500\u2500\u2524\n\u2502 0       \u2502 1 \u2502 'x' \u2502\n\u2502 1       \u2502 2 \u2502     \u2502\n\u2514\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2534\u2500\u2500\u2500\u2534\u2500\u2500\u2500\u2500\u2500\u2518");
   t.deepEqual(lines("console.group('g'); console.log('in\\nside'); console.groupEnd(); console.log('out')"), ["info g", "info   in\n  side", "info out"]);
   t.deepEqual(lines("console.count(); console.count('x'); console.count(); console.countReset(); console.count(); console.countReset('none')"), ["info default: 1", "info x: 1", "info default: 2", "info default: 1", "warn Count for 'none' does not exist"]);

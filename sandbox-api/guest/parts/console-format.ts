@@ -1,7 +1,8 @@
 // Part "inspect": what the console of an addon prints, as Node prints it: format specifiers (WHATWG Console §2.2), inspected values,
 // tables. Loaded by the first value that is not a plain string, number or the like.
+import { attempt, widthOf } from "./inspect-names.ts";
 import { inspect, showPrimitive } from "./inspect.ts";
-import { bareArray, hasOwn, isArray, isFunction, isObject, mapForEach, mapSize, ownKeys, setForEach, setSize, slice, charCodeAt, getOwnPropertyDescriptor, getPrototypeOf, objectPrototype } from "./intrinsics.ts";
+import { bareArray, hasOwn, indexOf, isArray, isFunction, isObject, mapForEach, mapSize, ownKeys, setForEach, setSize, slice, charCodeAt, getOwnPropertyDescriptor, getPrototypeOf } from "./intrinsics.ts";
 
 export { inspect } from "./inspect.ts";
 
@@ -40,7 +41,7 @@ function verbatim(verb: string, value: unknown): string {
     case "f": return typeof value === "symbol" || isObject(value) ? "NaN" : showPrimitive(parseFloat(`${value as string}`));
     case "c": return "";
     case "j": return jsonOf(value);
-    default: return inspect(value, verb === "o" ? 4 : 2);
+    default: return verb === "o" ? inspect(value, 4, true) : inspect(value);
   }
 }
 
@@ -48,29 +49,35 @@ const { stringify } = JSON;
 function jsonOf(value: unknown): string {
   try {
     return `${stringify(value)}`;
-  } catch {
-    // A circle, or a toJSON that throws.
-    return "[Circular]";
+  } catch (thrown) {
+    // A circle, a bigint, or a toJSON that throws.
+    return indexOf($kernel.flatten(thrown).message, "circular") < 0 ? inspect(value, 0) : "[Circular]";
   }
 }
 
-/** Objects by their own toString, where their class has one. */
+const builtIns = ["Object", "Function", "Error", "Date", "RegExp", "Array", "String", "Number", "Boolean", "BigInt", "Symbol"] as const;
+
+/** Objects by their toString, where their class has one of its own. */
 function asText(value: unknown): string {
   if (typeof value === "string") return value;
   if (!isObject(value)) return showPrimitive(value);
-  if (isFunction(value) || hasOwn(value, "stack")) return inspect(value, 0);
-  for (let holder: unknown = value, steps = 0; isObject(holder) && holder !== objectPrototype && steps < 50; holder = getPrototypeOf(holder), steps++) {
-    const method: unknown = getOwnPropertyDescriptor(holder, "toString")?.value;
-    const isBuiltIn = holder === Array.prototype || holder === Date.prototype || holder === Error.prototype || holder === RegExp.prototype;
-    if (!isFunction(method) || isBuiltIn) continue;
-    try {
-      return `${value as object as { toString(): string }}`;
-    } catch {
-      // Its toString throws: it is inspected instead.
-      return inspect(value, 0);
-    }
+  if (!isFunction(value) && hasBuiltInText(value)) return inspect(value, 0);
+  try {
+    return `${value as object as { toString(): string }}`;
+  } catch {
+    // Its toString throws: it is inspected instead.
+    return inspect(value, 0);
   }
-  return inspect(value, 0);
+}
+
+function hasBuiltInText(value: object): boolean {
+  for (let holder: unknown = value, steps = 0; isObject(holder) && steps < 50; holder = getPrototypeOf(holder), steps++) {
+    if (!hasOwn(holder, "toString")) continue;
+    const constructor: unknown = holder === value ? undefined : getOwnPropertyDescriptor(holder, "constructor")?.value;
+    const name: unknown = isFunction(constructor) ? getOwnPropertyDescriptor(constructor, "name")?.value : undefined;
+    return typeof name === "string" && indexIn(builtIns, name) >= 0;
+  }
+  return true;
 }
 
 /** LIMIT: rows and columns of a table. */
@@ -83,54 +90,54 @@ const cell = (value: unknown): string => inspect(value, isArray(value) ? (value.
 /** `console.table`; null where the data is no table. */
 export function table(data: unknown, only: unknown): string | null {
   if (!isObject(data)) return null;
+  const entries = entriesOf(data);
+  if (entries !== null) return render(entries);
   const found: Table = { columns: bareArray(), rows: bareArray() };
-  let first = "(index)";
-  const size = sizeOf(data);
-  if (size !== null) first = "(iteration index)";
-  eachRow(data, size, (index, value) => addRow(found, index, value, only));
-  const heads = bareArray<string>();
-  heads[0] = first;
-  for (let at = 0; at < found.columns.length; at++) heads[at + 1] = found.columns[at]!;
+  const keys = ownKeys(data);
+  for (let at = 0; at < keys.length && found.rows.length < mostRows; at++) {
+    const key = keys[at]!;
+    const descriptor = getOwnPropertyDescriptor(data, key);
+    if (typeof key !== "symbol" && descriptor?.enumerable === true) addRow(found, key, hasOwn(descriptor, "value") ? descriptor.value : undefined, only);
+  }
+  return render(linesOf(found));
+}
+
+type Lines = (readonly string[])[];
+function line(...cells: readonly string[]): readonly string[] {
+  const list = bareArray<string>();
+  for (let at = 0; at < cells.length; at++) list[at] = cells[at]!;
+  return list;
+}
+
+/** Of a Map or Set: a line for each entry; null for anything else. */
+function entriesOf(data: object): Lines | null {
+  const lines: Lines = bareArray();
+  const isMap = attempt(() => mapSize(data)) !== null;
+  if (!isMap && attempt(() => setSize(data)) === null) return null;
+  lines[0] = isMap ? line("(iteration index)", "Key", "Values") : line("(iteration index)", "Values");
+  if (isMap) mapForEach(data as Map<unknown, unknown>, (value, key) => { if (lines.length <= mostRows) lines[lines.length] = line(`${lines.length - 1}`, cell(key), cell(value)); });
+  else setForEach(data as Set<unknown>, (value) => { if (lines.length <= mostRows) lines[lines.length] = line(`${lines.length - 1}`, cell(value)); });
+  return lines;
+}
+
+function linesOf({ columns, rows }: Table): Lines {
   let hasValues = false;
-  for (let at = 0; at < found.rows.length; at++) hasValues ||= found.rows[at]!.value !== null;
+  for (let at = 0; at < rows.length; at++) hasValues ||= rows[at]!.value !== null;
+  const heads = bareArray<string>();
+  heads[0] = "(index)";
+  for (let at = 0; at < columns.length; at++) heads[at + 1] = columns[at]!;
   if (hasValues) heads[heads.length] = "Values";
-  return render(heads, found, hasValues);
-}
-
-function sizeOf(data: object): number | null {
-  try {
-    return mapSize(data);
-  } catch {
-    // No Map; perhaps a Set.
+  const lines: Lines = bareArray();
+  lines[0] = heads;
+  for (let at = 0; at < rows.length; at++) {
+    const { index, cells, value } = rows[at]!;
+    const each = bareArray<string>();
+    each[0] = index;
+    for (let column = 0; column < columns.length; column++) each[column + 1] = cells[columns[column]!] ?? "";
+    if (hasValues) each[each.length] = value ?? "";
+    lines[lines.length] = each;
   }
-  try {
-    return setSize(data);
-  } catch {
-    // Neither.
-    return null;
-  }
-}
-
-function eachRow(data: object, size: number | null, visit: (index: string, value: unknown) => void): void {
-  if (size === null) {
-    const keys = ownKeys(data);
-    for (let at = 0, rows = 0; at < keys.length && rows < mostRows; at++) {
-      const key = keys[at]!;
-      const descriptor = getOwnPropertyDescriptor(data, key);
-      if (typeof key === "symbol" || descriptor?.enumerable !== true) continue;
-      rows++;
-      visit(key, hasOwn(descriptor, "value") ? descriptor.value : undefined);
-    }
-    return;
-  }
-  let row = 0;
-  const next = (value: unknown): void => { if (row < mostRows) visit(`${row++}`, value); };
-  try {
-    mapForEach(data as Map<unknown, unknown>, (value, key) => next({ Key: key, Value: value }));
-  } catch {
-    // No Map, so a Set.
-    setForEach(data as Set<unknown>, next);
-  }
+  return lines;
 }
 
 function addRow({ columns, rows }: Table, index: string, value: unknown, only: unknown): void {
@@ -161,19 +168,9 @@ function indexIn(list: readonly string[], text: string): number {
 
 const bar = (times: number): string => $kernel.intrinsics.repeat("\u2500", times);
 
-function render(heads: readonly string[], { columns, rows }: Table, hasValues: boolean): string {
-  const lines = bareArray<readonly string[]>();
-  lines[0] = heads;
-  for (let at = 0; at < rows.length; at++) {
-    const { index, cells, value } = rows[at]!;
-    const line = bareArray<string>();
-    line[0] = index;
-    for (let column = 0; column < columns.length; column++) line[column + 1] = cells[columns[column]!] ?? "";
-    if (hasValues) line[line.length] = value ?? "";
-    lines[lines.length] = line;
-  }
+function render(lines: Lines): string {
   const widths = bareArray<number>();
-  for (let at = 0; at < lines.length; at++) for (let column = 0; column < heads.length; column++) widths[column] = Math.max(widths[column] ?? 0, lines[at]![column]!.length + 2);
+  for (let at = 0; at < lines.length; at++) for (let column = 0; column < lines[0]!.length; column++) widths[column] = Math.max(widths[column] ?? 0, widthOf(lines[at]![column]!) + 2);
   const rule = (left: string, middle: string, right: string): string => {
     let text = left;
     for (let column = 0; column < widths.length; column++) text += (column > 0 ? middle : "") + bar(widths[column]!);
@@ -182,7 +179,7 @@ function render(heads: readonly string[], { columns, rows }: Table, hasValues: b
   let text = rule("\u250c", "\u252c", "\u2510");
   for (let at = 0; at < lines.length; at++) {
     text += "\n\u2502";
-    for (let column = 0; column < widths.length; column++) text += ` ${lines[at]![column]!}${$kernel.intrinsics.repeat(" ", widths[column]! - lines[at]![column]!.length - 1)}\u2502`;
+    for (let column = 0; column < widths.length; column++) text += ` ${lines[at]![column]!}${$kernel.intrinsics.repeat(" ", widths[column]! - widthOf(lines[at]![column]!) - 1)}\u2502`;
     if (at === 0) text += `\n${rule("\u251c", "\u253c", "\u2524")}`;
   }
   return `${text}\n${rule("\u2514", "\u2534", "\u2518")}`;

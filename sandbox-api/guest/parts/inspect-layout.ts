@@ -1,8 +1,9 @@
 // How Node lays out the pieces of an inspected value: on one line, a line each, or, for long arrays, in columns. Text only.
+import { widthOf } from "./inspect-names.ts";
 import { floor, max, min } from "./intrinsics.ts";
 
 export interface Layout { indentation: number; depth: number }
-const breakLength = 80;
+export const breakLength = 80;
 /** So many levels inside a value may still stand on its line. */
 const compactLevels = 3;
 const { sqrt, round } = Math;
@@ -14,9 +15,9 @@ const join = (list: readonly string[], separator: string): string => {
 };
 const spaces = (count: number): string => (count > 0 ? $kernel.intrinsics.repeat(" ", count) : "");
 
-/** Pieces between braces; `level`: how deep this value is; `isList`: array elements, `numbers`: all of them numbers. */
+/** Pieces between braces; `prefix`: what stands before them, with the space where it belongs to the braces, as a class does; `level`: how deep this value is; `isList`: array elements, `numbers`: all of them numbers. */
 export function combine(layout: Layout, pieces: readonly string[], prefix: string, braces: readonly [string, string], level: number, isList: boolean, numbers: boolean): string {
-  const base = prefix === "" ? "" : `${prefix} `;
+  const base = prefix === "" || prefix[prefix.length - 1] === " " ? prefix : `${prefix} `;
   const output = isList && pieces.length > 6 ? inColumns(layout, pieces, numbers) : pieces;
   if (layout.depth - level < compactLevels && output === pieces && isShort(layout, output, prefix, braces[0])) {
     const joined = join(output, ", ");
@@ -42,8 +43,9 @@ function inColumns({ indentation }: Layout, output: readonly string[], numbers: 
   let total = 0;
   let longest = 0;
   for (let index = 0; index < count; index++) {
-    total += output[index]!.length + 2;
-    longest = max(longest, output[index]!.length);
+    const width = widthOf(output[index]!);
+    total += width + 2;
+    longest = max(longest, width);
   }
   const widest = longest + 2;
   if (widest * 3 + indentation >= breakLength || !(total / widest > 5 || longest <= 6)) return output;
@@ -55,10 +57,10 @@ function inColumns({ indentation }: Layout, output: readonly string[], numbers: 
     let row = "";
     for (let at = start; at < min(start + columns, count); at++) {
       let width = 0;
-      for (let other = at - start; other < count; other += columns) width = max(width, output[other]!.length);
+      for (let other = at - start; other < count; other += columns) width = max(width, widthOf(output[other]!));
       const isLast = at === min(start + columns, count) - 1;
       const piece = isLast ? output[at]! : `${output[at]!}, `;
-      const room = spaces(width + (isLast ? 0 : 2) - piece.length);
+      const room = spaces(width + (isLast ? 0 : 2) - widthOf(piece));
       row += numbers ? room + piece : isLast ? piece : piece + room;
     }
     $kernel.intrinsics.define(rows, rows.length, row);

@@ -1,13 +1,17 @@
 // Values as Node's util.inspect shows them: quotes, braces, class names, circles, Maps, Sets, errors with their causes. Bounded in depth,
 // entries and pieces. No code of the addon runs but traps of proxies and the getters of errors; whatever those throw is swallowed.
-import { combine, type Layout } from "./inspect-layout.ts";
-import { apply, bareArray, byteLengthOf, exec, getOwnPropertyDescriptor, getPrototypeOf, hasOwn, isArray, isFunction, isObject, mapForEach, mapGet, mapSet, mapSize, min, ownKeys, RealMap, RealUint8Array, setForEach, setSize, slice, toStringTagSymbol, typedArrayTag, typedLengthOf, weakGet } from "./intrinsics.ts";
+import { errorKeys, errorText, isErrorLike } from "./inspect-errors.ts";
+import { combine, breakLength, type Layout } from "./inspect-layout.ts";
+import { attempt, classOf, prefixOf, tagOf } from "./inspect-names.ts";
+import { apply, bareArray, byteLengthOf, dataViewBuffer, dataViewByteLength, dataViewByteOffset, exec, getOwnPropertyDescriptor, getPrototypeOf, hasOwn, isArray, isFunction, isObject, mapForEach, mapGet, mapSet, mapSize, min, ownKeys, RealMap, RealUint8Array, setForEach, setSize, slice, typedArrayTag, typedLengthOf, weakGet } from "./intrinsics.ts";
 import { isBuffer } from "./bytes.ts";
 
 /** LIMIT: entries of one value, characters of one string, pieces of everything together. */
 const mostEntries = 100;
 const mostChars = 10_000;
 const mostPieces = 5_000;
+/** Shorter strings stay on one line, whatever is in them. */
+const leastSplit = 16;
 const identifier = /^[a-zA-Z_][a-zA-Z_0-9]*$/;
 const { symbolToString, bigintToString, functionToString, regExpToString, dateTime, dateIso, numberToString, repeat, indexOf } = $kernel.intrinsics;
 const boxes = [[Number.prototype.valueOf, "Number"], [String.prototype.valueOf, "String"], [Boolean.prototype.valueOf, "Boolean"], [BigInt.prototype.valueOf, "BigInt"], [Symbol.prototype.valueOf, "Symbol"]] as const;
@@ -15,17 +19,18 @@ const { replace } = String.prototype;
 const special = /[\x00-\x1f'\\\x7f-\x9f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const escapes: { readonly [char: string]: string } = { __proto__: null as never, "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", "\\": "\\\\", "'": "\\'" };
 
-interface Walk extends Layout { readonly most: number; readonly seen: object[]; readonly circles: Map<object, number>; pieces: number }
+/** `hidden`: properties that are not enumerable are shown, too. */
+interface Walk extends Layout { readonly most: number; readonly hidden: boolean; readonly seen: object[]; readonly circles: Map<object, number>; pieces: number }
 
-export function inspect(value: unknown, depth = 2): string {
-  const walk: Walk = { indentation: 0, depth: 0, most: depth, seen: bareArray(), circles: new RealMap(), pieces: 0 };
+export function inspect(value: unknown, depth = 2, hidden = false): string {
+  const walk: Walk = { indentation: 0, depth: 0, most: depth, hidden, seen: bareArray(), circles: new RealMap(), pieces: 0 };
   return show(walk, value, 0);
 }
 
 export function quoted(text: string): string {
   const cut = text.length > mostChars ? slice(text, 0, mostChars) : text;
   const mark = indexOf(cut, "'") < 0 ? "'" : indexOf(cut, '"') < 0 ? '"' : indexOf(cut, "`") < 0 && indexOf(cut, "${") < 0 ? "`" : "'";
-  const body = apply(replace as never, cut, [special, (char: string) => (char === "'" && mark !== "'" ? char : escapes[char] ?? (char.length === 1 && char < "\xa0" ? `\\x${slice(`0${numberToString(char.charCodeAt(0), 16)}`, -2).toUpperCase()}` : `\\u${numberToString(char.charCodeAt(0), 16).toUpperCase()}`))]) as string;
+  const body = apply(replace as never, cut, [special, (char: string) => (char === "'" && mark !== "'" ? char : escapes[char] ?? (char.length === 1 && char < "\xa0" ? `\\x${slice(`0${numberToString(char.charCodeAt(0), 16)}`, -2).toUpperCase()}` : `\\u${numberToString(char.charCodeAt(0), 16)}`))]) as string;
   const more = text.length - cut.length;
   return `${mark}${body}${mark}${more > 0 ? `... ${more} more character${more > 1 ? "s" : ""}` : ""}`;
 }
@@ -40,8 +45,21 @@ export function showPrimitive(value: unknown): string {
   }
 }
 
+/** As quoted, but a long one has a line for each of its own. */
+function quotedLines(walk: Walk, text: string): string {
+  if (text.length <= leastSplit || text.length <= breakLength - walk.indentation - 4 || text.length > mostChars) return quoted(text);
+  const line = `\n${repeat(" ", walk.indentation + 2)}`;
+  let shown = "";
+  for (let start = 0; start < text.length;) {
+    const end = indexOf(text, "\n", start) + 1 || text.length;
+    shown += (start > 0 ? ` +${line}` : "") + quoted(slice(text, start, end));
+    start = end;
+  }
+  return shown;
+}
+
 function show(walk: Walk, value: unknown, level: number): string {
-  if (!isObject(value)) return showPrimitive(value);
+  if (!isObject(value)) return typeof value === "string" ? quotedLines(walk, value) : showPrimitive(value);
   for (let index = 0; index < walk.seen.length; index++) {
     if (walk.seen[index] !== value) continue;
     const known = mapGet(walk.circles, value) ?? mapSize(walk.circles) + 1;
@@ -57,39 +75,13 @@ function show(walk: Walk, value: unknown, level: number): string {
   }
 }
 
-function attempt<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch {
-    // Getters of built-ins throw for other objects.
-    return null;
-  }
-}
-
-/** The name of the class; null: there is no prototype. */
-function classOf(value: object): string | null {
-  for (let prototype: unknown = value, steps = 0; isObject(prototype) && steps < 50; prototype = getPrototypeOf(prototype), steps++) {
-    const constructor: unknown = getOwnPropertyDescriptor(prototype, "constructor")?.value;
-    const name: unknown = isFunction(constructor) ? getOwnPropertyDescriptor(constructor, "name")?.value : undefined;
-    if (typeof name === "string" && name !== "") return slice(name, 0, 80);
-  }
-  return null;
-}
-
-function prefixOf(value: object, fallback: string, size = ""): string {
-  const name = classOf(value);
-  const tag: unknown = attempt(() => $kernel.readMember(value, toStringTagSymbol));
-  const mark = typeof tag === "string" && tag !== "" && tag !== name ? ` [${slice(tag, 0, 80)}]` : "";
-  return name === null ? `[${fallback}${size}: null prototype]${mark}` : `${name}${size}${mark}`;
-}
-
 /** What a value is made of: text before the braces, the braces, and what stands in them besides its properties. */
 interface Shape { readonly prefix: string; readonly braces: readonly [string, string]; readonly entries: (level: number) => string[]; readonly isList: boolean; readonly numbers?: boolean; readonly keys: readonly PropertyKey[]; readonly alone?: boolean }
 
 function showObject(walk: Walk, value: object, level: number): string {
   if (level > walk.most && isArray(value)) return value.length === 0 ? "[]" : "[Array]";
   const shape = shapeOf(walk, value);
-  if (level > walk.most && shape.alone !== true && !(shape.entries === none && shape.keys.length === 0)) return `[${prefixOf(value, "Object")}]`;
+  if (level > walk.most && !(shape.entries === none && shape.keys.length === 0)) return isRegExp(value) ? shape.prefix : `[${prefixOf(value, "Object")}]`;
   walk.seen[walk.seen.length] = value;
   // An empty value leaves no trace in how the ones around it are laid out.
   if (shape.entries !== none || shape.keys.length > 0) walk.depth = level;
@@ -99,7 +91,7 @@ function showObject(walk: Walk, value: object, level: number): string {
   const circle = mapGet(walk.circles, value);
   const mark = circle === undefined ? "" : `<ref *${circle}> `;
   if (pieces.length === 0) return mark + (shape.alone === true ? shape.prefix : `${shape.prefix === "" ? "" : `${shape.prefix} `}${shape.braces[0]}${shape.braces[1]}`);
-  return mark + combine(walk, pieces, shape.prefix, shape.braces, level, shape.isList, shape.numbers === true);
+  return mark + combine(walk, pieces, shape.alone === true || shape.prefix === "" ? shape.prefix : `${shape.prefix} `, shape.braces, level, shape.isList, shape.numbers === true);
 }
 
 const none = (): string[] => bareArray<string>();
@@ -110,18 +102,22 @@ function shapeOf(walk: Walk, value: object): Shape {
   if (isArray(value)) return listShape(walk, value);
   const typed = typedArrayTag(value);
   if (typed !== undefined) return typedShape(walk, value as Uint8Array, typed);
-  return builtInShape(walk, value) ?? plainShape(value);
+  return builtInShape(walk, value) ?? plainShape(walk, value);
 }
 
-function plainShape(value: object): Shape {
-  const keys = keysOf(value);
+function plainShape(walk: Walk, value: object): Shape {
+  const keys = keysOf(walk.hidden, value);
   const name = classOf(value);
-  const tag: unknown = attempt(() => $kernel.readMember(value, toStringTagSymbol));
+  const tag = tagOf(value, name);
   if (typeof value === "function") return { prefix: functionPrefix(value), braces: curly, entries: none, isList: false, keys, alone: true };
+  if (tag === "" && name === "Object" && isArguments(value)) return { prefix: "[Arguments]", braces: curly, entries: none, isList: false, keys };
   const isKnown = weakGet($kernel.interfaces, getPrototypeOf(value) ?? value) !== undefined && name === "URL";
   if (isKnown) return { prefix: name, braces: curly, entries: () => { const list = none(); list[0] = `href: ${quoted(`${value as object as { toString(): string }}`)}`; return list; }, isList: false, keys: bareArray() };
-  return { prefix: name === "Object" && (tag === undefined || tag === "") ? "" : prefixOf(value, "Object"), braces: curly, entries: none, isList: false, keys };
+  return { prefix: name === "Object" && tag === "" ? "" : prefixOf(value, "Object"), braces: curly, entries: none, isList: false, keys };
 }
+
+const { toString: objectToString } = Object.prototype;
+const isArguments = (value: object): boolean => apply(objectToString, value, []) === "[object Arguments]";
 
 function functionPrefix(value: object): string {
   const text = attempt(() => functionToString(value)) ?? "";
@@ -132,9 +128,12 @@ function functionPrefix(value: object): string {
     const parentName: unknown = isFunction(parent) ? getOwnPropertyDescriptor(parent, "name")?.value : undefined;
     return `[class ${shown ?? "(anonymous)"}${typeof parentName === "string" && parentName !== "" ? ` extends ${slice(parentName, 0, 80)}` : ""}]`;
   }
-  const kind = classOf(value) ?? "Function";
-  return `[${kind}${shown === null ? " (anonymous)" : `: ${shown}`}]`;
+  const type = classOf(value);
+  const kind = type !== null && isFunctionClass(type) ? type : "Function";
+  return `[${kind}${type === null ? " (null prototype)" : ""}${shown === null ? " (anonymous)" : `: ${shown}`}]${type === null || type === kind ? "" : ` ${type}`}`;
 }
+
+const isFunctionClass = (name: string): boolean => name === "Function" || name === "AsyncFunction" || name === "GeneratorFunction" || name === "AsyncGeneratorFunction";
 
 function listShape(walk: Walk, list: readonly unknown[]): Shape {
   const name = classOf(list);
@@ -156,38 +155,65 @@ function listShape(walk: Walk, list: readonly unknown[]): Shape {
     const each: unknown = getOwnPropertyDescriptor(list, at)?.value;
     numbers = typeof each === "number" || typeof each === "bigint";
   }
-  return { prefix, braces: square, entries, isList: true, numbers, keys: keysOf(list, true, list.length) };
+  return { prefix, braces: square, entries, isList: true, numbers, keys: keysOf(walk.hidden, list, true, list.length) };
 }
 
 const more = (count: number): string => `... ${count} more item${count > 1 ? "s" : ""}`;
 
 function typedShape(walk: Walk, value: Uint8Array, tag: string): Shape {
   const length = typedLengthOf(value);
-  void walk;
   const entries = (): string[] => {
     const pieces = none();
     for (let at = 0; at < min(length, mostEntries); at++) pieces[at] = showPrimitive(value[at]);
     if (length > mostEntries) pieces[pieces.length] = more(length - mostEntries);
     return pieces;
   };
-  return { prefix: prefixOf(value, tag, `(${length})`), braces: square, entries, isList: true, numbers: true, keys: keysOf(value, true, length) };
+  return { prefix: prefixOf(value, tag, `(${length})`), braces: square, entries: length === 0 ? none : entries, isList: true, numbers: true, keys: keysOf(walk.hidden, value, true, length) };
 }
 
 function builtInShape(walk: Walk, value: object): Shape | null {
-  if (isErrorLike(value)) return { prefix: errorPrefix(walk, value), braces: curly, entries: (level) => causes(walk, value, level), isList: false, keys: errorKeys(value), alone: true };
+  if (isErrorLike(value)) return { prefix: errorText(value, walk.indentation), braces: curly, entries: none, isList: false, keys: errorKeys(value, enumerableKeys(value)), alone: true };
   const time = attempt(() => dateTime(value));
-  const alone = (prefix: string): Shape => ({ prefix, braces: curly, entries: none, isList: false, keys: keysOf(value), alone: true });
-  if (time !== null) return alone(time === time ? dateIso(value) : "Invalid Date");
-  if (attempt(() => mapSize(value)) !== null) return { prefix: prefixOf(value, "Map", `(${mapSize(value)})`), braces: curly, entries: (level) => mapEntries(walk, value as Map<unknown, unknown>, level), isList: false, keys: keysOf(value) };
-  if (attempt(() => setSize(value)) !== null) return { prefix: prefixOf(value, "Set", `(${setSize(value)})`), braces: curly, entries: (level) => setEntries(walk, value as Set<unknown>, level), isList: false, keys: keysOf(value) };
-  if (classOf(value) === "RegExp" && attempt(() => regExpToString(value)) !== null) return alone(regExpToString(value));
-  if (isBuffer(value)) return { prefix: prefixOf(value, "ArrayBuffer"), braces: curly, entries: () => bufferEntries(value), isList: false, keys: keysOf(value) };
+  const alone = (prefix: string): Shape => ({ prefix, braces: curly, entries: none, isList: false, keys: keysOf(walk.hidden, value), alone: true });
+  if (time !== null) return alone(named(value, "Date", time === time ? dateIso(value) : "Invalid Date"));
+  if (attempt(() => mapSize(value)) !== null) return { prefix: prefixOf(value, "Map", `(${mapSize(value)})`), braces: curly, entries: mapSize(value) === 0 ? none : (level) => mapEntries(walk, value as Map<unknown, unknown>, level), isList: false, keys: keysOf(walk.hidden, value) };
+  if (attempt(() => setSize(value)) !== null) return { prefix: prefixOf(value, "Set", `(${setSize(value)})`), braces: curly, entries: setSize(value) === 0 ? none : (level) => setEntries(walk, value as Set<unknown>, level), isList: false, keys: keysOf(walk.hidden, value) };
+  if (isRegExp(value)) return alone(named(value, "RegExp", regExpToString(value)));
+  if (isWeak(value)) return { prefix: prefixOf(value, "WeakMap"), braces: curly, entries: () => listOf("<items unknown>"), isList: false, keys: keysOf(walk.hidden, value) };
+  const viewed = attempt(() => dataViewBuffer(value));
+  if (viewed !== null) return { prefix: prefixOf(value, "DataView"), braces: curly, entries: (level) => viewEntries(walk, value, viewed, level), isList: false, keys: keysOf(walk.hidden, value) };
+  if (isBuffer(value)) return { prefix: prefixOf(value, "ArrayBuffer"), braces: curly, entries: () => bufferEntries(value), isList: false, keys: keysOf(walk.hidden, value) };
   for (let index = 0; index < boxes.length; index++) {
     const [method, name] = boxes[index]!;
     const inner = attempt((): unknown => apply(method as never, value, []));
-    if (inner !== null) return { ...alone(`[${name}: ${showPrimitive(inner)}]`), keys: name === "String" ? keysOf(value, true) : keysOf(value) };
+    if (inner !== null) return { ...alone(`[${name}: ${showPrimitive(inner)}]`), keys: name === "String" ? keysOf(walk.hidden, value, true) : keysOf(walk.hidden, value) };
   }
   return null;
+}
+
+const regExpPrototype = RegExp.prototype;
+const regExpSource = getOwnPropertyDescriptor(RegExp.prototype, "source")?.get as () => string;
+const isRegExp = (value: object): boolean => value !== regExpPrototype && attempt(() => apply(regExpSource, value, [])) !== null;
+const weakHas = [WeakMap.prototype.has, WeakSet.prototype.has] as const;
+const isWeak = (value: object): boolean => attempt(() => apply(weakHas[0] as never, value, [weakHas])) !== null || attempt(() => apply(weakHas[1] as never, value, [weakHas])) !== null;
+
+/** Its class before it, where that is one of its own. */
+function named(value: object, kind: string, text: string): string {
+  const prefix = prefixOf(value, kind);
+  return prefix === kind ? text : `${prefix} ${text}`;
+}
+
+function listOf(...given: readonly string[]): string[] {
+  const pieces = none();
+  for (let index = 0; index < given.length; index++) pieces[index] = given[index]!;
+  return pieces;
+}
+
+function viewEntries(walk: Walk, view: object, buffer: unknown, level: number): string[] {
+  walk.indentation += 2;
+  const shown = show(walk, buffer, level);
+  walk.indentation -= 2;
+  return listOf(`[byteLength]: ${dataViewByteLength(view)}`, `[byteOffset]: ${dataViewByteOffset(view)}`, `[buffer]: ${shown}`);
 }
 
 function mapEntries(walk: Walk, map: Map<unknown, unknown>, level: number): string[] {
@@ -211,57 +237,29 @@ function setEntries(walk: Walk, set: Set<unknown>, level: number): string[] {
 function bufferEntries(buffer: ArrayBuffer): string[] {
   const bytes = new RealUint8Array(buffer);
   let hex = "";
-  for (let at = 0; at < min(byteLengthOf(bytes), 50); at++) hex += `${at > 0 ? " " : ""}${slice(`0${numberToString(bytes[at]!, 16)}`, -2)}`;
-  const left = byteLengthOf(bytes) - 50;
+  for (let at = 0; at < min(byteLengthOf(bytes), mostEntries); at++) hex += `${at > 0 ? " " : ""}${slice(`0${numberToString(bytes[at]!, 16)}`, -2)}`;
+  const left = byteLengthOf(bytes) - mostEntries;
   const pieces = none();
   pieces[0] = `[Uint8Contents]: <${hex}${left > 0 ? ` ... ${left} more byte${left > 1 ? "s" : ""}` : ""}>`;
   pieces[1] = `[byteLength]: ${byteLengthOf(bytes)}`;
   return pieces;
 }
 
-const isErrorLike = (value: object): boolean => hasOwn(value, "stack") && (hasOwn(value, "message") || attempt(() => typeof $kernel.readMember(value, "name") === "string" && typeof $kernel.readMember(value, "message") === "string") === true);
-
-function errorPrefix(walk: Walk, error: object): string {
-  const { message, stack } = $kernel.flatten(error);
-  const text = stack === "" ? message : stack;
-  const shown = indexOf(text, "\n    at") < 0 ? `[${text}]` : text;
-  if (walk.indentation === 0) return shown;
-  return apply(replace as never, shown, [/\n/g, `\n${repeat(" ", walk.indentation)}`]) as string;
-}
-
-function errorKeys(error: object): readonly PropertyKey[] {
-  const keys = keysOf(error);
-  const kept = bareArray<PropertyKey>();
-  for (let index = 0; index < keys.length; index++) if (keys[index] !== "stack" && keys[index] !== "message" && keys[index] !== "cause" && keys[index] !== "errors") kept[kept.length] = keys[index]!;
-  return kept;
-}
-
-function causes(walk: Walk, error: object, level: number): string[] {
-  const pieces = none();
-  for (const name of ["cause", "errors"] as const) {
-    const descriptor = getOwnPropertyDescriptor(error, name);
-    if (descriptor === undefined || !hasOwn(descriptor, "value")) continue;
-    walk.indentation += 2;
-    pieces[pieces.length] = `[${name}]: ${show(walk, descriptor.value, level)}`;
-    walk.indentation -= 2;
-  }
-  return pieces;
-}
-
 const isIndex = /^(?:0|[1-9]\d*)$/;
 /** LIMIT: lists longer than this are shown without their other properties: their indexes alone would fill the heap. */
 const mostListed = 10_000;
-function keysOf(value: object, isList = false, length = 0): readonly PropertyKey[] {
+function keysOf(hidden: boolean, value: object, isList = false, length = 0): readonly PropertyKey[] {
   if (isList && length > mostListed) return bareArray();
   const all = ownKeys(value);
   const kept = bareArray<PropertyKey>();
   for (let index = 0; index < all.length && kept.length <= mostEntries; index++) {
     const key = all[index]!;
     if (isList && typeof key === "string" && exec(isIndex, key) !== null) continue;
-    if (getOwnPropertyDescriptor(value, key)?.enumerable === true) kept[kept.length] = key;
+    if (hidden || getOwnPropertyDescriptor(value, key)?.enumerable === true) kept[kept.length] = key;
   }
   return kept;
 }
+const enumerableKeys = (value: object): readonly PropertyKey[] => keysOf(false, value);
 
 function property(walk: Walk, owner: object, key: PropertyKey, level: number, isElement = false): string {
   const descriptor = getOwnPropertyDescriptor(owner, key);
@@ -270,6 +268,6 @@ function property(walk: Walk, owner: object, key: PropertyKey, level: number, is
     : descriptor.get !== undefined ? (descriptor.set === undefined ? "[Getter]" : "[Getter/Setter]") : "[Setter]";
   walk.indentation -= 2;
   if (isElement) return shown;
-  const name = typeof key === "symbol" ? symbolToString(key) : exec(identifier, `${key}`) !== null ? `${key}` : quoted(`${key}`);
+  const name = typeof key === "symbol" ? symbolToString(key) : key === "__proto__" ? "['__proto__']" : descriptor?.enumerable === false ? `[${key}]` : exec(identifier, `${key}`) !== null ? `${key}` : quoted(`${key}`);
   return `${name}: ${shown}`;
 }
