@@ -60,6 +60,7 @@ function permissionsPage(): string {
     + "## What the operator says\n\n" + table(["`--grant`", "means"], [
       ["`ADDON:PERMISSION`, `ADDON:+PERMISSION`", "granted as well"], ["`ADDON:-PERMISSION`", "not granted"], ["`ADDON:read:*` (`write`, `act`, `header`)", "all of that kind; with `-` none of it"],
       ["`ADDON:all`, `ADDON:none`", "everything on the flow; nothing"], ["`ADDON:host=PATTERN`", "only traffic to these hosts, and only where the manifest's own `hosts` match too"],
+      ["`ADDON:fetch=ORIGIN`, `ADDON:-fetch=ORIGIN`", "it may fetch from this origin too, or not from it; `https://*.example.com` is every host below"],
     ]) + "\nADDON is the name of its file or folder. Rules apply in the order given.\n";
 }
 

@@ -1,7 +1,7 @@
 // Gets an OAuth token by client credentials (RFC 6749 §4.4), keeps it until shortly before it ends, and adds it to requests that have no
-// Authorization: the client needs to know no secret. The token's address has to be granted: --grant is not enough, since a manifest
-// names its origins; change `fetch` below to yours.
-// `flowcell run addons/oauth-token-cache --set oauth_hosts=api.example.com --set oauth_url=https://login.example.com/token --set oauth_client_id=me --set oauth_client_secret=…`
+// Authorization: the client needs to know no secret. Nothing here has to be changed: `oauth_url` says where tokens are given, and
+// --grant lets the addon fetch from there (its manifest asks for a placeholder).
+// `FLOWCELL_SET_OAUTH_CLIENT_SECRET=… flowcell run addons/oauth-token-cache --grant oauth-token-cache:fetch=https://login.mine.com --set oauth_url=https://login.mine.com/token --set oauth_client_id=me --set oauth_hosts=api.mine.com`
 import { ctx, type HTTPFlow, type Manifest, type OptionsOf } from "flowcell";
 
 export const manifest = {

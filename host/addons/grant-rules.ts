@@ -2,13 +2,16 @@
 // asks for. Reads and applies them; whose addon it is and what it asked for comes from outside. Pure.
 import { nearest } from "../../sandbox-api/schema/near-miss.ts";
 import { everythingOnTheFlow, isPermissionName, permissionNames, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
+import { parseOrigin } from "../services/fetch-origins.ts";
 import { hostPattern } from "./host-pattern.ts";
 
 export type GrantRule =
   | { readonly kind: "none" | "all" }
   | { readonly kind: "add" | "remove"; readonly permissions: readonly PermissionName[] }
   /** Traffic to other hosts is kept from the addon, whatever its manifest says; several: any of them. */
-  | { readonly kind: "host"; readonly pattern: string };
+  | { readonly kind: "host"; readonly pattern: string }
+  /** An origin that the addon may, or may not, fetch from, whatever its manifest says. */
+  | { readonly kind: "fetch"; readonly origin: string; readonly isGranted: boolean };
 
 export type GrantRules = ReadonlyMap<string, readonly GrantRule[]>;
 
@@ -20,7 +23,7 @@ export class GrantProblem {
   }
 }
 
-const forms = "write ADDON:PERMISSION (or +PERMISSION), ADDON:-PERMISSION, ADDON:all, ADDON:none or ADDON:host=PATTERN";
+const forms = "write ADDON:PERMISSION (or +PERMISSION), ADDON:-PERMISSION, ADDON:all, ADDON:none, ADDON:host=PATTERN or ADDON:fetch=ORIGIN";
 
 /** Reads the words after each `--grant`; `addons`: the names there are. The first problem ends it. */
 export function readGrants(words: readonly string[], addons: readonly string[]): GrantRules | GrantProblem {
@@ -45,6 +48,10 @@ function readRule(word: string): GrantRule | GrantProblem {
   }
   const kind = word.startsWith("-") ? "remove" : "add";
   const name = word.replace(/^[+-]/, "");
+  if (name.startsWith("fetch=")) {
+    const origin = name.slice(6);
+    return parseOrigin(origin) === null ? new GrantProblem(`"${origin}" is no origin such as "https://api.example.com" or "https://*.example.com"`) : { kind: "fetch", origin, isGranted: kind === "add" };
+  }
   if (isPermissionName(name)) return { kind, permissions: [name] };
   const group = name.endsWith(":*") ? permissionNames.filter((each) => each.startsWith(name.slice(0, -1))) : [];
   if (group.length > 0) return { kind, permissions: group };
@@ -60,11 +67,31 @@ export function applyRules(asked: ReadonlySet<PermissionName>, rules: readonly G
       case "all": granted = new Set(everythingOnTheFlow); break;
       case "add": for (const name of rule.permissions) granted.add(name); break;
       case "remove": for (const name of rule.permissions) granted.delete(name); break;
-      case "host": break;
+      case "host": case "fetch": break;
     }
   }
   return granted;
 }
+
+/** Origins that are left of (or added to) those that were asked for; likewise in the order given. */
+export function originsOf(asked: readonly string[], rules: readonly GrantRule[]): readonly string[] {
+  let origins = asked;
+  for (const rule of rules) {
+    if (rule.kind === "none") origins = [];
+    if (rule.kind !== "fetch") continue;
+    origins = origins.filter((origin) => !isSameOrigin(origin, rule.origin));
+    if (rule.isGranted) origins = [...origins, rule.origin];
+  }
+  return origins;
+}
+
+function isSameOrigin(one: string, other: string): boolean {
+  const [a, b] = [parseOrigin(one), parseOrigin(other)];
+  return a !== null && b !== null && a.protocol === b.protocol && a.host === b.host && a.port === b.port && a.isWildcard === b.isWildcard;
+}
+
+/** Whether everything was taken from the addon, its storage too. */
+export const isStripped = (rules: readonly GrantRule[]): boolean => rules.some(({ kind }) => kind === "none");
 
 /** Host patterns that the operator confines an addon to; null: none given. */
 export function hostsOf(rules: readonly GrantRule[]): readonly string[] | null {

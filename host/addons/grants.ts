@@ -8,7 +8,7 @@ import { limitTable, type LimitName, type Limits } from "../../sandbox-api/schem
 import { everythingOnTheFlow, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import type { ServiceGrants } from "../../sandbox-api/schema/services.ts";
 import { viewClass } from "../flows/view.ts";
-import { applyRules, hostsOf, type GrantRule } from "./grant-rules.ts";
+import { applyRules, hostsOf, isStripped, originsOf, type GrantRule } from "./grant-rules.ts";
 import { anyHost, type HostPattern } from "./host-pattern.ts";
 
 export interface Grants {
@@ -49,12 +49,12 @@ export function resolveGrants(manifest: Manifest | null, policy: OperatorPolicy)
   const asked = manifest?.permissions ?? everythingOnTheFlow;
   const rules = policy.rules ?? [];
   const permissions = new Set([...applyRules(asked, rules)].filter((name) => policy.permissions.has(name)));
-  const limits = { ...tighten(policy.limits, manifest?.limits ?? {}), storageBytes: Math.min(policy.limits.storageBytes, manifest?.storageBytes ?? 0) };
+  const limits = { ...tighten(policy.limits, manifest?.limits ?? {}), storageBytes: isStripped(rules) ? 0 : Math.min(policy.limits.storageBytes, manifest?.storageBytes ?? 0) };
   return {
     permissions, viewClass: `${viewClass(permissions)} ${limits.bodyBytes}`, isForHost: bothHosts(anyHost(manifest?.hosts ?? null), anyHost(hostsOf(rules))),
     filter: flowFilter(manifest?.filter ?? null), mayAlter: [...permissions].some(altersFlows), seesItsChanges: revealed.every(({ change, shows }) => !permissions.has(change) || shows.every((name) => permissions.has(name))),
     limits,
-    fetch: manifest?.fetch ?? [],
+    fetch: originsOf(manifest?.fetch ?? [], rules),
     failure: policy.failure === "closed" ? "closed" : manifest?.failure ?? "open",
   };
 }

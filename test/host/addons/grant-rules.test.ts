@@ -23,10 +23,26 @@ for (const [words, granted] of results) test(`${words.join(" ") || "no rules"}`,
 for (const [word, message] of [
   ["tool", /write ADDON:PERMISSION/], [":none", /write ADDON:PERMISSION/], ["tol:none", /there is no addon "tol"; did you mean "tool"\?; there are tool, other/], ["tool:read:reqest", /no permission "read:reqest"; did you mean "read:request"\?/],
   ["tool:", /no permission ""/], ["tool:-", /no permission ""/], ["tool:x:*", /no permission "x:\*"/], ["tool:host=http://x", /no host pattern/], ["tool:ALL", /no permission "ALL"/],
+  ["tool:fetch=example.com", /no origin such as/], ["tool:fetch=https://a.example/path", /no origin such as/], ["tool:fetch=ftp://a.example", /no origin such as/], ["tool:-fetch=https://*", /no origin such as/], ["tool:fetch=https://u:p@a.example", /no origin such as/], ["tool:fetch", /no permission "fetch"/],
 ] as const) {
   test(`refused: ${word}`, (t) => {
     const result = readGrants([word], ["tool", "other"]);
     t.regex(result instanceof GrantProblem ? result.message : "taken", message);
+  });
+}
+
+for (const [words, granted] of [
+  [[], ["https://a.example"]], [["fetch=https://b.example"], ["https://a.example", "https://b.example"]], [["-fetch=https://A.example:443/"], []], [["-fetch=https://other.example"], ["https://a.example"]], [["-fetch=http://a.example"], ["https://a.example"]],
+  [["none"], []], [["none", "fetch=https://*.b.example"], ["https://*.b.example"]], [["fetch=https://b.example", "none"], []], [["fetch=https://a.example"], ["https://a.example"]], [["all"], ["https://a.example"]],
+] as const) {
+  test(`fetch: ${words.join(" ") || "no rules"}`, (t) => {
+    const checked = checkManifest({ permissions: { read: ["request"], fetch: ["https://a.example"], storage: "1KiB" } });
+    if (checked.kind === "problems") return t.fail();
+    const grants = resolveGrants(checked.manifest, { permissions: everythingOnTheFlow, limits: defaultLimits, failure: "open", rules: rulesOf(...words) });
+    t.deepEqual(grants.fetch, [...granted]);
+    t.is(grants.limits.storageBytes, (words as readonly string[]).includes("none") ? 0 : 1_024);
+    // One without a manifest fetches what the operator names, and nothing else.
+    t.deepEqual(resolveGrants(null, { permissions: everythingOnTheFlow, limits: defaultLimits, failure: "open", rules: rulesOf("fetch=https://b.example") }).fetch, ["https://b.example"]);
   });
 }
 
