@@ -139,11 +139,11 @@ export default new Proxy(Plain, { construct(target, list, self) { seen.push(list
 }\n`],
   ["with-statement", "CVE-2026-1470 (n8n)", "names of the bridge's scope by a with statement", onRequest(`with (flow) { constructor("return process")(); }`), "refused"],
   ["destructured-constructor", "CVE-2026-25049 (n8n), CVE-2025-68613", "Function by destructuring", probe(`const { constructor: { constructor: Maker } } = (() => {}) as any; const { ["constr" + "uctor"]: Other } = Maker; for (const M of [Maker, Other]) { try { if (M("return typeof process")() !== "undefined") found("process"); } catch { /* disallowed */ } }`)],
-  ["code-from-strings", "CVE-2026-23830 (SandboxJS), SES #41", "an evaluator of another realm, by any of the constructors", probe(`${alien}
+  ["code-from-strings", "CVE-2026-23830 (SandboxJS), SES #41", "an evaluator of another realm, by any of the constructors or by a timer", asyncProbe(`${alien}
     const makers: any[] = [eval, (0, eval), Function, (async () => {}).constructor, (function* () {}).constructor, (async function* () {}).constructor, class {}.constructor, (() => {}).bind(0).constructor];
     for (const make of makers) { try { const made = make("return this ?? globalThis"); const self = typeof made === "function" ? made() : made; if (self === globalThis || self === undefined) continue; check(self, "this"); } catch { /* disallowed */ } }
     for (const make of makers) { try { if (make("typeof process + typeof require") !== "undefinedundefined") { /* a function, of this realm as checked above */ } } catch { /* disallowed */ } }
-    try { (setTimeout as any)("globalThis.wasEvaluated = 1", 0); found("setTimeout of a string"); } catch { /* refused */ }`)],
+    await new Promise<void>((done) => { Object.assign(globalThis, { seen(self: any, kind: string) { check(self, "this of a timer's text"); if (self !== globalThis) found("another global"); if (kind !== "undefined") found("process"); done(); } }); setTimeout("seen(this, typeof process)", 0); });`)],
   ["capture-stack-trace", "CVE-2023-29017 (vm2)", "structured call sites by captureStackTrace", probe(`const target: any = {}; try { (Error as any).captureStackTrace(target, response); } catch { /* none */ } if (target.stack !== undefined && typeof target.stack !== "string") found("call sites"); if (/\\/(?:work|home|root|tmp|usr|node_modules)\\//.test(String(target.stack))) found(target.stack);`)],
   ["stack-limit-getter", "vm2 3.9.x", "to run while an error is made inside the bridge", probe(`
     let runs = 0; try { Object.defineProperty(Error, "stackTraceLimit", { get() { runs += 1; return Infinity; }, configurable: true }); } catch { /* pinned */ }

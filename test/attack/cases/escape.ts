@@ -89,7 +89,7 @@ export const escapeCases: readonly AttackCase[] = [
   escape("detached-body", "to share memory with the bridge by a body", probe(`
     const body = new Uint8Array(16); flow.response.body = body; body[0] = 65;
     try { structuredClone(body.buffer, { transfer: [body.buffer] }); } catch { /* no transfer */ }`), "guest lockdown"),
-  escape("resume-forged", "to call the bridge's entry points", probe(`for (const key of Object.getOwnPropertyNames(globalThis)) if (/dispatch|resume|prepare|attachment|post|guest/i.test(key)) found(key);`), "guest lockdown"),
+  escape("resume-forged", "to call the bridge's entry points", probe(`for (const key of Object.getOwnPropertyNames(globalThis)) if (key !== "dispatchEvent" && /dispatch|resume|prepare|attachment|post|guest|native|\\$/i.test(key)) found(key);`), "guest lockdown"),
   escape("getter-on-global", "the bridge's globals by accessors", probe(`
     for (const key of ["JSON", "Map", "Promise", "String", "Array", "Object"]) { try { Object.defineProperty(globalThis, key, { get() { return undefined; }, configurable: true }); } catch { /* fine */ } }
     flow.response.headers.set("x-a", "1");`), "guest lockdown"),
