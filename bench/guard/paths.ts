@@ -11,9 +11,9 @@ import { writeFrameHead } from "../../sandbox-api/wire/frame.ts";
 import type { PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import { makeHttpFlow, makeRequest, type Pairs } from "../../test/helpers/flows.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
-import { guestRealm, type Part } from "../../test/helpers/guest-realm.ts";
+import { guestRealm, sampleParts, type Part } from "../../test/helpers/guest-realm.ts";
 
-export const pathNames = ["decode request head", "decode response head", "encode request head", "write view", "validate and merge", "write frame head", "guest event"] as const;
+export const pathNames = ["decode request head", "decode response head", "encode request head", "write view", "validate and merge", "write frame head", "guest event", "guest text"] as const;
 export type PathName = (typeof pathNames)[number];
 
 /** Does the work once; gives something that depends on it. */
@@ -34,6 +34,7 @@ export async function makePath(name: PathName, guest: string): Promise<Work> {
     case "validate and merge": return merging;
     case "write frame head": return frameWriting();
     case "guest event": return guestEvent(guest);
+    case "guest text": return guestText(guest);
   }
 }
 
@@ -118,5 +119,16 @@ async function guestEvent(guest: string): Promise<Work> {
     const { status } = realm.dispatch("request", ++key, partsOf(names, parts), [], key === 1 ? "" : String(key - 1));
     if (status !== changed) throw new Error(`the guest answered with status ${status}`);
     return status;
+  };
+}
+
+/** A body of 8 KB read as text and written again: the cell decodes and encodes it, not the guest. */
+async function guestText(guest: string): Promise<Work> {
+  const realm = await guestRealm(`export function response(flow) { flow.response.text = flow.response.text.replaceAll("some words", "SOME WORDS"); }`, guest);
+  const body = Buffer.alloc(8_192, "<p>A paragraph of a page, with some words.</p>\n");
+  let key = 0;
+  return () => {
+    const { attachments } = realm.dispatch("response", ++key, [sampleParts.flow(), sampleParts.response(), sampleParts.body("response", { raw: 0 })], [body], key === 1 ? "" : String(key - 1));
+    return attachments[0]?.length ?? 0;
   };
 }
