@@ -21,7 +21,8 @@ export class ReplaySide implements ClientSide {
   constructor({ body, trailers }: KeptMessage) {
     this.#events = [{ kind: "end" }];
     if (trailers !== null) this.#events.unshift({ kind: "trailers", headers: trailers });
-    if (body.length > 0) this.#events.unshift({ kind: "data", data: body });
+    // A copy: data that is passed on is freed once it is sent, and these bytes are the kept message's.
+    if (body.length > 0) this.#events.unshift({ kind: "data", data: Buffer.from(body) });
   }
 
   next(): HttpEvent | null {
