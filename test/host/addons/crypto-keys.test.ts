@@ -34,6 +34,12 @@ test.serial("rsaKeysAtOnce: as many as that are made at once, one more is refuse
   t.is(await said(stage), "fulfilled;fulfilled;rejected QuotaExceededError more than 2 RSA keys are being made at once (limit rsaKeysAtOnce)");
 });
 
+test.serial("a pair can be made in start, which is waited for", async (t) => {
+  const stage = await cells.stage(t, { early: saying(`say(pair.privateKey.algorithm.name);`, `let pair; export async function start() { pair = await crypto.subtle.generateKey({ name: "RSA-PSS", hash: "SHA-512", modulusLength: 2048, publicExponent: new Uint8Array([3]) }, false, ["sign"]); }`) }, { limits: { startupMs: 1_000, wallMs: 60_000 } });
+  t.deepEqual(stage.problems, []);
+  t.is(await said(stage), "RSA-PSS");
+});
+
 const importOne = "await crypto.subtle.importKey('raw', crypto.getRandomValues(new Uint8Array(16)), 'AES-CBC', false, ['encrypt'])";
 
 test.serial("cryptoKeys: as many as that are held, one more is refused by name, and the first still works", async (t) => {
