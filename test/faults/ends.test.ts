@@ -70,7 +70,8 @@ async function settle(t: ExecutionContext, { proxy: { proxy }, addons, records }
   t.is(addons.addons()[0]?.restarts, 0);
 }
 
-test("servers that reset after every part of their answer", async (t) => {
+// One after the other: each counts the descriptors of this process.
+test.serial("servers that reset after every part of their answer", async (t) => {
   t.timeout(100_000);
   const place = await stage(t);
   const before = descriptorCount();
@@ -93,11 +94,11 @@ test("servers that reset after every part of their answer", async (t) => {
     }
   }
   await settle(t, place, paths);
-  const after = descriptorCount();
-  if (before !== null && after !== null) t.true(after <= before + 10, `${before} descriptors before, ${after} after`);
+  // A standby cell may have been made meanwhile.
+  t.not(await until(() => (descriptorCount() ?? 0) <= (before ?? 0) + 5, 5_000), null, `${before} descriptors before, ${descriptorCount()} after`);
 });
 
-test("clients that leave after every part of their request, and while each event waits", async (t) => {
+test.serial("clients that leave after every part of their request, and while each event waits", async (t) => {
   t.timeout(100_000);
   const place = await stage(t);
   const before = descriptorCount();
@@ -124,6 +125,6 @@ test("clients that leave after every part of their request, and while each event
   for (const delayMs of [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 25, 30]) await leaveAfter(message(server.port, `/late-${delayMs}`), `/late-${delayMs}`, delayMs);
   server.close();
   await settle(t, place, paths.filter((path) => path !== "/cut-0"));
-  const after = descriptorCount();
-  if (before !== null && after !== null) t.true(after <= before + 10, `${before} descriptors before, ${after} after`);
+  // A standby cell may have been made meanwhile.
+  t.not(await until(() => (descriptorCount() ?? 0) <= (before ?? 0) + 5, 5_000), null, `${before} descriptors before, ${descriptorCount()} after`);
 });
