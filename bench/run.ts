@@ -1,4 +1,4 @@
-// `npm run bench`: every claim one after the other, then the budget table. Quick by default (about three minutes on two quiet cores), `--full` (under twenty) for figures
+// `npm run bench`: every claim one after the other, then the budget table. Quick by default (about six minutes on two quiet cores), `--full` (under twenty) for figures
 // worth writing down, `--only NAME,NAME` for some. Keeps everything in bench/results/quick.json or full.json. Compares with nobody: bench/peers does.
 import { bodies } from "./bodies.ts";
 import { chain } from "./chain.ts";
