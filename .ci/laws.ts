@@ -32,7 +32,7 @@ interface ImportRule {
 
 const contract = ["sandbox-api/schema/", "sandbox-api/wire/"];
 // Values and types so plain that any room of the host may hold them.
-const ground = ["host/own-place.ts", "host/log.ts", "host/invariant.ts", "host/operator-error.ts", "host/log-format.ts", "host/byte-size.ts", "host/read-memory.ts"];
+const ground = ["host/own-place.ts", "host/file-stamp.ts", "host/log.ts", "host/invariant.ts", "host/operator-error.ts", "host/log-format.ts", "host/byte-size.ts", "host/read-memory.ts"];
 const host = [...contract, ...ground, "node:", "npm"];
 const traffic = ["host/exchange/", "host/flows/", "host/http/", "host/websocket/", "host/tls/", "host/net/"];
 const rooms = [...traffic, "host/access/", "host/layers/", "host/addons/", "host/cells/", "host/services/"];
@@ -59,12 +59,13 @@ const IMPORTS: readonly ImportRule[] = [
   // What authors' tests import as "flowcell/testing".
   { from: "host/testing/", may: [...host, "host/testing/", "host/trial/", "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
   { from: "host/own-place.ts", may: ["node:"] },
+  { from: "host/file-stamp.ts", may: ["node:"] },
   ...ground.map((from) => ({ from, may: [...contract, ...ground] })),
   // The files at the top of host know every room; main knows them all and is known by launch alone.
   { from: "host/launch.ts", may: ["host/main.ts", "host/own-bundle.ts", "node:"], mayCompute: true },
   { from: "host/cells-ahead.ts", may: [...host, "host/addons/own-code.ts", "host/cells/", "host/config.ts"] },
   { from: "host/main.ts", may: [...host, "host/"] },
-  { from: "host/own-bundle.ts", may: ["host/own-place.ts", "node:"] },
+  { from: "host/own-bundle.ts", may: ["host/own-place.ts", "host/file-stamp.ts", "node:"] },
   { from: "host/cli.ts", may: [...host, "host/config.ts", "host/plain-words.ts"] },
   { from: "host/plain-words.ts", may: ["node:", "npm"] },
   { from: "host/config-recorded.ts", may: [...host, "host/flows/saved/server-replay.ts"] },

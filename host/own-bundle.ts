@@ -3,10 +3,8 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { isStamp, isUnchanged, type Stamp } from "./file-stamp.ts";
 import { isPublished, ownCacheFolder } from "./own-place.ts";
-
-/** Size and time of change of a file that went into the bundle, as make would look at it. */
-export type Stamp = readonly [file: string, size: number, changedMs: number];
 
 export interface OwnBundle {
   /** Name of a folder in `ownCacheFolder`. */
@@ -33,11 +31,6 @@ export function findOwnBundle(): string | null {
   return statSync(main, { throwIfNoEntry: false }) === undefined ? null : pathToFileURL(main).href;
 }
 
-function isUnchanged([file, size, changedMs]: Stamp): boolean {
-  const facts = statSync(file, { throwIfNoEntry: false });
-  return facts !== undefined && facts.size === size && facts.mtimeMs === changedMs;
-}
-
 function readOwnBundle(): OwnBundle | null {
   try {
     const value: unknown = JSON.parse(readFileSync(ownBundleFile, "utf8"));
@@ -50,5 +43,3 @@ function readOwnBundle(): OwnBundle | null {
 const isOwnBundle = (value: unknown): value is OwnBundle =>
   typeof value === "object" && value !== null && "folder" in value && typeof value.folder === "string" && ownBundleFolder.test(value.folder) &&
   "stamps" in value && Array.isArray(value.stamps) && value.stamps.length > 0 && value.stamps.every(isStamp);
-
-const isStamp = (value: unknown): value is Stamp => Array.isArray(value) && typeof value[0] === "string" && typeof value[1] === "number" && typeof value[2] === "number";

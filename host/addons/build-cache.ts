@@ -1,16 +1,15 @@
 // Keeps what was built from our own sources until one of them changes, so that a start from the sources need not bundle what the last
 // one did. For a checkout only: published, everything is built already. It trusts sizes and times of files, as make does, and knows
 // nothing of bundlers.
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { isStamp, isUnchanged, stampsOf, type Stamp } from "../file-stamp.ts";
 
 export interface Built {
   readonly text: Buffer;
   /** Absolute paths of all files that went into it. */
   readonly inputs: readonly string[];
 }
-
-type Stamp = readonly [file: string, size: number, changedMs: number];
 
 /**
  * The text as it was made before, if it was made for the same `key` and no input has changed since; else made now and kept for the
@@ -22,10 +21,8 @@ export async function builtOnce(folder: string, name: string, key: string, make:
   if (kept !== null) return kept;
   const beganMs = Date.now();
   const { text, inputs } = await make();
-  const stamps = await Promise.all(inputs.map(stampOf));
-  // A file that was written meanwhile may be newer than what was built of it.
-  const isCertain = stamps.every((stamp) => stamp !== null && stamp[2] < beganMs);
-  if (isCertain) await keep(file, Buffer.concat([Buffer.from(`${JSON.stringify({ key, stamps })}\n`), text]));
+  const stamps = stampsOf(inputs, beganMs);
+  if (stamps !== null) await keep(file, Buffer.concat([Buffer.from(`${JSON.stringify({ key, stamps })}\n`), text]));
   return text;
 }
 
@@ -33,14 +30,11 @@ async function readKept(file: string, key: string): Promise<Buffer | null> {
   const content = await readFile(file).catch(() => null);
   const end = content?.indexOf("\n") ?? -1;
   if (content === null || end < 0) return null;
-  const stamps = stampsOf(content.toString("utf8", 0, end), key);
-  if (stamps === null) return null;
-  const now = await Promise.all(stamps.map(([input]) => stampOf(input)));
-  const isUnchanged = now.every((stamp, at) => stamp !== null && stamp[1] === stamps[at]?.[1] && stamp[2] === stamps[at]?.[2]);
-  return isUnchanged ? content.subarray(end + 1) : null;
+  const stamps = readStamps(content.toString("utf8", 0, end), key);
+  return stamps?.every(isUnchanged) === true ? content.subarray(end + 1) : null;
 }
 
-function stampsOf(text: string, key: string): readonly Stamp[] | null {
+function readStamps(text: string, key: string): readonly Stamp[] | null {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null || !("key" in value) || value.key !== key || !("stamps" in value) || !Array.isArray(value.stamps)) return null;
@@ -49,13 +43,6 @@ function stampsOf(text: string, key: string): readonly Stamp[] | null {
   } catch {
     return null; // Not JSON: somebody else's file, or half of one.
   }
-}
-
-const isStamp = (value: unknown): value is Stamp => Array.isArray(value) && typeof value[0] === "string" && typeof value[1] === "number" && typeof value[2] === "number";
-
-async function stampOf(file: string): Promise<Stamp | null> {
-  const facts = await stat(file).catch(() => null);
-  return facts === null ? null : [file, facts.size, facts.mtimeMs];
 }
 
 /** In one step, so that hosts that start at once never read half a file. A folder that cannot be written to costs the next start time, nothing else. */

@@ -10,7 +10,6 @@ import type { CellEntry } from "../cells/binary.ts";
 import { isPublished, ownCacheFolder, ownRoot } from "../own-place.ts";
 import { builtOnce, type Built } from "./build-cache.ts";
 
-
 /** The script that runs first in every isolate, with its parts (`joinGuest`), ASCII. Rejects when it can be neither found nor built. */
 export async function bundleGuest(): Promise<Buffer> {
   if (isPublished) return readFile(join(ownRoot, "dist/sandbox-api/guest/guest.txt"));

@@ -6,7 +6,8 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { build } from "esbuild";
 import { hostBuildOptions, hostEntries, hostExternals } from "../../sandbox-api/schema/own-builds.ts";
-import { ownBundleFile, ownBundleFolder, type OwnBundle, type Stamp } from "../own-bundle.ts";
+import { stampsOf } from "../file-stamp.ts";
+import { ownBundleFile, ownBundleFolder, type OwnBundle } from "../own-bundle.ts";
 import { ownCacheFolder, ownRoot } from "../own-place.ts";
 
 /** A proxy may run from an old one and not have loaded all of it yet. */
@@ -17,9 +18,8 @@ export async function keepOwnBundle(): Promise<void> {
   const beganMs = Date.now();
   const { outputFiles, metafile } = await build({ ...hostBuildOptions, external: [...hostExternals], entryPoints: hostEntries, absWorkingDir: ownRoot, outdir: path.join(ownCacheFolder, "host"), write: false, metafile: true, logLevel: "silent" });
   const packages = ["package.json", createRequire(import.meta.url).resolve("esbuild/package.json")];
-  const stamps = await Promise.all([...Object.keys(metafile.inputs), ...packages].map((file) => stampOf(path.resolve(ownRoot, file))));
-  // A file that was written meanwhile may be newer than what was built of it.
-  if (stamps.some(([, , changedMs]) => changedMs >= beganMs)) return;
+  const stamps = stampsOf([...Object.keys(metafile.inputs), ...packages].map((file) => path.resolve(ownRoot, file)), beganMs);
+  if (stamps === null) return;
   const hash = createHash("sha256");
   for (const { path: file, contents } of outputFiles) hash.update(path.basename(file)).update(contents);
   const bundle: OwnBundle = { folder: `host-${hash.digest("hex").slice(0, 16)}`, stamps };
@@ -40,11 +40,6 @@ async function moveIn(draft: string, folder: string): Promise<void> {
     await rm(draft, { recursive: true, force: true });
     if (!(error instanceof Error && "code" in error && (error.code === "ENOTEMPTY" || error.code === "EEXIST" || error.code === "EPERM"))) throw error;
   }
-}
-
-async function stampOf(file: string): Promise<Stamp> {
-  const { size, mtimeMs } = await stat(file);
-  return [file, size, mtimeMs];
 }
 
 async function removeOld(current: string): Promise<void> {

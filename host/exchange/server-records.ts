@@ -1,7 +1,7 @@
 // The records of one client's server connections, from the first event that shows one to its release: planned before they are opened, kept
 // while an exchange may still show them. Opens nothing.
-import { lastingId } from "../net/keys.ts";
 import type { Address, ServerConnection, Via } from "../flows/connection.ts";
+import { lastingId } from "../net/keys.ts";
 import type { ExchangeContext } from "./context.ts";
 
 /** LIMIT: records of connections that were not opened yet, for one client connection. */
@@ -35,10 +35,11 @@ export class ServerRecords {
 
   /** The record that was planned for that address; planned now, if need be. */
   plannedFor({ host, port }: Address): ServerConnection {
-    const known = this.#planned.get(placeOf({ host, port }));
+    const address = { host, port };
+    const known = this.#planned.get(placeOf(address));
     if (known !== undefined) return known;
-    const fresh = this.make({ host, port });
-    this.plan(fresh.address ?? { host, port }, fresh);
+    const fresh = this.make(address);
+    this.plan(address, fresh);
     return fresh;
   }
 

@@ -7,7 +7,7 @@ import { exportRow } from "./key-export.ts";
 import { importRow } from "./key-import.ts";
 import { bytesOf, type KeyRow, objectOf } from "./key-table.ts";
 import type { Operation, Settings, Surroundings } from "./native.ts";
-import { bufferAt, hashOf, type HashName, nodeHashes, type NodeHash, oneOf, wholeNumber, wishOf } from "./settings.ts";
+import { bufferAt, hashOf, type HashName, json, nodeHashes, type NodeHash, oneOf, wholeNumber, wishOf } from "./settings.ts";
 
 /** LIMIT: bytes of one call for random ones (Web Crypto's own quota), iterations of PBKDF2, the same times blocks, bytes that are derived. */
 const mostRandomBytes = 65_536;
@@ -24,7 +24,6 @@ const derivers = ["HKDF", "PBKDF2", "ECDH", "X25519"] as const;
 
 const cipherInput = (data: Uint8Array, buffers: readonly Uint8Array[]): CipherInput => ({ iv: bufferAt(buffers, 0), data, extra: bufferAt(buffers, 1) });
 const rowHash = ({ hash }: KeyRow): NodeHash => nodeHashes[hash as HashName];
-const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
 function signing(settings: Settings, row: KeyRow, key: KeyObject): { readonly hash: string | null; readonly input: SignKeyObjectInput } {
   switch (row.algorithm) {

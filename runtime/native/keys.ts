@@ -8,9 +8,8 @@ import type { KeyRow } from "./key-table.ts";
 import type { Operation, Surroundings } from "./native.ts";
 import type { Pair, PairJob } from "./pair-jobs.ts";
 import { Refusal } from "./refusal.ts";
-import { bufferAt, curves, oneOf, rowOf, wholeNumber, wishOf } from "./settings.ts";
+import { bufferAt, curves, json, oneOf, rowOf, wholeNumber, wishOf } from "./settings.ts";
 
-const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
 /** The wish has been checked. */
 function rowsOfPair({ publicKey, privateKey }: Pair, wish: KeyWish): readonly KeyRow[] {

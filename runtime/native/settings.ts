@@ -29,12 +29,14 @@ const hashNames = Object.keys(nodeHashes) as readonly HashName[];
 export const hashOf = (settings: Settings): NodeHash => nodeHashes[oneOf(settings, "hash", hashNames)];
 export const curves = ["P-256", "P-384", "P-521"] as const;
 
-
 export const rowOf = (algorithm: string): AlgorithmRow => {
   const row = algorithms[algorithm];
   if (row === undefined) throw new Error("there is no such algorithm");
   return row;
 };
+
+/** An answer that is no bytes. */
+export const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
 /** `settings.wish`, with nothing in it that is not known. */
 export function wishOf(settings: Settings): KeyWish {

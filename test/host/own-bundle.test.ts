@@ -23,7 +23,7 @@ function makeCheckout(t: ExecutionContext): Checkout {
   for (const name of ["host", "runtime"]) mkdirSync(path.join(folder, name));
   mkdirSync(bundle, { recursive: true });
   writeFileSync(path.join(folder, "package.json"), '{ "name": "flowcell", "version": "1.2.3", "type": "module" }');
-  for (const file of ["launch.ts", "own-bundle.ts", "own-place.ts"]) copyFileSync(path.join(projectRoot, "host", file), path.join(folder, "host", file));
+  for (const file of ["launch.ts", "file-stamp.ts", "own-bundle.ts", "own-place.ts"]) copyFileSync(path.join(projectRoot, "host", file), path.join(folder, "host", file));
   const source = path.join(folder, "host", "main.ts");
   writeFileSync(source, 'console.log("sources");\n');
   writeFileSync(path.join(folder, "runtime", "main.ts"), "");
