@@ -90,6 +90,11 @@ export class Addon {
     if (isLimitName(name)) this.breaches.set(name, (this.breaches.get(name) ?? 0) + 1);
   }
 
+  /** Guilty of something that still counts. */
+  get isSuspect(): boolean {
+    return !this.breaker.isClosed || this.breaker.strikes(this.now()) > 0;
+  }
+
   /** Every event that some instance of it takes; kept while it is suspended. */
   get handlers(): ReadonlySet<EventName> {
     return this.#handlers;

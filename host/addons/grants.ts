@@ -17,6 +17,8 @@ export interface Grants {
   readonly viewClass: string;
   /** Null: every host. */
   readonly isForHost: HostPattern | null;
+  /** The same for all that are for the same hosts by the same patterns; null: every host. */
+  readonly hostScope: string | null;
   /** Null: every flow. */
   readonly filter: FlowFilter | null;
   /** Whether what it changes can decide if another addon, with a filter or hosts, takes part. */
@@ -51,7 +53,7 @@ export function resolveGrants(manifest: Manifest | null, policy: OperatorPolicy)
   const permissions = new Set([...applyRules(asked, rules)].filter((name) => policy.permissions.has(name)));
   const limits = { ...tighten(policy.limits, manifest?.limits ?? {}), storageBytes: isStripped(rules) ? 0 : Math.min(policy.limits.storageBytes, manifest?.storageBytes ?? 0) };
   return {
-    permissions, viewClass: `${viewClass(permissions)} ${limits.bodyBytes}`, isForHost: bothHosts(anyHost(manifest?.hosts ?? null), anyHost(hostsOf(rules))),
+    permissions, viewClass: `${viewClass(permissions)} ${limits.bodyBytes}`, isForHost: bothHosts(anyHost(manifest?.hosts ?? null), anyHost(hostsOf(rules))), hostScope: scopeOf(manifest?.hosts ?? null, hostsOf(rules)),
     filter: flowFilter(manifest?.filter ?? null), mayAlter: [...permissions].some(altersFlows), seesItsChanges: revealed.every(({ change, shows }) => !permissions.has(change) || shows.every((name) => permissions.has(name))),
     limits,
     fetch: originsOf(manifest?.fetch ?? [], rules),
@@ -85,6 +87,12 @@ export function isToldOf(event: EventName, permissions: ReadonlySet<PermissionNa
 function bothHosts(one: HostPattern | null, other: HostPattern | null): HostPattern | null {
   if (one === null || other === null) return one ?? other;
   return (host, port) => one(host, port) && other(host, port);
+}
+
+/** Sets of patterns as one text. */
+function scopeOf(...sets: readonly (readonly string[] | null)[]): string | null {
+  const narrow = sets.filter((patterns) => patterns !== null && !patterns.includes("*"));
+  return narrow.length === 0 ? null : JSON.stringify(narrow.map((patterns) => [...new Set(patterns?.map((pattern) => pattern.toLowerCase()))].sort()));
 }
 
 /** The filter of a manifest, which was checked with it. */

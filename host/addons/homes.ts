@@ -19,7 +19,7 @@ export interface Resident {
 
 /** One cell and who lives in it. */
 export class Residence<R extends Resident = Resident> {
-  readonly home: HomeName;
+  home: HomeName;
   readonly cell: Cell;
   readonly residents = new Map<InstanceId, R>();
   /** Nobody new moves in; the cell ends when the last one left. */
@@ -63,6 +63,21 @@ export class Homes<R extends Resident = Resident> {
     this.#homes.set(name, home);
     home.opening.catch(() => this.#forget(name, home));
     return home.opening;
+  }
+
+  /** That home if it is open or stands for one addon; else one of the same group that is open, if there is one. */
+  near(name: HomeName): HomeName {
+    const group = name.split("/", 1)[0];
+    return this.#homes.has(name) || !name.startsWith("group:") ? name : [...this.#homes.keys()].find((other) => other.split("/", 1)[0] === group) ?? name;
+  }
+
+  /** Whoever lived there alone has moved out, and is for the home `to`: where that is not open, it gets this cell. */
+  cede(residence: Residence<R>, to: HomeName): void {
+    const home = this.#homes.get(residence.home);
+    if (home?.residence !== residence || residence.residents.size > 0 || this.#homes.has(to)) return;
+    this.#homes.delete(residence.home);
+    this.#homes.set(to, home);
+    residence.home = to;
   }
 
   /** The next one to move in gets a new cell; the old one ends when it is empty. */

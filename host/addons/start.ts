@@ -6,7 +6,7 @@ import { instanceId, type InstanceId } from "../../sandbox-api/schema/ids.ts";
 import { checkManifest } from "../../sandbox-api/schema/manifest.ts";
 import type { LoadedText } from "../../sandbox-api/wire/messages.ts";
 import type { Outcome } from "../cells/cell.ts";
-import { placeAddon, type CellsOption } from "../cells/placement.ts";
+import { placeAddon, Scopes, type CellsOption, type HomeName } from "../cells/placement.ts";
 import { plainView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import { originWarnings } from "../services/fetch-origins.ts";
@@ -44,6 +44,7 @@ type Step = { readonly kind: "done"; readonly loaded: LoadedText | null } | Excl
 
 export class Starter {
   readonly #settings: StarterSettings;
+  readonly #scopes = new Scopes();
   #nextId = 1;
 
   constructor(settings: StarterSettings) {
@@ -54,7 +55,7 @@ export class Starter {
   async start(addon: Addon, from: AddonVersion | Bundle): Promise<StartResult> {
     if (!("source" in from)) return this.#startVersion(addon, from);
     const unread: AddonVersion = { bundle: from, sourceMap: new BundleSourceMap(from.sourceMap, from.file, (source) => shownPath(from.folder, source)), manifest: null, grants: resolveGrants(null, this.#settings.policyFor(addon)) };
-    const instance = await this.#moveIn(addon, unread);
+    const instance = await this.#moveIn(addon, unread, this.#placeToRead(addon, unread));
     if (!(instance instanceof Instance)) return instance;
     const step = await this.#load(instance);
     if (step.kind !== "done") return step;
@@ -64,18 +65,21 @@ export class Starter {
       await this.#moveOut(instance);
       return refusal;
     }
-    if (version === null || "code" in version) {
+    const serving = version === null || "code" in version ? unread : version;
+    const place = this.#placeOf(addon, serving);
+    if (serving === unread && instance.residence.home === place) {
       this.#sayWarnings(addon, step.loaded);
       return this.#begin(instance);
     }
-    for (const warning of originWarnings(version.grants.fetch)) this.#settings.log.warn(`addon "${addon.name}": ${warning}`, { addon: addon.name, event: "grants" });
+    for (const warning of originWarnings(serving.grants.fetch)) this.#settings.log.warn(`addon "${addon.name}": ${warning}`, { addon: addon.name, event: "grants" });
     // The manifest was read where nothing but a name was granted; what serves begins anew, with what the manifest says.
     await this.#moveOut(instance);
-    return this.#startVersion(addon, version);
+    this.#settings.homes.cede(instance.residence, place);
+    return this.#startVersion(addon, serving);
   }
 
   async #startVersion(addon: Addon, version: AddonVersion): Promise<StartResult> {
-    const instance = await this.#moveIn(addon, version);
+    const instance = await this.#moveIn(addon, version, this.#placeOf(addon, version));
     if (!(instance instanceof Instance)) return instance;
     const step = await this.#load(instance);
     if (step.kind !== "done") return step;
@@ -87,10 +91,20 @@ export class Starter {
     for (const warning of loaded?.warnings.slice(0, 20) ?? []) this.#settings.log.warn(`addon "${name}": ${warning.slice(0, 500)}`, { addon: name });
   }
 
-  async #moveIn(addon: Addon, version: AddonVersion): Promise<Instance | StartResult> {
-    const { homes, cells, events } = this.#settings;
+  #placeOf({ name, group, order, isIsolated }: Addon, { grants }: AddonVersion): HomeName {
+    return placeAddon({ name, group, order, isIsolated, scope: this.#scopes.of(grants.hostScope) }, this.#settings.cells);
+  }
+
+  /** Who has a version already stays among those that it could hurt so far; for others any cell that is there will do. */
+  #placeToRead(addon: Addon, unread: AddonVersion): HomeName {
+    const home = this.#placeOf(addon, addon.version ?? unread);
+    return addon.version === null ? this.#settings.homes.near(home) : home;
+  }
+
+  async #moveIn(addon: Addon, version: AddonVersion, home: HomeName): Promise<Instance | StartResult> {
+    const { homes, events } = this.#settings;
     try {
-      const residence = await homes.open(placeAddon(addon, cells));
+      const residence = await homes.open(home);
       const instance = new Instance(this.#newId(), addon, version, residence, events);
       residence.residents.set(instance.id, instance);
       return instance;
@@ -110,7 +124,7 @@ export class Starter {
     const { bundle, grants } = instance.version;
     const { permissions } = grants;
     const services = serviceGrants(grants);
-    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits, permissions, ...(services && { services }) });
+    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits, permissions, isSuspect: instance.addon.isSuspect, ...(services && { services }) });
     if (outcome.kind === "loaded") {
       instance.addon.budget.spendAlone(outcome.cpuMicros, instance.addon.now());
       instance.handlers = this.#heard(instance, outcome.loaded.handlers);

@@ -14,6 +14,8 @@ export interface InstanceSpec {
   /** Compiled bundle: ASCII JavaScript in the form `$module(function (exports, module, require) { … })`. */
   readonly bundle: Buffer;
   readonly limits: Limits;
+  /** It was guilty a moment ago: entries that have had their time are ended with less patience. Absent: no. */
+  readonly isSuspect?: boolean;
   /** Absent: none. */
   readonly services?: ServiceGrants;
   /** Told to the guest, which refuses the rest. Absent: everything on the flow. */

@@ -78,6 +78,7 @@ export class CellLink implements Cell {
 
   get loads(): number { return this.#loads; }
   get restMiB(): number | null { return this.#end !== null || !this.#ledger.isIdle ? null : this.#health.residentMiB(); }
+  get isBooted(): boolean { return this.#isBooted; }
   /** Why the cell ended; null while it lives. */
   get ended(): CellEnd | null { return this.#end; }
 
@@ -95,7 +96,7 @@ export class CellLink implements Cell {
   load(instance: InstanceId, spec: InstanceSpec): Promise<LoadOutcome> {
     if (this.#end !== null) return Promise.resolve({ kind: "lost" });
     const { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes, cryptoKeys, cryptoKeyBytes, rsaKeysAtOnce, wallMs } = spec.limits;
-    const text: LoadText = { name: spec.name, file: spec.file, limits: { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes, cryptoKeys, cryptoKeyBytes, rsaKeysAtOnce }, ...(spec.permissions && { permissions: [...spec.permissions] }), ...(spec.services && { services: spec.services }) };
+    const text: LoadText = { name: spec.name, file: spec.file, limits: { cpuMs, startupMs, memoryMiB, hostCalls, mutationBytes, logLineBytes, cryptoKeys, cryptoKeyBytes, rsaKeysAtOnce }, ...(spec.permissions && { permissions: [...spec.permissions] }), ...(spec.services && { services: spec.services }), ...(spec.isSuspect === true && { isSuspect: true }) };
     this.#loads++;
     this.#ledger.instances.set(instance, { limits: spec.limits, waiting: 0, isClosing: false });
     this.#reader.largestFrameBytes = Math.max(this.#reader.largestFrameBytes, mutationBytes + frameSlackBytes);

@@ -7,6 +7,14 @@ export type CellsOption = "shared" | "per-addon";
 /** Names a home: addons with the same one share a cell. */
 export type HomeName = `group:${string}` | `addon:${string}`;
 
+/** Number of a set of hosts that an addon is for; 0: every host. */
+export type Scope = number;
+
+/** LIMIT: cells of a group for addons that are for some hosts only, beside the one for every host. Each is some 24 MB. */
+export const mostScopes = 3;
+/** LIMIT: edits may bring ever new sets of hosts; beyond so many they all have the last number. */
+const mostKnown = 1_000;
+
 /** LIMIT: isolates that share a cell. At some 2.5 MiB each they stay well under `cellMemoryMiB`. */
 export const mostPerCell = 100;
 
@@ -16,13 +24,34 @@ export interface Placed {
   readonly group: string;
   /** Place in the configured order: neighbours share a cell. */
   readonly order: number;
+  /** Absent: every host. */
+  readonly scope?: Scope;
   /** Was guilty once. */
   readonly isIsolated: boolean;
 }
 
-/** A trust group shares a cell; who was guilty once, or everybody when the operator says so, has one of its own. */
-export function placeAddon({ name, group, order, isIsolated }: Placed, cells: CellsOption): HomeName {
-  return isIsolated || cells === "per-addon" ? `addon:${name}` : `group:${group}/${Math.floor(order / mostPerCell)}`;
+/**
+ * A trust group shares a cell as far as its addons are for the same hosts: so a fault in one holds up no flow of hosts that it is not
+ * for. Who was guilty once, or everybody when the operator says so, has a cell of its own.
+ */
+export function placeAddon({ name, group, order, scope = 0, isIsolated }: Placed, cells: CellsOption): HomeName {
+  if (isIsolated || cells === "per-addon") return `addon:${name}`;
+  return `group:${group}/${Math.floor(order / mostPerCell)}${scope === 0 ? "" : `/hosts-${scope}`}`;
+}
+
+/** Gives sets of hosts their numbers: in the order in which they come, and from `mostScopes` on by turns the same ones again. */
+export class Scopes {
+  readonly #numbers = new Map<string, Scope>();
+
+  /** `hosts`: the same text for the same set; null: every host. */
+  of(hosts: string | null): Scope {
+    if (hosts === null) return 0;
+    const known = this.#numbers.get(hosts);
+    if (known !== undefined) return known;
+    const number = (this.#numbers.size % mostScopes) + 1;
+    if (this.#numbers.size < mostKnown) this.#numbers.set(hosts, number);
+    return number;
+  }
 }
 
 /**

@@ -21,6 +21,8 @@ export interface MakeCellPoolOptions extends CellPoolOptions {
 const bootMs = 10_000;
 const refillDelayMs = 100;
 const firstRefillMs = 1_000;
+// PERF: who ends cells does so several times in a row. One is kept ready meanwhile; the CPU time of the others is asked of nobody until it has passed.
+const troubleMs = 5_000;
 // So many cells in a row that end before they greet mean that none will.
 const mostFailures = 3;
 
@@ -44,6 +46,8 @@ class Pool implements CellPool {
   readonly #processes = new Map<CellProcess, CellLink | null>();
   #booting = 0;
   #refillTimer: NodeJS.Timeout | undefined;
+  /** Runs for a while after a cell was ended for a fault. */
+  #troubleTimer: NodeJS.Timeout | undefined;
   #failures = 0;
   #isClosed = false;
 
@@ -64,6 +68,7 @@ class Pool implements CellPool {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#refillTimer);
+    clearTimeout(this.#troubleTimer);
     for (const { reject } of this.#waiting.splice(0)) reject(new CellStartError("no-start", "the pool of cells is closed"));
     const processes = [...this.#processes];
     for (const [child, link] of processes) (link ?? child).kill();
@@ -93,7 +98,17 @@ class Pool implements CellPool {
   #refillNow(): void {
     clearTimeout(this.#refillTimer);
     this.#refillTimer = undefined;
-    this.#refill(this.#options.standby);
+    const { standby } = this.#options;
+    this.#refill(this.#troubleTimer === undefined ? standby : Math.min(standby, 1));
+  }
+
+  #awaitCalm(): void {
+    clearTimeout(this.#troubleTimer);
+    this.#troubleTimer = setTimeout(() => {
+      this.#troubleTimer = undefined;
+      this.#refillNow();
+    }, troubleMs);
+    this.#troubleTimer.unref();
   }
 
   /** Boots until everybody who waits, and `standby` more, will have one. */
@@ -153,6 +168,9 @@ class Pool implements CellPool {
   }
 
   #forget(link: CellLink): void {
+    // Nobody here ended it, or somebody did for a fault.
+    const isFault = link.ended === null || link.ended.fault !== null;
+    if (!this.#isClosed && link.isBooted && isFault) this.#awaitCalm();
     const at = this.#ready.indexOf(link);
     if (at < 0) return;
     this.#ready.splice(at, 1);

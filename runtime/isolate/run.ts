@@ -6,7 +6,7 @@ import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/gues
 import { type LoadText, resultStatus } from "../../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./binary.ts";
 import { type Bridge, makeBridge, type Post } from "./bridge.ts";
-import { leastGraceMs, makeDeadlines, type Deadlines } from "./deadline.ts";
+import { graceMs, leastGrace, makeDeadlines, suspectGraceMs, type Deadlines } from "./deadline.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
 import { makeMeter, makeThreadClock, type Meter, type ThreadClock } from "./meter.ts";
 import { NativeWork } from "./native-work.ts";
@@ -128,8 +128,9 @@ export class AddonIsolate {
   #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer): EntryResult {
     const startedAt = performance.now();
     this.#bridge.open(call);
-    this.#work.open(clock.leftMs + leastGraceMs);
-    const timeout = this.#deadlines.timeout(clock.leftMs, startedAt);
+    const mostMs = clock.limit === "cpuMs" && this.#settings.isSuspect === true ? suspectGraceMs : graceMs;
+    this.#work.open(clock.leftMs + leastGrace(mostMs));
+    const timeout = this.#deadlines.timeout(clock.leftMs, mostMs, startedAt);
     let answer: Answer;
     try {
       answer = run(timeout);

@@ -4,7 +4,7 @@
 export interface FaultRow {
   /** What the operator reads after the addon's name. */
   readonly sentence: string;
-  /** Strikes towards the breaker (5 in 10 s open it); a dead cell weighs more. */
+  /** Strikes towards the breaker (5 in 10 s open it): what takes the processor from others weighs more (decision 26), a dead cell most. */
   readonly strikes: number;
   /** The isolate is disposed and the addon loaded anew. */
   readonly reloads: boolean;
@@ -18,11 +18,11 @@ export const faultTable = {
   "threw": row("the handler threw", 1, false, false),
   "illegal-change": row("the handler asked for a change that is not allowed", 1, false, false),
   "permission": row("the handler did something it was not granted", 1, false, false),
-  "cpu-limit": row("used more CPU time than one call may", 1, true, true),
+  "cpu-limit": row("used more CPU time than one call may", 2, true, true),
   "starved": row("got too little of the processor to answer in time", 1, true, false),
   "wall-limit": row("did not answer in time", 1, true, false),
   "startup-limit": row("took too long to start", 1, true, false),
-  "memory-limit": row("used more memory than its isolate may", 1, true, true),
+  "memory-limit": row("used more memory than its isolate may", 2, true, true),
   "cell-memory": row("made its process use more memory than it may; the process was killed", 3, true, true),
   "unresponsive": row("did not let its process answer; the process was killed", 3, true, true),
   "cell-died": row("its process ended while the handler ran", 3, true, true),

@@ -67,6 +67,8 @@ export interface LoadText {
     readonly hostCalls: number; readonly mutationBytes: number; readonly logLineBytes: number;
     readonly cryptoKeys: number; readonly cryptoKeyBytes: number; readonly rsaKeysAtOnce: number;
   };
+  /** It was guilty a moment ago: its entries are ended sooner after their CPU time. Absent: no. */
+  readonly isSuspect?: boolean;
   /** Services that it was granted, so that the guest can refuse the others where they stand; the host checks again. Absent: none. */
   readonly services?: ServiceGrants;
   /** What it may do, so that the guest can refuse the rest where it stands; the host checks again. Absent: everything on the flow. */

@@ -65,6 +65,17 @@ test("no patterns: every host; patterns: any of them", (t) => {
   t.is(hostPattern("http://x/*"), null);
 });
 
+test("grants: addons for the same hosts are known by it", (t) => {
+  const policy = { permissions: everythingOnTheFlow, limits: defaultLimits, failure: "open" as const };
+  const scope = (hosts?: readonly string[], rules: readonly string[] = []): string | null =>
+    resolveGrants(hosts === undefined ? null : manifestOf({ hosts }), { ...policy, rules: rules.map((pattern) => ({ kind: "host", pattern })) }).hostScope;
+  for (const every of [scope(), scope(["*"]), scope(["a", "*"]), scope(undefined, ["*"])]) t.is(every, null);
+  t.is(scope(["b", "A", "a"]), scope(["a", "b"]));
+  t.not(scope(["a"]), scope(["a", "b"]));
+  t.not(scope(["a"], ["b"]), scope(["a"]));
+  t.not(scope(["a,b"].map((text) => text.replace(",", "."))), scope(["a", "b"]));
+});
+
 test("grants: what was asked, cut to what is allowed; limits only tighter", (t) => {
   const policy = { permissions: everythingOnTheFlow, limits: defaultLimits, failure: "open" as const };
   t.deepEqual([...resolveGrants(null, policy).permissions], [...permissionNames]);

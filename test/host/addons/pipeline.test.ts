@@ -153,8 +153,52 @@ test("after a time-out the addon comes back with fresh state, in a cell of its o
   t.true(bad?.isIsolated);
   t.false(good?.isIsolated);
   t.not(bad?.cellPid, good?.cellPid);
-  t.is(bad?.strikes, 1);
+  t.is(bad?.strikes, 2);
   t.deepEqual(pool.cells.map(({ pid, standsBack }) => [pid, standsBack]), [[good?.cellPid, false], [bad?.cellPid, true]]);
+});
+
+const idle = (hosts?: readonly string[]): ScriptedAddon => addon({ request: () => undefined }, hosts === undefined ? undefined : { hosts, permissions: { read: ["request"] } });
+
+test("addons share a cell with those for the same hosts only, whatever their order; nobody is left in the wrong one", async (t) => {
+  const { host, pool } = await stage(t, {
+    one: idle(["b.example", "A.example"]), every: idle(), same: idle(["a.example", "b.example"]), other: idle(["c.example"]), star: idle(["*"]),
+    third: idle(["d.example"]), fourth: idle(["e.example"]),
+  });
+  const [one, every, same, other, star, third, fourth] = host.addons().map(({ cellPid }) => cellPid);
+  t.deepEqual([same, star], [one, every]);
+  t.is(new Set([one, every, other, third]).size, 4);
+  t.is(fourth, one, "no more than three cells for hosts");
+  t.is(pool.cells.length, 4);
+  t.deepEqual([...pool.cells].map(({ instances }) => instances.size), [3, 2, 1, 1]);
+});
+
+test("a new version for other hosts lives elsewhere", async (t) => {
+  let hosts: readonly string[] | undefined = ["a.example"];
+  const { host } = await stage(t, { every: idle(), changing: { handlers: { request: () => undefined }, get manifest() { return hosts === undefined ? null : { hosts, permissions: { read: ["request"] } }; } } });
+  const [every, before] = host.addons().map(({ cellPid }) => cellPid);
+  t.not(before, every);
+  hosts = undefined;
+  writeFileSync(join(folder, "changing.ts"), "export const it = 2;\n");
+  t.is(await host.reload("changing"), null);
+  t.deepEqual(host.addons().map(({ cellPid }) => cellPid), [every, every]);
+});
+
+test("who loops in a cell where nobody else lives keeps it, and is ended sooner the next time", async (t) => {
+  let isBad = true;
+  const { host, pool } = await stage(t, {
+    bad: addon({ request: () => (isBad ? { fault: { code: "cpu-limit", message: "" } } : undefined) }, { hosts: ["example.com"], permissions: { read: ["request"] } }),
+    good: addon({ request: addHeader("X-Good", "1") }),
+  });
+  const [before, good] = host.addons().map(({ cellPid }) => cellPid);
+  await host.gate.held("request", makeHttpFlow());
+  isBad = false;
+  const flow = makeHttpFlow();
+  await host.gate.held("request", flow);
+  t.true(linesOf(flow.request).includes("X-Good: 1"));
+  t.like(host.addons()[0], { cellPid: before, isIsolated: true, status: "running" });
+  t.deepEqual(pool.cells.map(({ pid, standsBack }) => [pid, standsBack]), [[before, true], [good, false]]);
+  const suspects = (pid: number | null | undefined): readonly (boolean | undefined)[] => [...(pool.cells.find((cell) => cell.pid === pid)?.instances.values() ?? [])].map(({ spec }) => spec.isSuspect);
+  t.deepEqual([suspects(before).at(-1), suspects(good)], [true, [false]]);
 });
 
 test("an addon that the machine starved is made anew without a strike, and asked again", async (t) => {

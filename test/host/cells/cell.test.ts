@@ -124,7 +124,7 @@ test.serial("uncounted memory is caught by the watch on resident memory", async 
   const small = testPool({ cellMemoryMiB: 200 });
   const { cell, ended } = await recordedCell(small);
   await load(cell, 1, `exports.request = () => { const a = []; for (;;) { const b = new ArrayBuffer(0, { maxByteLength: 2 ** 26 }); b.resize(2 ** 26); new Uint8Array(b).fill(1); a.push(b); } };`);
-  t.is(faultOf(await sendOne(cell, "request", 1, [], { cpuMs: 3_000 }))?.code, "cell-memory");
+  t.is(faultOf(await sendOne(cell, "request", 1, [], { cpuMs: 10_000 }))?.code, "cell-memory");
   t.like(await ended, { guilty: 1, fault: { code: "cell-memory", limit: { name: "cellMemoryMiB", value: 200 } } });
   await small.close();
 });

@@ -5,6 +5,12 @@ import test from "ava";
 import { load, recordedCell, sendOne, testPool } from "../../helpers/cell-pool.ts";
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const readOrEmpty = (path: string): string => { try { return readFileSync(path, "latin1"); } catch { return ""; } };
+/** Alive, and a child of this process that runs a cell. */
+const isCellOfOurs = (id: string): boolean => {
+  const [state, parent] = readOrEmpty(`/proc/${id}/stat`).replace(/^.*\) /s, "").split(" ");
+  return state !== "Z" && Number(parent) === process.pid && readOrEmpty(`/proc/${id}/cmdline`).includes("--allow-addons");
+};
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
 
 test.serial("a cell that is killed from outside is replaced from the standby, and nothing is answered twice", async (t) => {
@@ -95,6 +101,29 @@ for (const jail of ["off", "auto"] as const) {
     await pool.close();
   });
 }
+
+test.serial("while cells die of faults, one is kept ready and no more", async (t) => {
+  const pool = testPool({ standby: 3 });
+  t.teardown(() => pool.close());
+  const children = (): number => readdirSync("/proc").filter((id) => /^\d+$/.test(id) && isCellOfOurs(id)).length;
+  const { cell, ended } = await recordedCell(pool);
+  for (let i = 0; i < 1_000 && children() < 4; i++) await pause(20);
+  t.is(children(), 4, "one that is used and three that wait");
+  process.kill(cell.pid, "SIGKILL");
+  t.is((await ended).fault?.code, "cell-died");
+  for (const left of [2, 1]) {
+    const next = await recordedCell(pool);
+    process.kill(next.cell.pid, "SIGKILL");
+    await next.ended;
+    for (let i = 0; i < 100 && children() > left; i++) await pause(20);
+    t.is(children(), left);
+  }
+  await pause(500);
+  t.is(children(), 1, "for whoever comes next");
+  for (let i = 0; i < 1_000 && children() < 3; i++) await pause(20);
+  t.is(children(), 3, "calm again");
+  await pool.close();
+});
 
 test.serial("two pools close cleanly, and leave no process and no descriptor", async (t) => {
   const warm = testPool({ standby: 0 });
