@@ -1,10 +1,11 @@
-// The call that a guest says it asks in: believed only while that call is outstanding for that very instance.
+// The call that a guest says it asks in: believed only while that call is outstanding for that very instance. And what is answered is forgotten.
 import test from "ava";
 import type { CellCall } from "../../../host/cells/cell.ts";
 import { Ledger } from "../../../host/cells/ledger.ts";
 import { instanceId } from "../../../sandbox-api/schema/ids.ts";
 import { defaultLimits } from "../../../sandbox-api/schema/limits.ts";
 import { resultStatus } from "../../../sandbox-api/wire/messages.ts";
+import { collectGarbage } from "../../helpers/garbage.ts";
 
 test("callOf: the head's call, a pending call, and nothing else", (t) => {
   const ledger = new Ledger({ gone: () => undefined }, () => 0);
@@ -24,4 +25,21 @@ test("callOf: the head's call, a pending call, and nothing else", (t) => {
   t.deepEqual([ledger.callOf(2, 10), ledger.callOf(2, 9)], [null, call], "an answer is no call of its own");
   t.is(ledger.settled({ ...answer, instance: 2, status: resultStatus.unchanged }), null);
   t.is(ledger.callOf(2, 9), null);
+});
+
+test("an answered call is let go while the queue behind it is still being worked off", async (t) => {
+  const ledger = new Ledger({ gone: () => undefined }, () => 0);
+  const instance = instanceId(1);
+  ledger.instances.set(instance, { limits: defaultLimits, waiting: 0, isClosing: false });
+  const chain = [{ instance, cpuMs: 1, wallMs: 1_000 }];
+  const ask = (id: number): WeakRef<CellCall> => {
+    const call: CellCall = { text: `event ${id}`, attachments: [], chain };
+    ledger.expect({ id, kind: "event", chain, call, finish: () => undefined });
+    return new WeakRef(call);
+  };
+  const [first, second] = [ask(1), ask(2)];
+  t.is(ledger.result({ id: 1, instance: 1, status: resultStatus.unchanged, cpuMicros: 1, text: "", attachments: [] }), null);
+  await collectGarbage();
+  t.is(first.deref(), undefined);
+  t.is(ledger.callOf(1, 2), second.deref());
 });
