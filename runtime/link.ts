@@ -1,6 +1,5 @@
-// The cell's end of the pipe: reads frames from the inherited descriptor and writes frames to it, both blocking, so that a reply
-// is out before the next call starts (sandbox.md §1 rule 3). The cell has nothing else to wait for: timers are the host's. It knows
-// bytes, not messages.
+// The cell's end of the pipe: reads frames from the inherited descriptor and writes frames to it, both blocking. The cell has nothing
+// else to wait for: timers are the host's. It knows bytes, not messages; when what is written must be out, outbox.ts knows.
 import { readSync, writeSync } from "node:fs";
 import { type FrameLayout, frameSize, readFrame, writeFrameHead } from "../sandbox-api/wire/frame.ts";
 
@@ -25,10 +24,12 @@ export interface SentFrame {
 }
 
 export interface CellLink {
+  /** Adds a frame to those that leave with the next `flush`, or before where they are many. */
+  add(frame: SentFrame): void;
   /** Returns when the host's socket has taken all of it. */
-  send(frame: SentFrame): void;
-  /** Waits for bytes, and hands on every frame that is whole then. False when the host has hung up. */
-  receive(handle: (frame: ReceivedFrame) => void): boolean;
+  flush(): void;
+  /** Waits for bytes, and gives every frame that is whole then. Null when the host has hung up. */
+  receive(): readonly ReceivedFrame[] | null;
 }
 
 const firstBufferBytes = 256 * 1024;
@@ -38,14 +39,12 @@ const noWords: readonly number[] = Object.freeze([]);
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
-/** Whether a thrown `send` or `receive` means that the host is gone. */
+/** Whether a thrown `flush` or `receive` means that the host is gone. */
 export const isHangUp = (error: unknown): boolean => ["EPIPE", "ECONNRESET", "EOF", "ENOTCONN"].includes(String(codeOf(error)));
 
 /** `descriptor` is a stream socket, blocking or not. */
 export function makeCellLink(descriptor: number): CellLink {
-  const input = makeInput(descriptor);
-  const output = makeOutput(descriptor);
-  return { send: output, receive: input };
+  return { ...makeOutput(descriptor), receive: makeInput(descriptor) };
 }
 
 /** Runs `attempt` until the descriptor is ready for it. A blocking one always is; elsewhere it is asked again every millisecond. */
@@ -83,10 +82,11 @@ function makeInput(descriptor: number): CellLink["receive"] {
     }
   };
 
-  return (handle) => {
+  return () => {
     const count = read();
-    if (count === 0) return false;
+    if (count === 0) return null;
     filled += count;
+    const frames: ReceivedFrame[] = [];
     let start = 0;
     for (;;) {
       const result = readFrame(view, start, filled - start, largestFrameBytes);
@@ -95,9 +95,9 @@ function makeInput(descriptor: number): CellLink["receive"] {
         bytes.copyWithin(0, start, filled);
         filled -= start;
         makeRoom(result.bytes);
-        return true;
+        return frames;
       }
-      handle(received(bytes, start, result.frame));
+      frames.push(received(bytes, start, result.frame));
       start += result.frame.totalBytes;
     }
   };
@@ -120,28 +120,40 @@ function received(bytes: Buffer, start: number, frame: FrameLayout): ReceivedFra
   return { type: frame.type, status: frame.status, id: frame.id, instance: frame.instance, words: frame.words, text, attachments };
 }
 
-function makeOutput(descriptor: number): CellLink["send"] {
+function makeOutput(descriptor: number): Pick<CellLink, "add" | "flush"> {
   let bytes = Buffer.allocUnsafeSlow(firstBufferBytes);
   let view = new DataView(bytes.buffer);
+  let filled = 0;
 
   const write = (from: Uint8Array, length: number): void => {
     for (let done = 0; done < length;) done += whenReady(() => writeSync(descriptor, from, done, length - done));
   };
 
-  return ({ type, status, id, instance, cpuMicros, text, attachments }) => {
+  const resize = (size: number): void => {
+    bytes = Buffer.allocUnsafeSlow(size);
+    view = new DataView(bytes.buffer);
+  };
+
+  const flush = (): void => {
+    if (filled === 0) return;
+    write(bytes, filled);
+    filled = 0;
+    if (bytes.length > firstBufferBytes) resize(firstBufferBytes);
+  };
+
+  const add = ({ type, status, id, instance, cpuMicros, text, attachments }: SentFrame): void => {
     const attachmentBytes = attachments.length === 0 ? noWords : attachments.map(({ byteLength }) => byteLength);
     const headBytes = frameSize(0, text.length, noWords) + 4 * attachmentBytes.length;
-    if (headBytes > bytes.length) {
-      bytes = Buffer.allocUnsafeSlow(headBytes);
-      view = new DataView(bytes.buffer);
+    if (filled + headBytes > bytes.length) {
+      flush();
+      if (headBytes > bytes.length) resize(headBytes);
     }
-    const textStart = writeFrameHead(view, 0, { type, status, id, instance, cpuMicros, words: noWords, textBytes: text.length, attachmentBytes });
-    bytes.write(text, textStart, "latin1");
-    write(bytes, headBytes);
+    filled += writeFrameHead(view, filled, { type, status, id, instance, cpuMicros, words: noWords, textBytes: text.length, attachmentBytes });
+    filled += bytes.write(text, filled, "latin1");
+    if (attachments.length === 0) return;
+    flush();
     for (const buffer of attachments) write(new Uint8Array(buffer), buffer.byteLength);
-    if (bytes.length > firstBufferBytes) {
-      bytes = Buffer.allocUnsafeSlow(firstBufferBytes);
-      view = new DataView(bytes.buffer);
-    }
   };
+
+  return { add, flush };
 }

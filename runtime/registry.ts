@@ -5,11 +5,27 @@ import type { IsolatedVm } from "./isolate/binary.ts";
 import { type IsolateMaker, makeIsolateMaker } from "./isolate/create.ts";
 import { AddonIsolate, makeShared } from "./isolate/run.ts";
 
-export interface Instance {
+export class Instance {
   readonly id: number;
   readonly isolate: AddonIsolate;
-  /** Keys of objects that ended since the last entry. */
-  releasedKeys: string;
+  #releasedKeys = "";
+
+  constructor(id: number, isolate: AddonIsolate) {
+    this.id = id;
+    this.isolate = isolate;
+  }
+
+  /** The objects with these keys have ended. */
+  release(keys: readonly number[]): void {
+    this.#releasedKeys += `${this.#releasedKeys === "" ? "" : ","}${keys.join(",")}`;
+  }
+
+  /** Keys of objects that ended since the last entry, for the next one. */
+  takeReleasedKeys(): string {
+    const keys = this.#releasedKeys;
+    this.#releasedKeys = "";
+    return keys;
+  }
 }
 
 export class Registry {
@@ -38,7 +54,7 @@ export class Registry {
     if (this.#maker === undefined) throw new Error("load before boot");
     if (this.#instances.has(id)) throw new Error(`instance ${id} is loaded already`);
     this.#loads++;
-    const instance: Instance = { id, isolate: new AddonIsolate(this.#vm, this.#maker, this.#shared, settings), releasedKeys: "" };
+    const instance = new Instance(id, new AddonIsolate(this.#vm, this.#maker, this.#shared, settings));
     this.#instances.set(id, instance);
     return instance;
   }

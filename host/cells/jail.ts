@@ -62,10 +62,10 @@ function withoutJail(dataMiB: number | null, notes: readonly string[]): Jail {
   };
 }
 
-/** The shell is replaced by the command, so the process id stays. No core dumps: they would hold addon data. */
+/** The shell is replaced by the command, so the process id stays. No core dumps: they would hold addon data. Files grow no further than a block: the mark needs 8 bytes. */
 function withUlimit(command: readonly string[], dataMiB: number | null): Command {
   const data = dataMiB === null ? "" : `ulimit -d ${dataMiB * 1024}; `;
-  return { file: "/bin/sh", args: ["-c", `ulimit -c 0; ${data}unset PWD OLDPWD SHLVL _; exec "$@"`, "sh", ...command] };
+  return { file: "/bin/sh", args: ["-c", `ulimit -c 0; ulimit -f 1; ${data}unset PWD OLDPWD SHLVL _; exec "$@"`, "sh", ...command] };
 }
 
 /** A jail, or the reason why there is none. */

@@ -3,6 +3,7 @@
 import { faultTable, type Fault } from "../../sandbox-api/schema/faults.ts";
 import type { InstanceId } from "../../sandbox-api/schema/ids.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
+import type { Mark } from "../../sandbox-api/wire/mark.ts";
 import { resultStatus } from "../../sandbox-api/wire/messages.ts";
 import { parseFault } from "../../sandbox-api/wire/text-checks.ts";
 import type { CellCall, ChainEntry, Outcome } from "./cell.ts";
@@ -88,6 +89,19 @@ export class Ledger {
     const ask = this.#queue[this.#first];
     const entry = ask?.chain[ask.at];
     return ask === undefined || entry === undefined ? null : { instance: entry.instance, kind: ask.kind, cpuMs: entry.cpuMs, sinceMs: this.#sinceMs, serial: this.#serial };
+  }
+
+  /** Who holds the thread by what the cell marked: that call, where it is outstanding, else the one whose answer is next. */
+  running(mark: Mark | null): Head | null {
+    const head = this.head();
+    if (mark === null || head === null || !this.isBusy) return head;
+    for (let index = this.#first; index < this.#queue.length; index++) {
+      const ask = this.#queue[index];
+      if (ask === undefined || ask.id !== mark.call) continue;
+      const entry = ask.chain.find(({ instance }, at) => at >= ask.at && instance === mark.instance);
+      return entry === undefined ? head : { ...head, instance: entry.instance, kind: ask.kind, cpuMs: entry.cpuMs };
+    }
+    return head;
   }
 
   /** Adds what is about to be written to the cell. */
@@ -180,14 +194,18 @@ export class Ledger {
     for (const [id, call] of this.#pending) if (call.instance === instance) this.#settle(id, call, lost);
   }
 
-  /** The cell is gone: answers everything, the call that ran with `fault` if its instance is `guilty`. */
+  /**
+   * The cell is gone: answers everything, the first call of the `guilty` instance with `fault`. Where instances before it in that chain have not
+   * answered, that call is `lost` like all others: it stood on something that nobody heard of, and is made again.
+   */
   abandon(guilty: InstanceId | null, fault: Fault | null): void {
     const asks = this.#queue.splice(0).slice(this.#first);
     this.#first = 0;
     this.instances.clear();
-    asks.forEach((ask, index) => {
+    const blamed = fault === null || guilty === null ? undefined : asks.find((ask) => ask.chain.some(({ instance }, at) => at >= ask.at && instance === guilty));
+    asks.forEach((ask) => {
       for (let at = ask.at; at < ask.chain.length; at++) {
-        const isGuilty = index === 0 && at === ask.at && fault !== null && ask.chain[at]?.instance === guilty;
+        const isGuilty = ask === blamed && at === ask.at && fault !== null && ask.chain[at]?.instance === guilty;
         ask.outcomes[at] = isGuilty ? { kind: "failed", cpuMicros: 0, fault } : lost;
       }
       ask.at = ask.chain.length;

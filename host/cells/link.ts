@@ -12,7 +12,7 @@ import type { Cell, CellCall, CellEnd, CellEvents, ChainEntry, InstanceSpec, Loa
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import type { Health } from "./health.ts";
-import { type Answer, type InstanceRecord, Ledger } from "./ledger.ts";
+import { type Answer, type Head, type InstanceRecord, Ledger } from "./ledger.ts";
 import { standBack } from "./priority.ts";
 import type { CellProcess } from "./spawn.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -69,7 +69,7 @@ export class CellLink implements Cell {
     this.#writer = new FrameWriter(process.socket, () => this.#ledger.written());
     this.#reader = new FrameReader(frameSlackBytes, (frame, bytes, start, isOwn) => this.#onFrame(frame, bytes, start, isOwn));
     this.#watchdog = new Watchdog({
-      ledger: this.#ledger, health, unresponsiveMs, cellMemoryMiB,
+      ledger: this.#ledger, running: () => this.#running(), health, unresponsiveMs, cellMemoryMiB,
       condemn: (fault, guilty) => this.#finish(fault, guilty),
       expire: () => this.#expire(),
     });
@@ -279,8 +279,13 @@ export class CellLink implements Cell {
       if (this.#end !== null) return;
       const exit = await Promise.race([exited, undefined]);
       const how = exit === undefined ? "closed its socket" : `ended (${exit.signal ?? `exit code ${exit.code}`})`;
-      this.#finish({ code: "cell-died", message: `the cell ${how}` }, this.#ledger.head()?.instance ?? null);
+      this.#finish({ code: "cell-died", message: `the cell ${how}` }, this.#running()?.instance ?? null);
     });
+  }
+
+  /** Who holds the cell's thread, as far as its answers and its mark tell. */
+  #running(): Head | null {
+    return this.#ledger.running(this.#process.marks?.read() ?? null);
   }
 
   /** Ends the cell once: kills it, answers everything, tells the owner. */
@@ -292,6 +297,7 @@ export class CellLink implements Cell {
     this.#process.socket.destroy();
     this.#watchdog.stop();
     this.#health.close();
+    this.#process.marks?.close();
     this.#ledger.abandon(guilty, fault);
     this.#greeting.reject(new Error(fault?.message ?? "the cell was ended while it booted"));
     this.#events.end(this.#end);

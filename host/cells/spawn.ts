@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { type CellEntry, CellStartError } from "./binary.ts";
 import type { Jail } from "./jail.ts";
+import { type MarkFile, openMarkFile } from "./mark-file.ts";
 
 export interface SpawnOptions {
   readonly node: string;
@@ -19,6 +20,8 @@ export interface CellExit { readonly code: number | null; readonly signal: NodeJ
 
 export interface CellProcess {
   readonly socket: Socket;
+  /** What it runs, as it says; closed when the process is gone. Null: it does not say. */
+  readonly marks: MarkFile | null;
   /** Process id of Node itself as seen from here (the jail's own process is another one); settles before the cell can answer. */
   readonly nodePid: Promise<number>;
   /** Resolves when the process is gone and has been waited for. */
@@ -42,16 +45,20 @@ export function cellFlags(entry: CellEntry, jitless: boolean): readonly string[]
 }
 
 const longestSetUpMs = 2_000;
+/** Descriptor of the mark file in a cell; 4 is the jail's. */
+const markDescriptor = 5;
 
 /** Throws a CellStartError when the process cannot be started at all. */
 export function spawnCell({ node, entry, binary, jail, jitless }: SpawnOptions): CellProcess {
-  const { file, args } = jail.wrap(node, [...cellFlags(entry, jitless), entry.file, binary], [entry.file, ...entry.imports, binary]);
+  const marks = openMarkFile();
+  const { file, args } = jail.wrap(node, [...cellFlags(entry, jitless), entry.file, binary, ...(marks === null ? [] : [String(markDescriptor)])], [entry.file, ...entry.imports, binary]);
   const isJailed = jail.kind === "bubblewrap";
-  const child = spawn(file, args, { env: {}, cwd: "/", stdio: ["ignore", "ignore", "pipe", "pipe", ...(isJailed ? ["pipe" as const] : [])], windowsHide: true });
+  const child = spawn(file, args, { env: {}, cwd: "/", stdio: ["ignore", "ignore", "pipe", "pipe", isJailed ? "pipe" : "ignore", ...(marks === null ? [] : [marks.descriptor])], windowsHide: true });
   const { pid } = child;
   const socket = child.stdio[3] as Socket | null | undefined;
   if (pid === undefined || socket === null || socket === undefined) {
     child.on("error", () => undefined); // The same news as a missing pid.
+    marks?.close();
     throw new CellStartError("no-start", `cannot start ${file}; is it there, and are processes and descriptors left?`);
   }
   const exited = new Promise<CellExit>((resolve) => {
@@ -72,7 +79,7 @@ export function spawnCell({ node, entry, binary, jail, jitless }: SpawnOptions):
     void known.then(end);
     setTimeout(end, longestSetUpMs).unref();
   };
-  return { socket, nodePid, exited, ...listenToStderr(child), kill };
+  return { socket, marks, nodePid, exited, ...listenToStderr(child), kill };
 }
 
 function endProcesses(child: ChildProcess, pids: ReadonlySet<number>): void {

@@ -7,6 +7,8 @@ import type { Head, Ledger } from "./ledger.ts";
 
 export interface WatchdogOptions {
   readonly ledger: Ledger;
+  /** Who holds the cell's thread. */
+  readonly running: () => Head | null;
   readonly health: Health;
   readonly unresponsiveMs: number;
   readonly cellMemoryMiB: number;
@@ -56,23 +58,23 @@ export class Watchdog {
   }
 
   #tick(): void {
-    const { ledger, expire } = this.#options;
+    const { ledger, running, expire } = this.#options;
     const now = performance.now();
     if (ledger.isBusy || now - this.#lastReadMs >= idleTickMs) this.#weigh(now);
     if (this.#timer === undefined) return;
-    const head = ledger.head();
+    const head = ledger.isBusy ? running() : null;
     if (head !== null) this.#judge(head, now);
     if (!ledger.isIdle) return expire();
     if (this.#isFast) this.#run(false);
   }
 
   #weigh(now: number): void {
-    const { health, cellMemoryMiB, ledger, condemn } = this.#options;
+    const { health, cellMemoryMiB, running, condemn } = this.#options;
     this.#lastReadMs = now;
     this.#lastResidentMiB = Math.round(health.residentMiB() ?? this.#lastResidentMiB);
     const used = this.#lastResidentMiB;
     if (used <= cellMemoryMiB) return;
-    condemn({ code: "cell-memory", message: `the cell held ${used} MiB, ${cellMemoryMiB} MiB are allowed`, limit: { name: "cellMemoryMiB", value: cellMemoryMiB, used, unit: "MiB" } }, ledger.head()?.instance ?? null);
+    condemn({ code: "cell-memory", message: `the cell held ${used} MiB, ${cellMemoryMiB} MiB are allowed`, limit: { name: "cellMemoryMiB", value: cellMemoryMiB, used, unit: "MiB" } }, running()?.instance ?? null);
   }
 
   #judge(head: Head, now: number): void {
@@ -87,8 +89,8 @@ export class Watchdog {
   }
 
   #condemnIfStill({ serial }: Head): void {
-    const { ledger, health, unresponsiveMs, condemn } = this.#options;
-    const head = ledger.head();
+    const { running, health, unresponsiveMs, condemn } = this.#options;
+    const head = running();
     if (this.#timer === undefined || head === null || head.serial !== serial) return;
     const elapsed = performance.now() - head.sinceMs;
     const allowed = head.cpuMs + unresponsiveMs;

@@ -5,10 +5,21 @@ import { noCallsLeft, type PostKind } from "../../sandbox-api/schema/guest-contr
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 
 export interface Post {
-  readonly kind: PostKind;
+  readonly kind: Exclude<PostKind, "done">;
   readonly id: number;
   readonly text: string;
   readonly attachments: readonly ArrayBuffer[];
+}
+
+/** A call of an entry of several that has ended within it. */
+export interface DoneCall {
+  readonly text: string;
+  readonly attachments: readonly ArrayBuffer[];
+  /** What was posted while it ran. */
+  readonly posts: readonly Post[];
+  readonly fault: Fault | null;
+  /** By the clock of `performance.now`. */
+  readonly endedAtMs: number;
 }
 
 export interface BridgeLimits { readonly hostCalls: number; readonly mutationBytes: number }
@@ -16,11 +27,15 @@ export interface BridgeLimits { readonly hostCalls: number; readonly mutationByt
 export interface Bridge {
   /** Given to the isolate as `$post`. */
   readonly post: (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
-  /** Opens the queue for one entry; `call` is the event that is dispatched, 0 if none. */
-  open(call: number): void;
-  /** Takes what was posted since `open` and closes the queue. */
+  /** Opens the queue for one entry; `call` is the event that is dispatched, 0 if none, and `following` those that run after it in the same entry. */
+  open(call: number, following?: readonly number[]): void;
+  /** Takes what was posted since `open`, or since the last call that is done, and closes the queue. */
   close(): readonly Post[];
-  /** The limit that was broken since `open`. */
+  /** The call that runs, or ran last; 0 if none. */
+  readonly current: number;
+  /** The calls that were done since `open`; the one after them ran last. */
+  readonly done: readonly DoneCall[];
+  /** The limit that was broken by the call that ran last. */
   readonly fault: Fault | null;
   /** Calls that answered `pending` and have not settled. */
   readonly pending: Set<number>;
@@ -41,6 +56,9 @@ function refusal(message: string): Error {
 const isIndex = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 
 const none: readonly Post[] = Object.freeze([]);
+const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
+const noDone: readonly DoneCall[] = Object.freeze([]);
+const nothingFollows: readonly number[] = Object.freeze([]);
 
 export function makeBridge(limits: BridgeLimits): Bridge {
   const pending = new Set<number>();
@@ -51,9 +69,28 @@ export function makeBridge(limits: BridgeLimits): Bridge {
   let hostCalls = 0;
   let bytes = 0;
   let fault: Fault | null = null;
+  let following = nothingFollows;
+  let done: DoneCall[] | null = null;
+
+  const tooLarge = (used: number): Fault => ({ code: "mutation-too-large", message: `more than ${limits.mutationBytes} bytes in one entry`, limit: { name: "mutationBytes", value: limits.mutationBytes, used, unit: "bytes" } });
+
+  /** The current call is over and the next one of the entry begins, with limits of its own. */
+  const next = (id: number, text: string, attachments: readonly ArrayBuffer[]): void => {
+    const calls = (done ??= []);
+    const successor = following[calls.length];
+    if (id !== current || successor === undefined) throw refusal("no such call is running");
+    const size = attachments.reduce((sum, { byteLength }) => sum + byteLength, text.length);
+    // LIMIT: what is refused is not kept, or an entry could post the same large text for each of its calls.
+    if (size > limits.mutationBytes) calls.push({ text: "", attachments: noBuffers, posts, fault: fault ?? tooLarge(size), endedAtMs: performance.now() });
+    else calls.push({ text, attachments, posts, fault, endedAtMs: performance.now() });
+    current = successor;
+    hostCalls = bytes = 0;
+    fault = null;
+    posts = [];
+  };
 
   /** False: the post is dropped. */
-  const count = (kind: PostKind, id: number): boolean => {
+  const count = (kind: Post["kind"], id: number): boolean => {
     if (kind === "hostCall" && ++hostCalls > limits.hostCalls) {
       fault ??= { code: "host-calls", message: `more than ${limits.hostCalls} calls to the host in one entry`, limit: { name: "hostCalls", value: limits.hostCalls, used: hostCalls, unit: "calls" } };
       throw refusal(noCallsLeft);
@@ -67,16 +104,17 @@ export function makeBridge(limits: BridgeLimits): Bridge {
     bytes += text.length;
     for (const { byteLength } of attachments) bytes += byteLength;
     if (bytes <= limits.mutationBytes) return;
-    fault ??= { code: "mutation-too-large", message: `more than ${limits.mutationBytes} bytes in one entry`, limit: { name: "mutationBytes", value: limits.mutationBytes, used: bytes, unit: "bytes" } };
+    fault ??= tooLarge(bytes);
     throw refusal("too many bytes for the host");
   };
 
   return {
     pending,
     post: (kind, id, text, ...attachments) => {
-      if (!isOpen || (kind !== "settled" && kind !== "hostCall") || !isIndex(id) || typeof text !== "string") throw refusal("not a message");
+      if (!isOpen || (kind !== "settled" && kind !== "hostCall" && kind !== "done") || !isIndex(id) || typeof text !== "string") throw refusal("not a message");
       const buffers = attachments.filter((item) => item instanceof ArrayBuffer);
       if (buffers.length !== attachments.length) throw refusal("not a message");
+      if (kind === "done") return next(id, text, buffers);
       weigh(text, buffers);
       if (count(kind, id)) posts.push({ kind, id, text, attachments: buffers });
     },
@@ -84,15 +122,16 @@ export function makeBridge(limits: BridgeLimits): Bridge {
       for (const oldest of abandoned) if (abandoned.size >= mostAbandoned) abandoned.delete(oldest);
       abandoned.add(call);
     },
-    open: (call) => { isOpen = true; current = call; hostCalls = 0; bytes = 0; fault = null; },
+    open: (call, after = nothingFollows) => { isOpen = true; current = call; following = after; done = null; hostCalls = 0; bytes = 0; fault = null; },
     close: () => {
       isOpen = false;
-      current = 0;
       if (posts.length === 0) return none;
       const taken = posts;
       posts = [];
       return taken;
     },
     get fault() { return fault; },
+    get current() { return current; },
+    get done() { return done ?? noDone; },
   };
 }

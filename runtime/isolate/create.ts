@@ -127,7 +127,7 @@ function takeEntries(context: Context): EntryHandles {
     if (entry.typeof !== "function") throw new Error(`the guest bundle has no entry "${name}"`);
     return entry;
   };
-  const entries: EntryHandles = { prepare: take("prepare"), load: take("load"), dispatch: take("dispatch"), resume: take("resume"), rejected: take("rejected"), attachment: take("attachment"), dispatchPieces: context.evalSync(joiner, { reference: true, filename: guestFile }) };
+  const entries: EntryHandles = { prepare: take("prepare"), load: take("load"), dispatch: take("dispatch"), dispatchMany: take("dispatchMany"), resume: take("resume"), rejected: take("rejected"), attachment: take("attachment"), dispatchPieces: context.evalSync(joiner, { reference: true, filename: guestFile }) };
   guest.release();
   global.deleteSync("$guest");
   return entries;

@@ -1,32 +1,25 @@
 // One addon in its isolate: every entry is `applySync` with a timeout on the main thread (WALL 2), measured before and after, and
 // the isolate is disposed after any time-out or memory error. Never async apply, promise results or references into the isolate.
 import type { Copy } from "isolated-vm";
-import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/guest-contract.ts";
 import { type LoadText, resultStatus } from "../../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./binary.ts";
-import { type Bridge, makeBridge, type Post } from "./bridge.ts";
+import { type Bridge, type DoneCall, makeBridge, type Post } from "./bridge.ts";
 import { graceMs, leastGrace, makeDeadlines, suspectGraceMs, type Deadlines } from "./deadline.ts";
 import { type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
+import { type Clock, lateFault, memoryFault, timedOut, timeFault } from "./clock.ts";
 import { makeMeter, makeThreadClock, type Meter, type ThreadClock } from "./meter.ts";
 import { NativeWork } from "./native-work.ts";
 import { makeNative, type NativeDoor } from "../native/native.ts";
 import { PairJobs } from "../native/pair-jobs.ts";
+import { mentionsPromises } from "./promise-words.ts";
 import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, readAnswer, rejectionReason, readSettled, thrownMessage } from "./result.ts";
 
 const entriesPerWeighing = 128;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 
-/** The kernel counts a thread's CPU time in ticks of 4 ms and charges it what interrupts cost: an entry that returned gets this much more. */
-const toleratedShare = 1.5;
-/** A timer that fires before an entry has had this share of its CPU time says more about the machine than about the addon. */
-const starvedShare = 0.5;
-
 /** An entry that was late is not ended for the question whether somebody listens. */
 const leastQuestionMs = 20;
-
-/** What an entry may use. */
-interface Clock { readonly limit: "cpuMs" | "startupMs"; readonly valueMs: number; readonly leftMs: number }
 
 /** What all isolates of a process share. */
 export interface Shared { readonly clock: ThreadClock; readonly deadlines: Deadlines; readonly jobs: PairJobs }
@@ -45,6 +38,9 @@ export interface DispatchInput {
   readonly isStartup: boolean;
 }
 
+/** An event without attachments, to be run in one entry with others. */
+export interface JoinedEvent { readonly call: number; readonly text: string }
+
 /** An addon's isolate. After a result with `isFatal` nothing but `dispose` may be called. */
 export class AddonIsolate {
   readonly #vm: IsolatedVm;
@@ -57,6 +53,8 @@ export class AddonIsolate {
   readonly #settings: LoadText;
   #startupUsedMs = 0;
   #entries = 0;
+  /** Its events may share an entry. */
+  #isJoinable = false;
 
   /** Throws when no isolate can be made; no addon code has run then. */
   constructor(vm: IsolatedVm, maker: IsolateMaker, { clock, deadlines, jobs }: Shared, settings: LoadText) {
@@ -78,6 +76,7 @@ export class AddonIsolate {
   /** Compiles and runs the addon; the text of the result is LoadedText. Any failure leaves the isolate useless. */
   load(settingsJson: string, bundle: string): EntryResult {
     const { isolate, context, entries } = this.#guest;
+    this.#isJoinable = !mentionsPromises(bundle);
     return this.#enter(0, this.#startupClock(), (timeout) => {
       const prepared = this.#answer(readGuestResult(entries.prepare.applySync(undefined, [settingsJson], { timeout })), 0, timeout);
       if (prepared.status !== resultStatus.unchanged) return prepared;
@@ -107,11 +106,55 @@ export class AddonIsolate {
       hasReturned = true;
       return this.#answer(readGuestResult(returned), call, timeout);
     });
+    return this.#settled(call, result, hasReturned);
+  }
+
+  /** The result of a call's entry, when what it settled within it is taken into account. `hasReturned`: the guest did. */
+  #settled(call: number, result: EntryResult, hasReturned: boolean): EntryResult {
     // The engine ended it for a rejection that nobody handled, whatever the handler returned: that is the answer, now and later.
     if (!hasReturned && !result.isFatal && result.status === resultStatus.failed) this.#bridge.abandon(call);
     if (result.status === resultStatus.pending) return this.#settleAtOnce(call, result);
     // It settled and then failed within the same entry: the fault is the answer, and the only one.
     return result.status === resultStatus.failed ? { ...result, posts: result.posts.filter(({ kind, id }) => kind !== "settled" || id !== call) } : result;
+  }
+
+  /**
+   * Runs events one after the other, in one entry where that is as good as one for each: the results of the first ones, at least one; the
+   * others have not been run. After a result with `isFatal` there is none. PERF: entries are a third of an event (bench/isolate-entry).
+   */
+  dispatchMany(events: readonly JoinedEvent[], releasedKeys: string, cpuMs: number): readonly EntryResult[] {
+    const [first, ...others] = events;
+    if (first === undefined) return [];
+    if (others.length === 0 || !this.#isJoinable) return [this.dispatch({ ...first, releasedKeys, attachments: noBuffers, mayTake: true, cpuMs, isStartup: false })];
+    const calls = JSON.stringify(events.flatMap(({ call, text }) => [call, text.length]));
+    const texts = events.map(({ text }) => text).join("");
+    let hasReturned = false;
+    const startedAtMs = performance.now();
+    const result = this.#enter(first.call, { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs }, (timeout) => {
+      const returned = this.#guest.entries.dispatchMany.applySync(undefined, [calls, releasedKeys, texts], { timeout });
+      hasReturned = true;
+      return this.#answer(readGuestResult(returned), this.#bridge.current, timeout);
+    }, others.map(({ call }) => call));
+    return this.#parted(this.#settled(this.#bridge.current, result, hasReturned), startedAtMs, !hasReturned && !result.isFatal && result.status === resultStatus.failed);
+  }
+
+  /** The results of an entry of several calls. `isUnclear`: the engine ended it for a rejection, and nobody knows whose. */
+  #parted(result: EntryResult, startedAtMs: number, isUnclear: boolean): readonly EntryResult[] {
+    const endedAtMs = performance.now();
+    const { done } = this.#bridge;
+    const perMs = result.cpuMicros / Math.max(endedAtMs - startedAtMs, Number.EPSILON);
+    const results: EntryResult[] = [];
+    let beganAtMs = startedAtMs;
+    for (const call of done) {
+      const answer = isUnclear ? result : readDone(call);
+      const { status, text, attachments, isFatal } = answer;
+      results.push({ status, text, attachments, isFatal, cpuMicros: Math.round((call.endedAtMs - beganAtMs) * perMs), posts: call.posts });
+      beganAtMs = call.endedAtMs;
+      if (!isFatal) continue;
+      this.dispose();
+      return results;
+    }
+    return [...results, { ...result, cpuMicros: Math.round((endedAtMs - beganAtMs) * perMs) }];
   }
 
   /** Answers a host call; the result is `unchanged` or `failed`, what it settled is in the posts. */
@@ -125,9 +168,9 @@ export class AddonIsolate {
     return { limit: "startupMs", valueMs, leftMs: Math.max(0, valueMs - this.#startupUsedMs) };
   }
 
-  #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer): EntryResult {
+  #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer, following?: readonly number[]): EntryResult {
     const startedAt = performance.now();
-    this.#bridge.open(call);
+    this.#bridge.open(call, following);
     const mostMs = clock.limit === "cpuMs" && this.#settings.isSuspect === true ? suspectGraceMs : graceMs;
     this.#work.open(clock.leftMs + leastGrace(mostMs));
     const timeout = this.#deadlines.timeout(clock.leftMs, mostMs, startedAt);
@@ -135,17 +178,26 @@ export class AddonIsolate {
     try {
       answer = run(timeout);
     } catch (error) {
-      answer = this.#stopped(error, clock, startedAt) ?? this.#rejected(error, call, clock, startedAt, timeout);
+      answer = this.#stopped(error, clock, startedAt) ?? this.#rejected(error, this.#bridge.current, clock, startedAt, timeout);
     }
     const posts = this.#bridge.close();
     const cpuMicros = this.#meter.lap(this.#work.micros);
     if (clock.limit === "startupMs") this.#startupUsedMs += cpuMicros / 1_000;
-    if (!answer.isFatal) answer = this.#broken(clock, cpuMicros) ?? answer;
-    else if (answer.isTimeout === true) answer = timedOut(clock, cpuMicros);
+    const ownMicros = cpuMicros * this.#shareOfLast(startedAt);
+    if (!answer.isFatal) answer = this.#broken(clock, ownMicros) ?? answer;
+    else if (answer.isTimeout === true) answer = timedOut(clock, ownMicros);
     if (answer.isFatal) this.dispose();
     const { status, text, attachments, isFatal } = answer;
     // Other threads stop for no limit of an entry: what they spent is for the budget only.
     return { status, text, attachments, isFatal, cpuMicros: cpuMicros + this.#door.takeBesideMicros(), posts };
+  }
+
+  /** Which part of an entry that is just over the call had that ran last. */
+  #shareOfLast(startedAtMs: number): number {
+    const before = this.#bridge.done.at(-1);
+    if (before === undefined) return 1;
+    const now = performance.now();
+    return (now - before.endedAtMs) / Math.max(now - startedAtMs, Number.EPSILON);
   }
 
   /** What stopped an entry that did not return; null: nothing did, the engine has a rejection to tell of. */
@@ -170,7 +222,8 @@ export class AddonIsolate {
   /** The limit that an entry broke although it returned. */
   #broken(clock: Clock, cpuMicros: number): Answer | null {
     if (this.#bridge.fault !== null) return faultAnswer(this.#bridge.fault);
-    if (cpuMicros > clock.leftMs * 1_000 * toleratedShare) return faultAnswer(timeFault(clock, clock.valueMs - clock.leftMs + cpuMicros / 1_000));
+    const late = lateFault(clock, cpuMicros);
+    if (late !== null) return faultAnswer(late);
     // Only for reports: what is in use includes garbage, so it says nothing about the limit.
     if (++this.#entries % entriesPerWeighing === 1) this.#meter.weigh();
     return null;
@@ -212,33 +265,13 @@ export class AddonIsolate {
   }
 }
 
+/** The answer of a call that was over before its entry was. */
+function readDone({ text, attachments, fault }: DoneCall): Answer {
+  return fault === null ? readSettled({ kind: "settled", id: 0, text, attachments }) : faultAnswer(fault);
+}
+
 function piecesOf(text: string): string[] {
   const pieces: string[] = [];
   for (let at = 0; at < text.length; at += pieceChars) pieces.push(text.slice(at, at + pieceChars));
   return pieces;
-}
-
-/** The clock on the wall ended it: what it had used by then says whether that was its own doing. */
-function timedOut(clock: Clock, cpuMicros: number): Answer {
-  const usedMs = cpuMicros / 1_000;
-  if (clock.limit === "cpuMs" && usedMs < clock.leftMs * starvedShare) return starvedAnswer(clock, cpuMicros);
-  return faultAnswer(timeFault(clock, clock.valueMs - clock.leftMs + Math.max(clock.leftMs, usedMs)));
-}
-
-/** Nobody's fault: the timer is a clock on the wall, and this thread did not run while it went. The host asks again. */
-function starvedAnswer({ valueMs }: Clock, cpuMicros: number): Answer {
-  const used = Math.round(cpuMicros / 1_000);
-  const limit = { name: "cpuMs", value: valueMs, used, unit: "ms" };
-  return faultAnswer({ code: "starved", message: `ran for ${used} of its ${valueMs} ms of CPU time before the clock ended it`, limit });
-}
-
-function timeFault({ limit, valueMs }: Clock, usedMs: number): Fault {
-  const used = Math.round(usedMs);
-  return limit === "cpuMs"
-    ? { code: "cpu-limit", message: `ran for ${used} ms, ${valueMs} ms of CPU time are allowed`, limit: { name: limit, value: valueMs, used, unit: "ms" } }
-    : { code: "startup-limit", message: `took ${used} ms to start, ${valueMs} ms of CPU time are allowed`, limit: { name: limit, value: valueMs, used, unit: "ms" } };
-}
-
-function memoryFault(memoryMiB: number): Fault {
-  return { code: "memory-limit", message: `its heap outgrew ${memoryMiB} MiB`, limit: { name: "memoryMiB", value: memoryMiB, used: memoryMiB, unit: "MiB" } };
 }

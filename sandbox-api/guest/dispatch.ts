@@ -8,7 +8,7 @@ import { manifestChars } from "./bounds.ts";
 import { Call, type Changes } from "./draft.ts";
 import { Grants } from "./grants.ts";
 import { handlersOfModule, handlersOfObject, Handlers, type Handler } from "./handlers.ts";
-import { RealMap, RealUint8Array, apply, bareArray, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
+import { RealMap, RealUint8Array, apply, bareArray, dateNow, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
 import { plainDataText } from "./json-text.ts";
 import { layerKind } from "./layers.ts";
 import { Objects, type EventSubjectState } from "./objects.ts";
@@ -40,6 +40,8 @@ export interface Surroundings {
   readonly offerModule: (keep: (body: ModuleFunction) => void) => void;
 }
 
+/** Events of an entry that has taken that long are left for the next one, which has a time limit of its own. */
+const longEntryMs = 2;
 const unchanged = "0";
 const pending = "2";
 const failed = 3;
@@ -70,6 +72,7 @@ export class Dispatch {
         this.#last = "";
         return (this.#last = this.#dispatch(callId, releasedKeys, text, attachments));
       },
+      dispatchMany: (calls, releasedKeys, texts) => this.#dispatchMany(calls, releasedKeys, texts),
       resume: (hostCallId, text, ...attachments) => this.#kept(() => this.#guarded("threw", () => this.#resume(hostCallId, text, attachments))),
       rejected: (reasonJson) => this.#rejected(reasonJson),
       attachment: (callId, index) => this.#attachment(callId, index),
@@ -126,6 +129,22 @@ export class Dispatch {
   #moduleNamed(name: unknown): object {
     if (name === "flowcell") return this.#around.flowcell;
     throw refuse("", `an addon can import "flowcell" and files of its own folder only, not ${typeof name === "string" ? `"${slice(name, 0, 200)}"` : "this"}`, "load-failed");
+  }
+
+  #dispatchMany(callsJson: string, releasedKeys: string, texts: string): string {
+    const calls: readonly number[] = jsonParse(callsJson);
+    const beganAt = dateNow();
+    let keys = releasedKeys;
+    let start = 0;
+    for (let index = 0; ; index += 2) {
+      const id = calls[index]!;
+      const end = start + calls[index + 1]!;
+      const result = this.#dispatch(id, keys, slice(texts, start, end), noAttachments);
+      if (index + 2 >= calls.length || result === pending || dateNow() - beganAt >= longEntryMs) return (this.#last = result);
+      this.#around.port.done(id, result, this.#takeAttachments(id));
+      keys = "";
+      start = end;
+    }
   }
 
   #dispatch(callId: number, releasedKeys: string, text: string, attachments: Attachments): string {
@@ -195,10 +214,15 @@ export class Dispatch {
     } catch (thrown) {
       result = this.#fail(call, subject, thrown);
     }
-    if (result === pending) return;
-    const attachments = mapGet(this.#attachments, call.id) ?? noAttachments;
-    mapDelete(this.#attachments, call.id);
-    this.#around.port.settled(call.id, result, attachments);
+    if (result !== pending) this.#around.port.settled(call.id, result, this.#takeAttachments(call.id));
+  }
+
+  /** The bodies of a result that is posted; nobody asks for them afterwards. */
+  #takeAttachments(callId: number): readonly ArrayBuffer[] {
+    const attachments = mapGet(this.#attachments, callId);
+    if (attachments === undefined) return noAttachments;
+    mapDelete(this.#attachments, callId);
+    return attachments;
   }
 
   /** The handler is done: its changes as a result, applied to the objects. Throws before anything is applied. */

@@ -74,9 +74,15 @@ export class HostPort {
   forget(hostCallId: number): void {
     mapDelete(this.#causes, hostCallId);
   }
-  /** The bodies of a settled call travel with it: nobody asks for them afterwards. */
+  /** A call of an entry that goes on with the next one. */
+  done(callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
+    if (attachments.length === 0) this.#post("done", callId, result);
+    else this.#postAll("done", callId, result, attachments);
+  }
   settled(callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
-    const kind: PostKind = "settled";
+    this.#postAll("settled", callId, result, attachments);
+  }
+  #postAll(kind: PostKind, callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
     const message = bareArray<unknown>();
     message[0] = kind;
     message[1] = callId;

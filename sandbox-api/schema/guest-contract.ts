@@ -30,8 +30,11 @@ export interface RuntimePorts {
 export const textForms = ["utf-8", "latin1", "utf-16le"] as const;
 export type TextForm = (typeof textForms)[number];
 
-/** `settled`: a pending call's result (id = call id, text = result string). `hostCall`: id = HostCallId, text = HostCallText. */
-export type PostKind = "settled" | "hostCall";
+/**
+ * `settled`: a pending call's result (id = call id, text = result string). `done`: likewise of a call of `dispatchMany` that is followed by
+ * another one. `hostCall`: id = HostCallId, text = HostCallText.
+ */
+export type PostKind = "settled" | "done" | "hostCall";
 
 export interface GuestEntries {
   /**
@@ -43,6 +46,12 @@ export interface GuestEntries {
   readonly load: () => string;
   /** Runs one event (schema/view.ts). `releasedKeys`: comma-separated ObjectKeys that ended since the last entry, or "". */
   readonly dispatch: (callId: number, releasedKeys: string, text: string, ...attachments: ArrayBuffer[]) => string;
+  /**
+   * Runs events one after the other, as if each had been dispatched by itself. `calls`: JSON of [callId, characters of its text, …]; `texts`: their
+   * texts, joined. Each result but that of the last one that ran is posted as `done`, that one's is returned: of the last in the list, of one that is
+   * pending (its promise must settle in an entry of its own event), or of one with which the entry has taken long enough.
+   */
+  readonly dispatchMany: (calls: string, releasedKeys: string, texts: string) => string;
   /** Answers a host call; text is ResumeText. Result is "0" or a fault. */
   readonly resume: (hostCallId: number, text: string, ...attachments: ArrayBuffer[]) => string;
   /**

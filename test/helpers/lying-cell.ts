@@ -19,6 +19,8 @@ function frame({ type = result, status = 0, id = 0, instance = 0, text = "", len
   return bytes;
 }
 
+/** Where the runtime says what it runs. */
+const mark = (call: number, instance: number): void => void writeSync(5, Buffer.from(Uint32Array.of(call, instance).buffer), 0, 8, 0);
 const say = (fields: Frame): void => void writeSync(3, frame(fields));
 
 const lies: { readonly [mode: string]: (id: number, instance: number) => void } = {
@@ -43,6 +45,8 @@ const lies: { readonly [mode: string]: (id: number, instance: number) => void } 
   flood: (_, instance) => { for (let n = 0; n < 2_000; n++) say({ type: hostCall, id: n, instance, text: `{"call":"log","level":"info","msg":""}` }); },
   silent: () => undefined,
   quits: () => process.exit(3),
+  "marks-nobody": (id) => { mark(id + 50, 77); process.exit(3); },
+  "marks-too-much": () => { for (let at = 0; ; at += 512) writeSync(5, Buffer.alloc(512, 1), 0, 512, at); },
 };
 
 const greetings: { readonly [mode: string]: string } = { contract: `{"contract":99,"node":"x","pid":1}`, greeting: "hello" };

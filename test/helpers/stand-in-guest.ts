@@ -1,13 +1,13 @@
 // A guest in forty lines for tests of cells: the contract of schema/guest-contract.ts with none of the walls and none of the API.
 // An addon's exports are handlers by event name: they get (text, attachments, api) and return changes, a promise of them, or
-// nothing. `returnAttachments` and friends are asked for through `api`.
+// nothing. `returnAttachments` and friends are asked for through `api`; `api.joined` is how many events the entry was begun with.
 
 /** The script that runs first in each isolate. */
 export const standInGuest = `
 (() => {
   const post = $post; delete globalThis.$post;
   let factory; globalThis.$module = (f) => { factory = f; };
-  const exports = {}; const attachments = new Map(); const waiting = new Map(); let nextHostCall = 1; let settings;
+  const exports = {}; const attachments = new Map(); const waiting = new Map(); let nextHostCall = 1; let settings; let joined = 1;
   const ascii = (value) => JSON.stringify(value).replace(/[\\u007f-\\uffff]/g, (c) => "\\\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
   const failed = (error) => "30;" + ascii({ code: error && error.code || "threw", message: String(error && error.message), stack: String(error && error.stack) });
   const ask = (call) => new Promise((resolve, reject) => { const id = nextHostCall++; waiting.set(id, { resolve, reject }); post("hostCall", id, ascii(call)); });
@@ -20,7 +20,7 @@ export const standInGuest = `
     },
     dispatch: (call, released, text, ...buffers) => {
       const out = [];
-      const api = { call, released, post, settings, attach: (b) => { out.push(b); return out.length - 1; }, log: (msg) => post("hostCall", nextHostCall++, ascii({ call: "log", level: "info", msg })), sleep: (ms) => ask({ call: "timer.set", ms }) };
+      const api = { call, released, post, settings, joined, attach: (b) => { out.push(b); return out.length - 1; }, log: (msg) => post("hostCall", nextHostCall++, ascii({ call: "log", level: "info", msg })), sleep: (ms) => ask({ call: "timer.set", ms }) };
       try {
         const event = JSON.parse(text.split("\\0", 1)[0]).event;
         const result = exports[event](text, buffers, api);
@@ -31,6 +31,18 @@ export const standInGuest = `
         if (out.length > 0) attachments.set(call, out);
         return write(result, out);
       } catch (error) { return failed(error); }
+    },
+    dispatchMany: (calls, released, texts) => {
+      const list = JSON.parse(calls);
+      for (let index = 0, start = 0; ; index += 2) {
+        const [id, length] = [list[index], list[index + 1]];
+        joined = list.length / 2;
+        const result = entries.dispatch(id, index === 0 ? released : "", texts.slice(start, start + length));
+        joined = 1;
+        start += length;
+        if (index + 2 >= list.length || result === "2") return result;
+        post("done", id, result, ...(attachments.get(id) ?? []));
+      }
     },
     resume: (id, text, ...buffers) => {
       const answer = JSON.parse(text); const waiter = waiting.get(id); waiting.delete(id);

@@ -1,6 +1,6 @@
-// The call that a guest says it asks in: believed only while that call is outstanding for that very instance. And what is answered is forgotten.
+// What is asked of a cell and what is believed of it and of its guests: only what is outstanding, for that very instance; and answered calls are let go.
 import test from "ava";
-import type { CellCall } from "../../../host/cells/cell.ts";
+import type { CellCall, Outcome } from "../../../host/cells/cell.ts";
 import { Ledger } from "../../../host/cells/ledger.ts";
 import { instanceId } from "../../../sandbox-api/schema/ids.ts";
 import { defaultLimits } from "../../../sandbox-api/schema/limits.ts";
@@ -44,4 +44,33 @@ test("an answered call is let go while the queue behind it is still being worked
   await collectGarbage();
   t.is(first.deref(), undefined);
   t.is(ledger.callOf(1, 2), second.deref() ?? null);
+});
+
+test("running: what the mark names, while it is outstanding, and else the call whose answer is next", (t) => {
+  const ledger = new Ledger({ gone: () => undefined }, () => 0);
+  const [one, two] = [instanceId(1), instanceId(2)];
+  for (const id of [one, two]) ledger.instances.set(id, { limits: defaultLimits, waiting: 0, isClosing: false });
+  const chain = [one, two].map((instance) => ({ instance, cpuMs: instance * 10, wallMs: 1_000 }));
+  t.is(ledger.running({ call: 1, instance: 1 }), null, "nothing is outstanding");
+  const finished: (readonly Outcome[])[] = [];
+  for (const id of [1, 2]) ledger.expect({ id, kind: "event", chain, call: null, finish: (outcomes) => void finished.push(outcomes) });
+  t.like(ledger.running(null), { instance: 1, cpuMs: 10 });
+  t.like(ledger.running({ call: 1, instance: 2 }), { instance: 2, cpuMs: 20 });
+  t.like(ledger.running({ call: 2, instance: 2 }), { instance: 2, cpuMs: 20 });
+  for (const [call, instance] of [[3, 1], [1, 3], [0, 0], [0xffff_ffff, 2]] as const) t.like(ledger.running({ call, instance }), { instance: 1 }, `${call} ${instance}`);
+  t.is(ledger.result({ id: 1, instance: 1, status: resultStatus.unchanged, cpuMicros: 1, text: "", attachments: [] }), null);
+  t.like(ledger.running({ call: 1, instance: 1 }), { instance: 2 }, "it has answered since");
+  const fault = { code: "cell-died", message: "" } as const;
+  ledger.abandon(two, fault);
+  t.deepEqual(finished.map((outcomes) => outcomes.map(({ kind }) => kind)), [["unchanged", "failed"], ["lost", "lost"]]);
+});
+
+test("abandon: who ran behind others that had not answered is to be asked again with them", (t) => {
+  const ledger = new Ledger({ gone: () => undefined }, () => 0);
+  const [one, two] = [instanceId(1), instanceId(2)];
+  const chain = [one, two].map((instance) => ({ instance, cpuMs: 10, wallMs: 1_000 }));
+  const finished: string[][] = [];
+  for (const id of [1, 2]) ledger.expect({ id, kind: "event", chain, call: null, finish: (outcomes) => void finished.push(outcomes.map(({ kind }) => kind)) });
+  ledger.abandon(two, { code: "cell-died", message: "" });
+  t.deepEqual(finished, [["lost", "lost"], ["lost", "lost"]]);
 });

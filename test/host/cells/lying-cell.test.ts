@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import test from "ava";
 import { CellStartError } from "../../../host/cells/binary.ts";
+import { instanceId } from "../../../sandbox-api/schema/ids.ts";
 import type { CellPool } from "../../../host/cells/cell.ts";
 import { load, recordedCell, sendOne, testPool } from "../../helpers/cell-pool.ts";
 
@@ -59,6 +60,22 @@ test("an honest cell that ends, in the middle of a frame or with an exit code, h
     await load(cell, 1, "");
     t.like(await sendOne(cell, "request", 1), { kind: "failed", fault: { code: "cell-died" } });
     t.like(await ended, { guilty: 1, fault: { message: mode === "quits" ? "the cell ended (exit code 3)" : "the cell ended (exit code 0)" } });
+    await pool.close();
+  }
+});
+
+test("a mark of what is not outstanding is not believed, and a mark cannot grow", async (t) => {
+  for (const [mode, how] of [["marks-nobody", /exit code 3/], ["marks-too-much", /SIGXFSZ|exit code 1/]] as const) {
+    const pool = lyingPool(mode);
+    const { cell, ended } = await recordedCell(pool);
+    await load(cell, 1, "");
+    await load(cell, 2, "");
+    const [first, second] = await Promise.all([sendOne(cell, "request", 1), sendOne(cell, "request", 2)]);
+    t.like(first, { kind: "failed", fault: { code: "cell-died" } }, mode);
+    t.is(second.kind, "lost", mode);
+    const { guilty, fault } = await ended;
+    t.is(guilty, instanceId(1), mode);
+    t.regex(fault?.message ?? "", how);
     await pool.close();
   }
 });
