@@ -4,9 +4,9 @@ import { eventTable, type EventName } from "../../sandbox-api/schema/events.ts";
 import { withheldValue } from "../../sandbox-api/schema/http.ts";
 import type { PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import {
-  asciiJson,
-  type BodyView, type ClientView, type FlowView, type LayerView, type MessageView, type PartName, type RequestView,
-  type ResponseView, type RootView, type ServerView, type TrailersView, type WebSocketMessageView, type WebSocketView,
+  asciiJson, partNames,
+  type ClientView, type FlowView, type LayerView, type MessageView, type PartName, type RootView, type ServerView, type TrailersView,
+  type WebSocketMessageView, type WebSocketView,
 } from "../../sandbox-api/schema/view.ts";
 import type { HeaderFields } from "../http/header-fields.ts";
 import type { ClientConnection, Flow, HttpFlow, HttpRequest, HttpResponse, LayerProposal, RootLayer, ServerConnection, TcpFlow, WebSocketMessage, WebSocketState } from "./flow.ts";
@@ -16,13 +16,14 @@ import type { MessageBody } from "./message-body.ts";
 /** What is written on, and for whom. */
 export interface Paper {
   readonly withheld: ReadonlySet<string>;
-  readonly attachments: Buffer[];
-  readonly cached: (owner: object, version: number, make: () => unknown) => string;
   readonly bodyBytes: number;
+  /** Puts a body beside the text; gives its index. */
+  attach(bytes: Buffer): number;
+  /** `make` as JSON, remembered for that version of its owner. */
+  cached(owner: object, version: number, make: () => unknown): string;
 }
 
-/** One part of the views of objects of a kind. PERF: one for all of them, so that an event makes no closures (bench/host-event). */
-export interface Part<S> {
+interface PartRow<S> {
   readonly name: PartName;
   readonly needs: PermissionName | null;
   /** The record that the version belongs to; a new record is unseen whatever its version. */
@@ -33,59 +34,69 @@ export interface Part<S> {
   readonly isBlank?: (subject: S) => boolean;
 }
 
-type Visit = <S>(part: Part<S>, subject: S) => void;
+/** One part of the views of objects of a kind. PERF: one for all of them and all of one shape, so that an event makes no closures and V8 no guesses (bench/host-event). */
+export interface Part<S> extends Required<PartRow<S>> {
+  /** Its number among all parts. */
+  readonly place: number;
+}
+
+const never = (): boolean => false;
+const part = <S>({ name, needs, owner, version, write, isBlank = never }: PartRow<S>): Part<S> => ({ name, place: partNames.indexOf(name), needs, owner, version, write, isBlank });
+
+/** Who is shown the parts. */
+export interface PartVisitor { visit<S>(part: Part<S>, subject: S): void }
 
 /** Every part that a view of that event may have, with what it is of. */
-export function eachPart(event: EventName, subject: GateSubject, visit: Visit): void {
+export function eachPart(event: EventName, subject: GateSubject, visitor: PartVisitor): void {
   switch (subject.kind) {
-    case "http": return visitHttp(event, subject, visit);
+    case "http": return visitHttp(event, subject, visitor);
     case "tcp":
-      for (const part of connectedFlow) visit(part, subject);
+      for (const part of connectedFlow) visitor.visit(part, subject);
       // Each chunk's content is its own version: an addon that sets it makes the next one in line see it anew.
-      if (event === "tcp_message" && subject.message !== null) visit(messagePart, subject.message);
+      if (event === "tcp_message" && subject.message !== null) visitor.visit(messagePart, subject.message);
       return;
     case "root":
-      visit(rootPart, subject);
-      for (const part of connections) visit(part, subject);
+      visitor.visit(rootPart, subject);
+      for (const part of connections) visitor.visit(part, subject);
       return;
     case "layer":
-      visit(layerPart, subject);
-      for (const part of connections) visit(part, subject);
+      visitor.visit(layerPart, subject);
+      for (const part of connections) visitor.visit(part, subject);
       return;
-    case "server": return visit(serverItself, subject);
+    case "server": return visitor.visit(serverItself, subject);
   }
 }
 
-function visitHttp(event: EventName, flow: HttpFlow, visit: Visit): void {
+function visitHttp(event: EventName, flow: HttpFlow, visitor: PartVisitor): void {
   const { request, response } = flow;
   const bodies: readonly ("request" | "response")[] = eventTable[event].bodies;
-  for (const part of connectedFlow) visit(part, flow);
+  for (const part of connectedFlow) visitor.visit(part, flow);
   if (flow.webSocket !== null) {
-    visit(webSocketPart, flow.webSocket);
-    if (event === "websocket_message" && flow.webSocket.message !== null) visit(webSocketMessagePart, flow.webSocket.message);
+    visitor.visit(webSocketPart, flow.webSocket);
+    if (event === "websocket_message" && flow.webSocket.message !== null) visitor.visit(webSocketMessagePart, flow.webSocket.message);
   }
-  visit(requestPart, request);
-  visit(requestTrailers, request);
-  if (bodies.includes("request") && request.body.state !== "unread") visit(requestBody, request.body);
+  visitor.visit(requestPart, request);
+  visitor.visit(requestTrailers, request);
+  if (bodies.includes("request") && request.body.state !== "unread") visitor.visit(requestBody, request.body);
   if (response === null) return;
-  visit(responsePart, response);
-  visit(responseTrailers, response);
-  if ((bodies.includes("response") || response.made) && response.body.state !== "unread") visit(responseBody, response.body);
+  visitor.visit(responsePart, response);
+  visitor.visit(responseTrailers, response);
+  if ((bodies.includes("response") || response.made) && response.body.state !== "unread") visitor.visit(responseBody, response.body);
 }
 
 /** What of the flow was played again from a recording. */
 export const replayOf = ({ replayDepth, response }: HttpFlow): FlowView["isReplay"] => (replayDepth > 0 ? "request" : response?.isReplayed === true ? "response" : null);
 
-const flowPart: Part<Flow> = {
+const flowPart = part<Flow>({
   name: "flow", needs: null, owner: (flow) => flow, version: (flow) => flow.version,
   // PERF: nearly all flows have nothing else to tell.
   write: (flow) => flow.kind === "http" && flow.live && flow.error === null && !flow.intercepted && flow.marked === "" && flow.comment === "" && replayOf(flow) === null && !flow.isWebSocket
-    ? `{"id":${asciiJson(flow.id)},"type":"http","live":true,"error":null,"intercepted":false,"marked":"","comment":"","isReplay":null,"timestampCreated":${flow.timestampCreated},"websocket":false}`
+    ? `{"id":${quoted(flow.id)},"type":"http","live":true,"error":null,"intercepted":false,"marked":"","comment":"","isReplay":null,"timestampCreated":${flow.timestampCreated},"websocket":false}`
     : asciiJson({
     id: flow.id, type: flow.kind, live: flow.live, error: flow.error, intercepted: flow.intercepted, marked: flow.marked, comment: flow.comment,
     isReplay: flow.kind === "http" ? replayOf(flow) : null, timestampCreated: flow.timestampCreated, websocket: flow.kind === "http" && flow.isWebSocket,
   } satisfies FlowView),
-};
+});
 
 /** What a view shows of a client's connection: everything that is known of it. */
 export const clientView = (client: ClientConnection): ClientView => ({
@@ -101,39 +112,41 @@ export const serverView = (server: ServerConnection): ServerView => ({
   timestampTcpSetup: server.timestampTcpSetup, timestampTlsSetup: server.timestampTlsSetup, timestampEnd: server.timestampEnd, error: server.error,
 });
 
-const clientPart: Part<{ readonly client: ClientConnection }> = {
+const clientPart = part<{ readonly client: ClientConnection }>({
   name: "client", needs: "read:connection", owner: ({ client }) => client, version: ({ client }) => client.version,
   write: ({ client }, paper) => paper.cached(client, client.version, () => clientView(client)),
-};
+});
 
-const serverItself: Part<ServerConnection> = {
+const serverItself = part<ServerConnection>({
   name: "server", needs: "read:connection", owner: (server) => server, version: (server) => server.version,
   write: (server, paper) => paper.cached(server, server.version, () => serverView(server)),
-};
+});
 
-const serverPart: Part<{ readonly server: ServerConnection }> = {
+const serverPart = part<{ readonly server: ServerConnection }>({
   name: "server", needs: "read:connection", owner: ({ server }) => server, version: ({ server }) => server.version,
   write: ({ server }, paper) => serverItself.write(server, paper),
-};
+});
 
 const connections = [clientPart, serverPart] as const;
 const connectedFlow: readonly Part<HttpFlow | TcpFlow>[] = [flowPart, clientPart, serverPart];
 
-const requestPart: Part<HttpRequest> = {
-  name: "request", needs: "read:request", owner: (request) => request, version: (request) => request.version,
-  write: (request, { withheld }) => asciiJson({
-    method: request.method, scheme: request.scheme, host: request.host, port: request.port, path: request.path, authority: request.authority,
-    httpVersion: request.httpVersion, timestampStart: request.timestampStart, timestampEnd: request.timestampEnd,
-  } satisfies RequestView) + fieldLines(request.headers, withheld),
-};
+const needsNoEscape = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+/** A text as ASCII JSON. PERF: heads are written by hand, because `JSON.stringify` of their objects was half of what a view costs (bench/host-event). */
+const quoted = (text: string): string => (needsNoEscape.test(text) ? `"${text}"` : asciiJson(text));
 
-const responsePart: Part<HttpResponse> = {
+/** A RequestView and the fields. */
+const requestPart = part<HttpRequest>({
+  name: "request", needs: "read:request", owner: (request) => request, version: (request) => request.version,
+  write: ({ method, scheme, host, port, path, authority, httpVersion, timestampStart, timestampEnd, headers }, { withheld }) =>
+    `{"method":${quoted(method)},"scheme":"${scheme}","host":${quoted(host)},"port":${port},"path":${quoted(path)},"authority":${quoted(authority)},"httpVersion":${quoted(httpVersion)},"timestampStart":${timestampStart},"timestampEnd":${timestampEnd}}${fieldLines(headers, withheld)}`,
+});
+
+/** A ResponseView and the fields. */
+const responsePart = part<HttpResponse>({
   name: "response", needs: "read:response", owner: (response) => response, version: (response) => response.version,
-  write: (response, { withheld }) => asciiJson({
-    statusCode: response.statusCode, reason: response.reason, httpVersion: response.httpVersion, timestampStart: response.timestampStart,
-    timestampEnd: response.timestampEnd,
-  } satisfies ResponseView) + fieldLines(response.headers, withheld),
-};
+  write: ({ statusCode, reason, httpVersion, timestampStart, timestampEnd, headers }, { withheld }) =>
+    `{"statusCode":${statusCode},"reason":${quoted(reason)},"httpVersion":${quoted(httpVersion)},"timestampStart":${timestampStart},"timestampEnd":${timestampEnd}}${fieldLines(headers, withheld)}`,
+});
 
 /** What follows the JSON: how many fields there are, and each as a line. */
 function fieldLines(fields: HeaderFields, withheld: ReadonlySet<string>): string {
@@ -154,7 +167,7 @@ export function shownValue(fields: HeaderFields, i: number, withheld: ReadonlySe
   return withheld.size > 0 && withheld.has(fields.name(i).toLowerCase()) ? withheldValue : fields.value(i);
 }
 
-const trailersPart = <S extends HttpRequest | HttpResponse>(name: PartName, needs: PermissionName): Part<S> => ({
+const trailersPart = <S extends HttpRequest | HttpResponse>(name: PartName, needs: PermissionName): Part<S> => part<S>({
   name, needs, owner: (message) => message, version: (message) => message.trailersVersion, isBlank: ({ trailers }) => trailers === null,
   write: ({ trailers }, { withheld }) => {
     const view: TrailersView = trailers === null ? null : Array.from({ length: trailers.length }, (_, i) => [trailers.name(i), shownValue(trailers, i, withheld)]);
@@ -165,44 +178,43 @@ const trailersPart = <S extends HttpRequest | HttpResponse>(name: PartName, need
 const requestTrailers = trailersPart<HttpRequest>("request.trailers", "read:request");
 const responseTrailers = trailersPart<HttpResponse>("response.trailers", "read:response");
 
-const bodyPart = (name: PartName, needs: PermissionName): Part<MessageBody> => ({
+/** A BodyView. */
+const bodyPart = (name: PartName, needs: PermissionName): Part<MessageBody> => part<MessageBody>({
   name, needs, owner: (body) => body, version: (body) => body.version,
-  write: (body, { attachments, bodyBytes }) => {
-    const isTooLarge = (body.raw?.length ?? 0) > bodyBytes || (body.content?.length ?? 0) > bodyBytes;
-    const attach = (bytes: Buffer | null): number | null => (bytes === null || isTooLarge ? null : attachments.push(bytes) - 1);
-    return asciiJson({
-      raw: attach(body.raw), content: body.content === body.raw ? null : attach(body.content), contentError: body.contentError,
-      truncated: isTooLarge || body.state === "truncated", streamed: body.state === "streamed",
-    } satisfies BodyView);
+  write: ({ raw, content, contentError, state }, paper) => {
+    const isTooLarge = (raw?.length ?? 0) > paper.bodyBytes || (content?.length ?? 0) > paper.bodyBytes;
+    const rawAt = raw === null || isTooLarge ? null : paper.attach(raw);
+    const contentAt = content === null || content === raw || isTooLarge ? null : paper.attach(content);
+    return `{"raw":${rawAt},"content":${contentAt},"contentError":${contentError === null ? null : quoted(contentError)},"truncated":${isTooLarge || state === "truncated"},"streamed":${state === "streamed"}}`;
   },
 });
 
 const requestBody = bodyPart("request.body", "read:request.body");
 const responseBody = bodyPart("response.body", "read:response.body");
 
-const messagePart: Part<NonNullable<TcpFlow["message"]>> = {
+const messagePart = part<NonNullable<TcpFlow["message"]>>({
   name: "message", needs: "read:tcp", owner: ({ content }) => content, version: () => 0,
-  write: ({ fromClient, timestamp, content }, { attachments }) => asciiJson({ fromClient, timestamp, content: attachments.push(content) - 1 } satisfies MessageView),
-};
+  write: ({ fromClient, timestamp, content }, paper) => asciiJson({ fromClient, timestamp, content: paper.attach(content) } satisfies MessageView),
+});
 
-const webSocketPart: Part<WebSocketState> = {
+const webSocketPart = part<WebSocketState>({
   name: "websocket", needs: "read:websocket", owner: (state) => state, version: (state) => state.version,
   write: ({ closeCode, closeReason, closedByClient, timestampEnd }) => asciiJson({ closeCode, closeReason, closedByClient, timestampEnd } satisfies WebSocketView),
-};
+});
 
-const webSocketMessagePart: Part<WebSocketMessage> = {
+const webSocketMessagePart = part<WebSocketMessage>({
   name: "message", needs: "read:websocket", owner: (message) => message, version: (message) => message.version,
-  write: ({ index, fromClient, type, timestamp, injected, dropped, content }, { attachments, bodyBytes }) => asciiJson({
-    index, fromClient, type, timestamp, injected, dropped, content: content.length > bodyBytes ? null : attachments.push(content) - 1,
+  write: ({ index, fromClient, type, timestamp, injected, dropped, content }, paper) => asciiJson({
+    index, fromClient, type, timestamp, injected, dropped, content: content.length > paper.bodyBytes ? null : paper.attach(content),
   } satisfies WebSocketMessageView),
-};
+});
 
-const rootPart: Part<RootLayer> = {
+const rootPart = part<RootLayer>({
   name: "root", needs: "read:connection", owner: (root) => root, version: (root) => Number(root.killed),
   write: (root) => asciiJson({ mode: root.client.mode, live: !root.killed } satisfies RootView),
-};
+});
 
-const layerPart: Part<LayerProposal> = {
+const layerPart = part<LayerProposal>({
   name: "layer", needs: "read:connection", owner: (layer) => layer, version: () => 0,
-  write: (layer, { attachments }) => asciiJson({ name: layer.name, dataClient: attachments.push(layer.dataClient) - 1, clientHello: layer.clientHello } satisfies LayerView),
-};
+  write: (layer, paper) => asciiJson({ name: layer.name, dataClient: paper.attach(layer.dataClient), clientHello: layer.clientHello } satisfies LayerView),
+});

@@ -2,9 +2,8 @@
 // than a Buffer made of it; fields that nobody changed are the bytes that came in.
 // WALL: the last one against smuggling: throws (invariant) rather than let a CR, LF, NUL or stray space out. What HeaderFields
 // holds was checked when it went in. It does not decide about framing: the caller puts the fields that say so.
-import { isToken } from "../../sandbox-api/schema/http.ts";
 import { invariant } from "../invariant.ts";
-import { isSendableTarget, isSendableValue } from "./field-rules.ts";
+import { isSendableTarget, isSendableValue, isTokenText } from "./field-rules.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
 /** What of a request goes on the wire; a decoded RequestHead fits, unless it came over HTTP/2. */
@@ -28,7 +27,7 @@ export interface StatusLine {
 
 /** Request-line, fields and the empty line as latin1 text. Throws for a method, target or version that may not be sent. */
 export function encodeRequestHead({ method, target, version = "1.1", headers }: RequestLine): string {
-  invariant(isToken(method), "encoder: the method is not a token");
+  invariant(isTokenText(method), "encoder: the method is not a token");
   invariant(isSendableTarget(target), "encoder: the target holds a forbidden character");
   invariant(version === "1.1" || version === "1.0", "encoder: no such version");
   return `${method} ${target} HTTP/${version}\r\n${headers.toBlock()}\r\n`;

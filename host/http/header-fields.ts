@@ -3,9 +3,8 @@
 // head nobody touches costs neither field strings nor re-encoding.
 // WALL: nothing enters unchecked, so a block never holds a CR, LF or NUL of anybody's making. No rule about
 // single fields (framing, hop-by-hop) lives here.
-import { isToken } from "../../sandbox-api/schema/http.ts";
 import { invariant } from "../invariant.ts";
-import { isSendableValue, trimWhitespace } from "./field-rules.ts";
+import { isSendableValue, isTokenText, trimWhitespace } from "./field-rules.ts";
 
 /** Offsets per field: start of line, end of name. The rest follows from the bytes. */
 const STRIDE = 2;
@@ -24,6 +23,8 @@ export class HeaderFields {
   #marks: number[];
   /** Bit n is set when a name of length n (modulo 32) is there; 0: not known. PERF: most look-ups are for fields that are not there. */
   #nameLengths = 0;
+  /** Whether every line is spelled `Name: value`; null: not known. */
+  #isPlain: boolean | null = null;
 
   private constructor(block: string, marks: number[]) {
     this.#block = block;
@@ -111,7 +112,8 @@ export class HeaderFields {
   /** Adds a field at the end. */
   push(name: string, value: string): void {
     this.#block += appendLine(this.#marks, this.#block.length, name, value);
-    this.#nameLengths = 0;
+    // PERF: what is known stays true of the longer list (bench/host-event).
+    if (this.#nameLengths !== 0) this.#nameLengths |= 1 << name.length;
   }
 
   /** Puts a field before field i (0 to `length`). */
@@ -162,12 +164,15 @@ export class HeaderFields {
     }
     this.#block = text + block.slice(runStart, runEnd);
     this.#marks = marks;
-    this.#nameLengths = 0;
+    this.#forget();
   }
 
   /** A copy that can be changed on its own. */
   clone(): HeaderFields {
-    return new HeaderFields(this.#block, this.#marks.slice());
+    const copy = new HeaderFields(this.#block, this.#marks.slice());
+    copy.#nameLengths = this.#nameLengths;
+    copy.#isPlain = this.#isPlain;
+    return copy;
   }
 
   /** The lines as on the wire, each with its CRLF, without the empty line that ends a head. */
@@ -177,7 +182,7 @@ export class HeaderFields {
 
   /** Each field as a line `Name: value CRLF`, with one space. PERF: a block that is spelled so already, as nearly all are, is given as it is. */
   toPlainBlock(): string {
-    if (this.#isSpelledPlainly()) return this.#block;
+    if ((this.#isPlain ??= this.#isSpelledPlainly())) return this.#block;
     let lines = "";
     for (let i = 0; i < this.length; i++) lines += `${this.name(i)}: ${this.value(i)}\r\n`;
     return lines;
@@ -240,7 +245,13 @@ export class HeaderFields {
     this.#block = this.#block.slice(0, from) + line + this.#block.slice(to);
     marks.splice(i * STRIDE, removed * STRIDE, ...lineMarks);
     for (let at = i * STRIDE + lineMarks.length; at < marks.length; at++) marks[at] = (marks[at] ?? 0) + shift;
+    this.#forget();
+  }
+
+  /** The list has become another one. */
+  #forget(): void {
     this.#nameLengths = 0;
+    this.#isPlain = null;
   }
 }
 
@@ -267,7 +278,7 @@ function lengthBits(marks: readonly number[]): number {
 
 /** The line of a new field, whose marks (from `start` on) are added to marks. */
 function appendLine(marks: number[], start: number, name: string, value: string): string {
-  invariant(isToken(name), "header fields: a name is not a token");
+  invariant(isTokenText(name), "header fields: a name is not a token");
   invariant(isSendableValue(value), "header fields: a value holds a forbidden character");
   marks.push(start, start + name.length);
   return `${name}: ${trimWhitespace(value)}\r\n`;
