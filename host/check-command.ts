@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { checkAddon, type AddonCheck } from "./addons/check.ts";
 import { warningLines } from "./addons/code-places.ts";
+import { handlerWords } from "./addons/inspect.ts";
 import { bundleGuest, bundleRuntime } from "./addons/own-code.ts";
 import type { CellPool } from "./cells/cell.ts";
 import { makeCellPool } from "./cells/pool.ts";
@@ -37,7 +38,8 @@ async function check(addon: string, config: Config, pool: CellPool): Promise<Add
 function pretty({ addon, check }: CheckReport): string {
   if (check.kind === "problem") return `✗ ${addon}\n${indented(check.message)}`;
   const lines = [
-    `handles      ${check.handlers.length === 0 ? "nothing: export a function named like an event (docs/events.md)" : check.handlers.join(", ")}`,
+    `handles      ${handlerWords(check.handlers, check.edits.length > 0)}`,
+    ...check.edits.map((words, index) => `${index === 0 ? "edits        " : "             "}${words}`),
     `may          ${check.permissions.join("; ")}`,
     `bundle       sha256 ${check.hash}`,
     ...check.warnings.map((warning) => warningLines(warning).map((line, index) => `${index === 0 ? "warning      " : "             "}${line}`).join("\n")),

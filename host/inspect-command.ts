@@ -79,7 +79,7 @@ function asJson(addon: string, { bundle, loaded, manifest }: ReadAddon, inspecti
 function pretty(addon: string, { bundle, loaded, manifest }: ReadAddon, { asks, traffic, warnings }: Inspection, report: TrafficReport | null): string {
   const title = manifest?.name == null ? "" : ` (${manifest.name}${manifest.version === null ? "" : ` ${manifest.version}`}${manifest.description === null ? "" : `: ${manifest.description}`})`;
   const sections = [
-    `${addon}${printable(title)}`, indented([`bundle   sha256 ${bundle.hash}`, `handles  ${handlerWords(loaded.handlers.filter(isEventName))}`, `traffic  ${traffic}`]),
+    `${addon}${printable(title)}`, indented([`bundle   sha256 ${bundle.hash}`, `handles  ${handlerWords(loaded.handlers.filter(isEventName), (manifest?.edits.length ?? 0) > 0)}`, `traffic  ${traffic}`]),
     "It asks to", indented(asks.length === 0 ? ["nothing: it sees no traffic"] : asks), "What could come of it", indented(warnings.length === 0 ? ["it can read nothing that is worth taking, or has no way to pass it on"] : warnings.map((warning) => `! ${warning}`)),
   ];
   if (report !== null) sections.push("Of the recorded traffic it would have seen", indented(report.kind === "problem" ? [`✗ ${report.message}`] : trafficLines(report.hosts, report.skipped)));

@@ -11,7 +11,7 @@ export declare const ctx: Context;
 
 export type { Context };
 export type { LogFunction, Options, OptionValue } from "./guest/ctx.ts";
-export type { Manifest, OptionInManifest, OptionsOf } from "./schema/manifest-types.ts";
+export type { EditInManifest, Manifest, OptionInManifest, OptionsOf } from "./schema/manifest-types.ts";
 export type { Storage, StoredValue, ListOptions } from "./guest/storage.ts";
 /** What the global `fetch` takes and gives. */
 export type FetchInit = RequestInit;

@@ -106,6 +106,13 @@ export class Addon {
     if (alive.length > 0) this.#handlers = new Set(alive.flatMap((instance) => [...instance.handlers]));
   }
 
+  /** Whether some version of it that serves declares edits for this event. */
+  hasEdits(event: EventName): boolean {
+    if (this.version?.grants.edits.byEvent.has(event) === true) return true;
+    for (const { version } of this.retired) if (version.grants.edits.byEvent.has(event)) return true;
+    return false;
+  }
+
   /** The instance that has to do with this object: the one that knows it, else the current one. */
   instanceFor(key: number): Instance | null {
     for (const instance of this.retired) if (instance.seenOf(key) !== null) return instance;

@@ -7,6 +7,7 @@ import { filterSubject } from "../flows/filter-subject.ts";
 import type { GateSubject } from "../flows/gate.ts";
 import type { Addon } from "./addon.ts";
 import { hasUndecodedBody } from "./bodies.ts";
+import { microsPerStep, mostFilterSteps } from "./filter-cost.ts";
 import type { Grants } from "./grants.ts";
 import type { Instance } from "./instance.ts";
 
@@ -28,11 +29,6 @@ export function destinationOf(subject: GateSubject): Destination {
     case "tcp": case "layer": case "root": return subject.server.address ?? { host: null, port: null };
   }
 }
-
-/** LIMIT: steps of one filter on one event: a body of 8 MiB in the ordinary case. */
-const mostFilterSteps = 10_000_000;
-/** What a step is charged with against the addon's CPU budget. */
-const microsPerStep = 0.01;
 
 /** Grants of the version that has to do with this object. */
 const grantsFor = (addon: Addon, subject: GateSubject): Grants | undefined => (addon.instanceFor(subject.key)?.version ?? addon.version)?.grants;
@@ -58,7 +54,10 @@ export function isConcerned(addon: Addon, event: EventName, subject: GateSubject
 }
 
 function isForTraffic(addon: Addon, event: EventName, subject: GateSubject): boolean {
-  if (!addon.handlers.has(event)) return false;
+  return addon.handlers.has(event) && isInScope(addon, subject);
+}
+
+function isInScope(addon: Addon, subject: GateSubject): boolean {
   const { host, port } = destinationOf(subject);
   return addon.isForHost(host, port) || (addon.instanceFor(subject.key)?.seenOf(subject.key) ?? null) !== null;
 }
@@ -73,11 +72,32 @@ export function admit(addon: Addon, event: EventName, subject: GateSubject | nul
   const limits = addon.version?.grants.limits;
   const now = addon.now();
   if (limits !== undefined && addon.waiting >= limits.waitingCalls) return { kind: "fault", fault: overloaded(addon.waiting, limits.waitingCalls) };
-  if (addon.budget.isEmpty(now)) return { kind: "fault", fault: { code: "cpu-budget", message: limits === undefined ? "" : `cpuBudgetShare ${limits.cpuBudgetShare}, cpuBudgetBurstMs ${limits.cpuBudgetBurstMs}` } };
-  if (verdict === "given up") return { kind: "fault", fault: { code: "cpu-budget", message: "its filter takes too long to search this flow" } };
+  const spent = spentFault(addon, verdict, now);
+  if (spent !== null) return { kind: "fault", fault: spent };
   const admission = isTrial ? "trial" : addon.breaker.admit(now);
   if (admission === "no") return { kind: "fault", fault: { code: "suspended", message: "" } };
   return instance === null ? { kind: "wait", isTrial: admission === "trial" } : { kind: "go", instance, isTrial: admission === "trial" };
+}
+
+/** `fault`: its failure policy decides. */
+export type EditAdmission = "go" | "trial" | "pass" | { readonly kind: "fault"; readonly fault: Fault };
+
+/** Likewise for what the addon's manifest declares, which needs no isolate. A "trial" must end. */
+export function admitEdits(addon: Addon, subject: GateSubject): EditAdmission {
+  const verdict = isInScope(addon, subject) ? filterVerdict(addon, subject) : "no";
+  if (verdict === "no") return "pass";
+  const now = addon.now();
+  const fault = spentFault(addon, verdict, now);
+  if (fault !== null) return { kind: "fault", fault };
+  const admission = addon.breaker.admit(now);
+  return admission === "no" ? { kind: "fault", fault: { code: "suspended", message: "" } } : admission === "trial" ? "trial" : "go";
+}
+
+/** Why its budget lets it do nothing now; null: it does. */
+function spentFault(addon: Addon, verdict: "yes" | "given up", now: number): Fault | null {
+  const limits = addon.version?.grants.limits;
+  if (addon.budget.isEmpty(now)) return { code: "cpu-budget", message: limits === undefined ? "" : `cpuBudgetShare ${limits.cpuBudgetShare}, cpuBudgetBurstMs ${limits.cpuBudgetBurstMs}` };
+  return verdict === "given up" ? { code: "cpu-budget", message: "its filter takes too long to search this flow" } : null;
 }
 
 const overloaded = (used: number, value: number): Fault => ({ code: "overloaded", message: "", limit: { name: "waitingCalls", value, used: used + 1, unit: "calls" } });

@@ -1,5 +1,6 @@
 // Looks at one addon without putting it into service: compiles it, runs its module body once in an isolate that has been granted
 // nothing, and says what it handles, what it would be allowed and what is wrong. No `start`, no traffic.
+import { editWords } from "../../sandbox-api/schema/edits.ts";
 import { permissionTable } from "../../sandbox-api/schema/permissions.ts";
 import { isEventName, type EventName } from "../../sandbox-api/schema/events.ts";
 import { instanceId } from "../../sandbox-api/schema/ids.ts";
@@ -12,6 +13,7 @@ import type { Log } from "../log.ts";
 import { codeLines } from "../log-format.ts";
 import { bundleAddon, shownPath, type Bundle } from "./bundle.ts";
 import { CodePlaces, warningAt, warningLines, warningOf, type CheckWarning } from "./code-places.ts";
+import { editsFault } from "./declared-edits.ts";
 import { reportFault } from "./fault-report.ts";
 import { isToldOf, resolveGrants } from "./grants.ts";
 import { findNeeds, missingNeeds, placeOf, unusedNeeds } from "./permission-scan.ts";
@@ -29,6 +31,8 @@ export type AddonCheck =
     readonly kind: "ok";
     readonly handlers: readonly EventName[];
     readonly warnings: readonly CheckWarning[];
+    /** What its manifest has changed without calling it, rule by rule, in words. */
+    readonly edits: readonly string[];
     /** Name, version and description, where there is a manifest. */
     readonly manifest: Pick<Manifest, "name" | "version" | "description"> | null;
     /** In words for the operator. */
@@ -92,12 +96,14 @@ function manifestProblems(problems: readonly string[], bundle: Bundle): string {
 }
 
 function judge({ bundle, loaded, manifest }: ReadAddon, limits: Limits): AddonCheck {
-  const { permissions } = resolveGrants(manifest, policyOf(limits));
+  const { permissions, edits } = resolveGrants(manifest, policyOf(limits));
+  const fault = editsFault(edits, limits.mutationBytes);
+  if (fault !== null) return problem(fault.message);
   const handlers = loaded.handlers.filter(isEventName);
   const places = new CodePlaces(bundle);
   const unheard = handlers.filter((event) => !isToldOf(event, permissions)).map((event) => warningAt(`handles ${event} but asks to read nothing that it is about, so it will not be told of it`, places.ofName(event)));
   return {
-    kind: "ok", handlers,
+    kind: "ok", handlers, edits: manifest?.edits.map(editWords) ?? [],
     warnings: [...bundle.warnings.map(warningOf), ...loaded.warnings.map((each) => warningAt(each, places.ofName(/^"([^"]+)"/.exec(each)?.[1] ?? ""))), ...unheard, ...permissionWarnings(places, manifest)],
     manifest: manifest === null ? null : { name: manifest.name, version: manifest.version, description: manifest.description },
     permissions: [...permissions].map((name) => permissionTable[name]), hash: bundle.hash,

@@ -8,6 +8,7 @@ import { limitTable, type LimitName, type Limits } from "../../sandbox-api/schem
 import { everythingOnTheFlow, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import type { ServiceGrants } from "../../sandbox-api/schema/services.ts";
 import { viewClass } from "../flows/view.ts";
+import { compileEdits, type GrantedEdits } from "./declared-edits.ts";
 import { applyRules, hostsOf, isStripped, originsOf, type GrantRule } from "./grant-rules.ts";
 import { anyHost, type HostPattern } from "./host-pattern.ts";
 
@@ -30,6 +31,8 @@ export interface Grants {
   /** Origins that may be fetched from. */
   readonly fetch: readonly string[];
   readonly failure: "open" | "closed";
+  /** Header edits that the host carries out. */
+  readonly edits: GrantedEdits;
 }
 
 export interface FlowFilter {
@@ -58,6 +61,7 @@ export function resolveGrants(manifest: Manifest | null, policy: OperatorPolicy)
     limits,
     fetch: originsOf(manifest?.fetch ?? [], rules),
     failure: policy.failure === "closed" ? "closed" : manifest?.failure ?? "open",
+    edits: compileEdits(manifest?.edits ?? [], permissions),
   };
 }
 

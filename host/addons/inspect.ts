@@ -1,6 +1,7 @@
 // What an addon could do, in plain words for whoever decides to run it: what it asks for, and what could leave through it, by tables
 // of what it takes in and the ways out. Pure: it is told what the addon asks for and judges combinations, not code.
 import { hostOwnedFields, sensitiveFields } from "../../sandbox-api/schema/http.ts";
+import { editWords } from "../../sandbox-api/schema/edits.ts";
 import type { EventName } from "../../sandbox-api/schema/events.ts";
 import type { Manifest } from "../../sandbox-api/schema/manifest.ts";
 import { everythingOnTheFlow, permissionNames, permissionTable, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
@@ -10,6 +11,8 @@ export interface Inspection {
   readonly permissions: readonly PermissionName[];
   /** Sentences: what it asks for. */
   readonly asks: readonly string[];
+  /** What it has changed without being called, rule by rule, in words. */
+  readonly edits: readonly string[];
   /** On which traffic. */
   readonly traffic: string;
   /** Sentences: what could leave, or be done in the user's name. Worst first. */
@@ -35,8 +38,10 @@ export function inspectAsks(manifest: Manifest | null): Inspection {
   const asks: string[] = permissionNames.filter((name) => permissions.has(name)).map((name) => permissionTable[name]);
   for (const origin of manifest?.fetch ?? []) asks.push(`exchange data with ${origin}`);
   if (manifest !== null && manifest.storageBytes > 0) asks.push(`keep up to ${manifest.storageBytes} bytes between runs`);
+  const edits = manifest?.edits.map(editWords) ?? [];
+  for (const edit of edits) asks.push(`have the proxy change ${edit}`);
   return {
-    hasManifest: manifest !== null, permissions: permissionNames.filter((name) => permissions.has(name)), asks,
+    hasManifest: manifest !== null, edits, permissions: permissionNames.filter((name) => permissions.has(name)), asks,
     traffic: `${where}${manifest?.filter == null ? "" : `, flows that match ${manifest.filter}`}`,
     warnings: warn(permissions, manifest?.fetch ?? [], where, manifest),
   };
@@ -70,4 +75,5 @@ export const looksSecret = (lowerName: string): boolean =>
   !hostOwnedFields.has(lowerName) && !sensitiveFields.some((name) => name === lowerName) && /(?:^|[-_])(?:token|secret|password|passwd|session|csrf|xsrf|auth|jwt|signature|credential|apikey|api-key)s?(?:$|[-_])/.test(lowerName);
 
 /** Handlers in the order of the event table. */
-export const handlerWords = (handlers: readonly EventName[]): string => (handlers.length === 0 ? "nothing: export a function named like an event (docs/events.md)" : handlers.join(", "));
+export const handlerWords = (handlers: readonly EventName[], hasEdits: boolean): string =>
+  handlers.length > 0 ? handlers.join(", ") : hasEdits ? "nothing" : "nothing: export a function named like an event (docs/events.md)";

@@ -1,5 +1,6 @@
 // What an addon's code seems to touch, and which permission that needs: a table of patterns over its bundle. A hint for authors, never a
 // wall: what is not found here is refused when it is done. Pure.
+import { needsOf } from "../../sandbox-api/schema/edits.ts";
 import { permissionNames, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import type { Manifest } from "../../sandbox-api/schema/manifest.ts";
 import { maskCode } from "./masked-code.ts";
@@ -104,7 +105,7 @@ function tracedIn(code: string): ReadonlySet<Need> {
 /** What the manifest asks for and the code does not seem to touch, by any name. */
 export function unusedNeeds(code: string, found: readonly FoundNeed[], manifest: Manifest | null): readonly Need[] {
   if (manifest === null) return [];
-  const used = new Set(found.map(({ need }) => need));
+  const used = new Set<Need>([...found.map(({ need }) => need), ...manifest.edits.flatMap(needsOf)]);
   const asked: readonly Need[] = [...permissionNames.filter((name) => manifest.permissions.has(name)), ...(manifest.fetch.length > 0 ? ["fetch" as const] : []), ...(manifest.storageBytes > 0 ? ["storage" as const] : [])];
   const traced = tracedIn(code);
   return asked.filter((need) => judged.has(need) && !used.has(need) && !traced.has(need) && !isUsedOtherwise(need, used));

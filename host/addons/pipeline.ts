@@ -10,9 +10,10 @@ import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
 import { plainView, ViewWriter, type EventView, type SeenParts } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import type { Addon } from "./addon.ts";
-import { admit, awaitsDecoding, isConcerned } from "./admission.ts";
+import { admit, admitEdits, awaitsDecoding, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
 import { callOne } from "./call-one.ts";
+import { carryOut, editsOf } from "./declared-edits.ts";
 import { reportFault, type FaultScene } from "./fault-report.ts";
 import { Frame, type FrameServices } from "./frame.ts";
 import type { Instance } from "./instance.ts";
@@ -66,7 +67,7 @@ export class Pipeline implements Gate {
   refresh(): void {
     const takers = new Map<EventName, Addon[]>();
     for (const event of eventNames) {
-      const addons = this.#lifecycle.addons.filter((addon) => addon.handlers.has(event));
+      const addons = this.#lifecycle.addons.filter((addon) => addon.handlers.has(event) || addon.hasEdits(event));
       if (addons.length > 0) takers.set(event, addons);
     }
     this.#takers = takers;
@@ -74,13 +75,20 @@ export class Pipeline implements Gate {
 
   wants(event: EventName, host: string | null): boolean {
     const addons = this.#takers.get(event);
-    return addons !== undefined && (host === null || addons.some((addon) => addon.isForHost(host, null)));
+    // Edits that a manifest declares need nothing that is asked for here: no body, no message.
+    return addons !== undefined && addons.some((addon) => addon.handlers.has(event) && (host === null || addon.isForHost(host, null)));
   }
 
   held<E extends HeldEvent>(event: E, subject: SubjectOf<E>): Promise<void> | null {
     const addons = this.#takers.get(event);
-    if (addons === undefined || !addons.some((addon) => awaitsDecoding(addon, event, subject) || isConcerned(addon, event, subject))) return null;
-    return this.#run(event, subject, addons);
+    if (addons === undefined) return null;
+    for (let index = 0; index < addons.length; index++) {
+      const addon = addons[index];
+      if (addon === undefined) break;
+      if (awaitsDecoding(addon, event, subject) || isConcerned(addon, event, subject)) return this.#run(event, subject, addons, index);
+      if (this.#edit(addon, event, subject) === "refused") return Promise.resolve();
+    }
+    return null;
   }
 
   tell<E extends ToldEvent>(event: E, subject: SubjectOf<E>): void {
@@ -127,13 +135,14 @@ export class Pipeline implements Gate {
     return subject?.kind === "http" ? subject : null;
   }
 
-  async #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[]): Promise<void> {
-    let index = 0;
+  async #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], from: number): Promise<void> {
+    let index = from;
+    let edited = from - 1;
     let isTrial = false;
     let reruns = noReruns;
     while (index < addons.length) {
       if (addons.some((addon) => awaitsDecoding(addon, event, subject))) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
-      const { seats, next, halt } = nextSeats(event, subject, { addons, reruns, from: index, isTrial });
+      const { seats, next, halt } = nextSeats(event, subject, { addons, reruns, from: index, isTrial, edited });
       isTrial = false;
       if (seats.length > 0) {
         const result = await new Frame(this.#services, event, subject, seats).run();
@@ -154,6 +163,13 @@ export class Pipeline implements Gate {
       index = next;
       const addon = addons[index];
       if (halt === null || addon === undefined) continue;
+      if (halt.kind === "edit") {
+        edited = index;
+        const step = this.#edit(addon, event, subject);
+        if (step === "refused") return;
+        if (step === "failed") index++;
+        continue;
+      }
       if (halt.kind === "wait") {
         if (await this.#awaitRestart(addon)) { isTrial = halt.isTrial; continue; }
         if (halt.isTrial) addon.breaker.abandonTrial();
@@ -162,6 +178,20 @@ export class Pipeline implements Gate {
       index++;
     }
     if ((subject.kind === "http" || subject.kind === "tcp") && subject.intercepted) await this.#intercepts.hold(subject);
+  }
+
+  /** Carries out what the addon's manifest declares for this event. `failed`: it takes no part in it; `refused`: and its policy refuses the flow. */
+  #edit(addon: Addon, event: HeldEvent, subject: GateSubject): "done" | "failed" | "refused" {
+    const edits = editsOf(addon, event, subject);
+    const admission = edits === undefined ? "pass" : admitEdits(addon, subject);
+    if (edits === undefined || admission === "pass") return "done";
+    const fault = typeof admission === "string" ? carryOut(addon, event, subject, edits) : admission.fault;
+    // Edits cannot show that handlers are well again.
+    if (admission === "trial" && fault === null && addon.handlers.size === 0) addon.breaker.succeed();
+    else if (admission === "trial") addon.breaker.abandonTrial();
+    if (fault !== null) return this.#refuse(addon, event, subject, fault) ? "refused" : "failed";
+    if (addon.current === null) void this.#lifecycle.restart(addon);
+    return "done";
   }
 
   /** Whether the addon has an instance again, in time. */

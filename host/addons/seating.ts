@@ -3,6 +3,7 @@ import type { HeldEvent } from "../../sandbox-api/schema/events.ts";
 import type { GateSubject } from "../flows/gate.ts";
 import type { Addon } from "./addon.ts";
 import { admit, isConcerned } from "./admission.ts";
+import { editsOf } from "./declared-edits.ts";
 import type { Seat } from "./frame.ts";
 import type { Instance } from "./instance.ts";
 
@@ -12,16 +13,19 @@ export interface SeatingPlan {
   /** Index of the addon to begin with, and whether it is on trial. */
   readonly from: number;
   readonly isTrial: boolean;
+  /** Up to this index declared edits have been carried out. */
+  readonly edited: number;
 }
 
 export interface Seating {
   readonly seats: readonly Seat[];
   readonly next: number;
-  readonly halt: Extract<ReturnType<typeof admit>, { readonly kind: "wait" | "fault" }> | null;
+  /** `edit`: its declared edits come first. */
+  readonly halt: Extract<ReturnType<typeof admit>, { readonly kind: "wait" | "fault" }> | { readonly kind: "edit" } | null;
 }
 
 /** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
-export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reruns, from, isTrial }: SeatingPlan): Seating {
+export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reruns, from, isTrial, edited }: SeatingPlan): Seating {
   const seats: Seat[] = [];
   let index = from;
   for (; index < addons.length; index++) {
@@ -30,6 +34,7 @@ export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reru
     // Whether it takes part may depend on what those before it make of the flow; or it may not be told of that by them.
     if (isUncertain(seats, addon)) break;
     const [first] = seats;
+    if (index > edited && editsOf(addon, event, subject) !== undefined) return { seats, next: index, halt: first === undefined ? { kind: "edit" } : null };
     if (first !== undefined && isConcerned(addon, event, subject) && !canShare(seats, first.instance, addon, subject)) break;
     const admission = admit(addon, event, subject, isTrial && index === from);
     if (admission.kind === "pass") continue;

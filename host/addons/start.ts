@@ -13,6 +13,7 @@ import { originWarnings } from "../services/fetch-origins.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import { shownPath, type Bundle } from "./bundle.ts";
 import { callOne } from "./call-one.ts";
+import { editsFault } from "./declared-edits.ts";
 import { isToldOf, resolveGrants, serviceGrants, type OperatorPolicy } from "./grants.ts";
 import type { LockJudge } from "./lock.ts";
 import type { Homes } from "./homes.ts";
@@ -142,7 +143,9 @@ export class Starter {
     if (result.kind === "problems") return { code: "load-failed", message: result.problems.join("; ") };
     const version = { ...unread, manifest: result.manifest, grants: resolveGrants(result.manifest, this.#settings.policyFor(addon)) };
     const { problems } = this.#settings.options.read(addon, version);
-    return problems.length > 0 ? { code: "load-failed", message: problems.join("; ") } : version;
+    if (problems.length > 0) return { code: "load-failed", message: problems.join("; ") };
+    for (const sentence of version.grants.edits.leftOut) this.#settings.log.warn(`addon "${addon.name}": ${sentence}`, { addon: addon.name, event: "edits" });
+    return editsFault(version.grants.edits, version.grants.limits.mutationBytes) ?? version;
   }
 
   /** Null: it may run. */

@@ -3,7 +3,7 @@
 // one unknown key more. Whether the addon may change that part at all is decided in validate.ts.
 import { isFieldRun, keepsAll, layerKinds, type AttachmentIndex, type ChangeAddress, type ChangeValues, type FieldReference, type FieldRun, type InjectedMessage, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
 import type { FaultCode } from "../../sandbox-api/schema/faults.ts";
-import { hostOwnedFields, isFieldName, isFieldValue, isHost, isMethod, isOwnStatus, isPath, isPort, isReason, mostFields } from "../../sandbox-api/schema/http.ts";
+import { hostOwnedFields, isFieldName, isFieldValue, isHost, isHostField, isMethod, isOwnStatus, isPath, isPort, isReason, mostFields } from "../../sandbox-api/schema/http.ts";
 import { mostInjections } from "../../sandbox-api/schema/websocket.ts";
 
 /** Why a value is refused: the rest of a sentence that begins with the field. */
@@ -41,7 +41,6 @@ const notInTrailers: ReadonlySet<string> = new Set([
   ...hostOwnedFields, "host", "content-encoding", "content-type", "content-range", "authorization", "proxy-authorization", "cookie", "set-cookie",
   "cache-control", "expect", "max-forwards", "age", "date", "expires", "location", "retry-after", "vary", "warning", "range", "www-authenticate", "proxy-authenticate",
 ]);
-const hostValuePattern = /^(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d{0,5})?$/;
 
 const text = (isGood: (text: string) => boolean, rule: string): Check<string> => (value) => {
   if (typeof value !== "string") return new Refused(`must be a string, not ${typeName(value)}`);
@@ -82,7 +81,7 @@ const fieldPair = (value: unknown, { withheld }: ValueContext, isTrailer: boolea
   const lower = name.toLowerCase();
   if (hostOwnedFields.has(lower)) return new Refused(`"${name}" says how the message is framed or belongs to one connection; the proxy sets it`);
   if (isTrailer && notInTrailers.has(lower)) return new Refused(`"${name}" cannot be a trailer (RFC 9110 §6.5.1)`);
-  if (lower === "host" && !hostValuePattern.test(content)) return new Refused(`the value of "${name}" must be a host with an optional port`);
+  if (lower === "host" && !isHostField(content)) return new Refused(`the value of "${name}" must be a host with an optional port`);
   if (withheld.has(lower)) return new Refused(`"${name}" needs the permission header:${lower}`, "permission");
   return [name, content];
 };

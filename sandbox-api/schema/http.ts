@@ -14,6 +14,7 @@ const paddedPattern = /^[ \t]|[ \t]$/;
 // Without "#": a fragment never goes on the wire (RFC 9112 §3.2).
 const targetPattern = /^[\x21\x22\x24-\x7e\x80-\xff]+$/;
 const hostPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*|[!$&'()*+,;=\-._~%0-9A-Za-z]{1,253})$/;
+const hostFieldPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d{0,5})?$/;
 
 export const largestFieldName = 256;
 export const largestFieldValue = 65_536;
@@ -35,6 +36,8 @@ export const isReason = (text: string): boolean => text.length <= largestReason 
 export const isPath = (text: string): boolean => text.length <= largestTarget && (text === "*" || (text[0] === "/" && matches(targetPattern, text)));
 /** Host name, IPv4, IPv6 with or without brackets; no port, no userinfo. */
 export const isHost = (text: string): boolean => matches(hostPattern, text);
+/** Value of a Host field: a host with an optional port (RFC 9110 §7.2). */
+export const isHostField = (text: string): boolean => matches(hostFieldPattern, text);
 export const isPort = (port: unknown): port is number => typeof port === "number" && isInteger(port) && port >= 1 && port <= 65_535;
 
 /** Fields that say how bytes are framed or belong to one connection; addons never set them (events.md §1.9, RFC 9110 §7.6.1). */

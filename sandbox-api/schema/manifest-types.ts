@@ -1,5 +1,6 @@
 // The manifest as an author writes it, and the types that follow from it, for the compiler: `export const manifest = { … } satisfies
 // Manifest`. What arrives from an isolate is checked by manifest.ts, whatever was promised here. Types only.
+import type { EditEvent } from "./edits.ts";
 import type { TightenedLimits } from "./manifest.ts";
 import type { PermissionName } from "./permissions.ts";
 
@@ -11,6 +12,23 @@ export type OptionInManifest =
   | { readonly type: "number"; readonly default?: number; readonly help?: string; readonly choices?: readonly number[] }
   | { readonly type: "boolean"; readonly default?: boolean; readonly help?: string }
   | { readonly type: "string[]"; readonly default?: readonly string[]; readonly help?: string; readonly choices?: readonly string[] };
+
+/**
+ * Constant changes to header fields, which the proxy carries out without calling the addon: first `remove`, then `set`, then `append`. On
+ * heads alone, so that no body is waited for. Needs `write: ["request"]` or `write: ["response"]`, and nothing to read but for the filter.
+ */
+export interface EditInManifest {
+  /** When it takes place: where a handler of that name would run, before the addon's own. */
+  readonly event: EditEvent;
+  /** Which flows, in mitmproxy's filter language; no bodies. Default: every flow that the manifest is for. */
+  readonly filter?: string;
+  /** Names of fields that go. */
+  readonly remove?: readonly string[];
+  /** As `headers.set`: in the place of the first of that name, the others go; at the end if there was none. */
+  readonly set?: { readonly [name: string]: string };
+  /** Further fields at the end. */
+  readonly append?: { readonly [name: string]: string | readonly string[] };
+}
 
 /**
  * What an addon says of itself, as its export `manifest`: plain data. With a manifest it is granted what it asks for and no more;
@@ -45,6 +63,8 @@ export interface Manifest {
   readonly failure?: "open" | "closed";
   /** By name: a letter, then letters, digits, `_` and `-`. */
   readonly options?: { readonly [name: string]: OptionInManifest };
+  /** Header changes as data, in their order. */
+  readonly edits?: readonly EditInManifest[];
 }
 
 type ValueOf<Option> = Option extends { readonly choices: readonly (infer Choice)[] } ? (Option extends { readonly type: "string[]" } ? readonly Choice[] : Choice)

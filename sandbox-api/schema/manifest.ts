@@ -1,5 +1,6 @@
 // The export `manifest` of an addon (spec: sandbox.md §3): its shape, and the check that turns what came out of an isolate into
 // it. Unknown keys are errors with the likely word; nothing is granted here (host/addons/grants.ts).
+import { readEdits, readsBodies, type EditRule } from "./edits.ts";
 import { parseFilter } from "./filter-parse.ts";
 import { nearest } from "./near-miss.ts";
 import { readDeclarations, type OptionDeclaration } from "./options.ts";
@@ -24,11 +25,13 @@ export interface Manifest {
   readonly limits: TightenedLimits;
   readonly failure: "open" | "closed" | null;
   readonly options: ReadonlyMap<string, OptionDeclaration>;
+  /** Header edits that the host carries out itself, in their order. */
+  readonly edits: readonly EditRule[];
 }
 
 export type ManifestResult = { readonly kind: "manifest"; readonly manifest: Manifest } | { readonly kind: "problems"; readonly problems: readonly string[] };
 
-const keys = ["name", "version", "description", "hosts", "filter", "permissions", "limits", "failure", "options"] as const;
+const keys = ["name", "version", "description", "hosts", "filter", "permissions", "limits", "failure", "options", "edits"] as const;
 const permissionKeys = ["read", "write", "act", "headers", "fetch", "storage"] as const;
 const mostItems = 200;
 const longestText = 1_000;
@@ -53,12 +56,14 @@ class ManifestReader {
     const top = this.#object(value, "manifest", keys);
     if (top === null) return null;
     const asked = top["permissions"] === undefined ? {} : this.#object(top["permissions"], "manifest.permissions", permissionKeys) ?? {};
+    const permissions = this.#permissions(asked);
+    const edits = readEdits(top["edits"], permissions, (where, what) => this.#say(where, what));
     return {
       name: this.#text(top["name"], "manifest.name", /^[\w.@/ -]{1,100}$/), version: this.#text(top["version"], "manifest.version"),
       description: this.#text(top["description"], "manifest.description"),
       hosts: top["hosts"] === undefined ? null : this.#texts(top["hosts"], "manifest.hosts", hostPatternSyntax, 'a host pattern such as "*.example.com" or "example.com:8443"'),
-      filter: this.#filter(top["filter"]),
-      permissions: this.#permissions(asked),
+      filter: this.#filter(top["filter"], edits.length > 0),
+      permissions, edits,
       fetch: asked["fetch"] === undefined ? [] : this.#texts(asked["fetch"], "manifest.permissions.fetch", originSyntax, 'an origin such as "https://api.example.com"'),
       storageBytes: this.#storage(asked["storage"]), limits: this.#limits(top["limits"]), failure: this.#failure(top["failure"]), options: readDeclarations(top["options"], (where, what) => this.#say(where, what)),
     };
@@ -112,13 +117,14 @@ class ManifestReader {
     return granted;
   }
 
-  #filter(value: unknown): string | null {
+  #filter(value: unknown, hasEdits: boolean): string | null {
     const text = this.#text(value, "manifest.filter");
     if (text === null) return null;
     const parsed = parseFilter(text);
     if (parsed.kind === "problem") this.#say("manifest.filter", `is not a filter: ${parsed.message} (column ${parsed.column})`);
     // Metadata is the addon's own and never leaves its isolate.
     else if (parsed.operators.includes("meta")) this.#say("manifest.filter", 'cannot ask for "~meta", which only the addon itself knows');
+    else if (hasEdits && readsBodies(parsed.filter)) this.#say("manifest.filter", "cannot look at bodies where there are edits, which take place before they have come");
     return text;
   }
 
