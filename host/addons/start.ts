@@ -122,10 +122,12 @@ export class Starter {
   }
 
   async #load(instance: Instance): Promise<Step> {
-    const { bundle, grants } = instance.version;
+    const { addon, version: { bundle, grants } } = instance;
     const { permissions } = grants;
+    // A new version begins with a clean slate.
+    const isSuspect = addon.isSuspect && addon.version?.bundle.hash === bundle.hash;
     const services = serviceGrants(grants);
-    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits, permissions, isSuspect: instance.addon.isSuspect, ...(services && { services }) });
+    const outcome = await instance.residence.cell.load(instance.id, { name: instance.addon.name, file: bundle.file, bundle: bundle.source, limits: grants.limits, permissions, isSuspect, ...(services && { services }) });
     if (outcome.kind === "loaded") {
       instance.addon.budget.spendAlone(outcome.cpuMicros, instance.addon.now());
       instance.handlers = this.#heard(instance, outcome.loaded.handlers);

@@ -21,7 +21,7 @@ export interface MakeCellPoolOptions extends CellPoolOptions {
 const bootMs = 10_000;
 const refillDelayMs = 100;
 const firstRefillMs = 1_000;
-// PERF: who ends cells does so several times in a row. One is kept ready meanwhile; the CPU time of the others is asked of nobody until it has passed.
+// PERF: who ends cells, or has to move to one, does so several times in a row. One is kept ready meanwhile; the CPU time of the others is asked of nobody until it has passed.
 const troubleMs = 5_000;
 // So many cells in a row that end before they greet mean that none will.
 const mostFailures = 3;
@@ -46,9 +46,10 @@ class Pool implements CellPool {
   readonly #processes = new Map<CellProcess, CellLink | null>();
   #booting = 0;
   #refillTimer: NodeJS.Timeout | undefined;
-  /** Runs for a while after a cell was ended for a fault. */
+  /** Runs for a while after a cell was ended for a fault, or taken. Not while the first ones are booted. */
   #troubleTimer: NodeJS.Timeout | undefined;
   #failures = 0;
+  #isWarm = false;
   #isClosed = false;
 
   constructor(options: Required<MakeCellPoolOptions>, jail: Jail) {
@@ -86,6 +87,7 @@ class Pool implements CellPool {
       this.#refillSoon();
       return waiter.promise;
     }
+    if (this.#isWarm) this.#awaitCalm();
     this.#refillSoon();
     return Promise.resolve(cell);
   }
@@ -96,6 +98,7 @@ class Pool implements CellPool {
   }
 
   #refillNow(): void {
+    this.#isWarm = true;
     clearTimeout(this.#refillTimer);
     this.#refillTimer = undefined;
     const { standby } = this.#options;

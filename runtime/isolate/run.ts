@@ -18,6 +18,9 @@ import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, rea
 const entriesPerWeighing = 128;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 
+/** So long after it was loaded a suspect is one: strikes count for ten seconds, and whoever is on trial is asked at once. */
+const suspicionMs = 30_000;
+
 /** An entry that was late is not ended for the question whether somebody listens. */
 const leastQuestionMs = 20;
 
@@ -51,6 +54,7 @@ export class AddonIsolate {
   readonly #work = new NativeWork();
   readonly #door: NativeDoor;
   readonly #settings: LoadText;
+  readonly #suspectUntilMs: number;
   #startupUsedMs = 0;
   #entries = 0;
   /** Its events may share an entry. */
@@ -61,6 +65,7 @@ export class AddonIsolate {
     this.#vm = vm;
     this.#deadlines = deadlines;
     this.#settings = settings;
+    this.#suspectUntilMs = settings.isSuspect === true ? performance.now() + suspicionMs : 0;
     this.#bridge = makeBridge(settings.limits);
     this.#door = makeNative(settings.limits, jobs);
     this.#guest = maker.make(settings.limits.memoryMiB, { post: this.#bridge.post, native: this.#door.native, work: this.#work });
@@ -171,7 +176,7 @@ export class AddonIsolate {
   #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer, following?: readonly number[]): EntryResult {
     const startedAt = performance.now();
     this.#bridge.open(call, following);
-    const mostMs = clock.limit === "cpuMs" && this.#settings.isSuspect === true ? suspectGraceMs : graceMs;
+    const mostMs = clock.limit === "cpuMs" && startedAt < this.#suspectUntilMs ? suspectGraceMs : graceMs;
     this.#work.open(clock.leftMs + leastGrace(mostMs));
     const timeout = this.#deadlines.timeout(clock.leftMs, mostMs, startedAt);
     let answer: Answer;

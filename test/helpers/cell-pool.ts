@@ -62,8 +62,8 @@ export async function recordedCell(pool: CellPool): Promise<RecordedCell> {
 }
 
 /** Loads a module body as instance `id`. */
-export function load(cell: Cell, id: number, body: string, limits: Partial<Limits> = {}): Promise<LoadOutcome> {
-  const spec: InstanceSpec = { name: `addon-${id}`, file: `addon-${id}.js`, bundle: bundleOf(body), limits: { ...defaultLimits, ...limits } };
+export function load(cell: Cell, id: number, body: string, limits: Partial<Limits> = {}, isSuspect = false): Promise<LoadOutcome> {
+  const spec: InstanceSpec = { name: `addon-${id}`, file: `addon-${id}.js`, bundle: bundleOf(body), limits: { ...defaultLimits, ...limits }, isSuspect };
   return cell.load(instanceId(id), spec);
 }
 

@@ -199,6 +199,9 @@ test("who loops in a cell where nobody else lives keeps it, and is ended sooner 
   t.deepEqual(pool.cells.map(({ pid, standsBack }) => [pid, standsBack]), [[before, true], [good, false]]);
   const suspects = (pid: number | null | undefined): readonly (boolean | undefined)[] => [...(pool.cells.find((cell) => cell.pid === pid)?.instances.values() ?? [])].map(({ spec }) => spec.isSuspect);
   t.deepEqual([suspects(before).at(-1), suspects(good)], [true, [false]]);
+  writeFileSync(join(folder, "bad.ts"), "export const mended = 1;\n");
+  t.is(await host.reload("bad"), null);
+  t.false(suspects(before).at(-1), "a new version is no suspect");
 });
 
 test("an addon that the machine starved is made anew without a strike, and asked again", async (t) => {

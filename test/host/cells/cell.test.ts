@@ -96,6 +96,25 @@ test.serial("an endless loop, a slow call and a start-up that loops are cpu faul
   cell.kill();
 });
 
+test.serial("a suspect's loop is ended sooner than anybody's can be; its start is not", async (t) => {
+  const { cell } = await recordedCell(pool);
+  // 50 ms and the least grace.
+  const soonestMs = 50 + 130 - 2;
+  const timed = async (isSuspect: boolean): Promise<number> => {
+    t.like(await load(cell, 1, `exports.request = () => { for (;;); };`, {}, isSuspect), { kind: "loaded" });
+    const began = performance.now();
+    t.true(isOutOfTime(faultOf(await sendOne(cell, "request", 1, [], { cpuMs: 50 }))?.code));
+    return performance.now() - began;
+  };
+  t.true(await timed(false) >= soonestMs);
+  // A busy machine may take longer than that for anything, but not each time.
+  let took = soonestMs;
+  for (let i = 0; i < 100 && took >= soonestMs; i++) took = await timed(true);
+  t.true(took < soonestMs);
+  t.like(await load(cell, 2, `for (const end = Date.now() + 200; Date.now() < end;); exports.request = () => {};`, { startupMs: 1_000 }, true), { kind: "loaded" });
+  cell.kill();
+});
+
 test.serial("microtasks left behind by a call that timed out run nobody over", async (t) => {
   const { cell } = await recordedCell(pool);
   await load(cell, 1, `exports.request = () => { Promise.resolve().then(() => { for (;;); }); for (;;); };`);
