@@ -78,7 +78,7 @@ export function makeHandler(outbox: Outbox, registry: Registry): (frames: readon
         if (frame !== undefined) handle(frame);
       }
     }
-    outbox.flush();
+    outbox.end();
     idle.refresh();
   };
 }

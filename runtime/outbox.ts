@@ -10,7 +10,9 @@ export interface Outbox {
   readonly mayWait: boolean;
   add(frame: SentFrame): void;
   flush(): void;
-  /** That call is about to run in that instance. `isNext`: it is the one that the host waits for, once all before it is out. */
+  /** Everything that was asked has been answered: `flush`, and no mark that was written counts any longer. */
+  end(): void;
+  /** That call is about to run in that instance. `isNext`: it is the one that the host waits for, once all that was added is out. */
   enter(call: number, instance: number, isNext: boolean): void;
 }
 
@@ -20,27 +22,46 @@ const longestWaitMs = 1;
 /** `markDescriptor`: a file that the host looks into when this process is gone; null: there is none. */
 export function makeOutbox(link: CellLink, markDescriptor: number | null, now = (): number => performance.now()): Outbox {
   const mark = Buffer.alloc(markBytes);
+  let descriptor = markDescriptor;
   let waitingSinceMs = 0;
   let isWaiting = false;
+  /** A mark may name a call that is not answered yet. */
+  let isMarked = false;
 
   const flush = (): void => {
     isWaiting = false;
     link.flush();
   };
 
+  /** False: there are no marks any more. */
+  const put = (call: number, instance: number): boolean => {
+    if (descriptor === null) return false;
+    writeMark(mark, call, instance);
+    try {
+      writeSync(descriptor, mark, 0, markBytes, 0);
+      return (isMarked = true);
+    } catch {
+      descriptor = null; // A full disk, say: slower from now on, and no reason to die.
+      return false;
+    }
+  };
+
   return {
-    mayWait: markDescriptor !== null,
+    get mayWait() { return descriptor !== null; },
     flush,
+    end: () => {
+      flush();
+      isMarked = false;
+    },
     add: (frame) => {
       if (!isWaiting) waitingSinceMs = now();
       isWaiting = true;
       link.add(frame);
     },
     enter: (call, instance, isNext) => {
-      if (isWaiting && (markDescriptor === null || now() - waitingSinceMs > longestWaitMs)) flush();
-      if (markDescriptor === null || (isNext && !isWaiting)) return;
-      writeMark(mark, call, instance);
-      writeSync(markDescriptor, mark, 0, markBytes, 0);
+      if (isWaiting && now() - waitingSinceMs > longestWaitMs) flush();
+      if (isNext && !isWaiting && !isMarked) return;
+      if (!put(call, instance)) flush();
     },
   };
 }

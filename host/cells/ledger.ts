@@ -32,6 +32,7 @@ export interface Answer {
 
 /** Who holds the cell's thread. */
 export interface Head {
+  readonly id: number;
   readonly instance: InstanceId;
   readonly kind: AskKind;
   readonly cpuMs: number;
@@ -88,7 +89,7 @@ export class Ledger {
   head(): Head | null {
     const ask = this.#queue[this.#first];
     const entry = ask?.chain[ask.at];
-    return ask === undefined || entry === undefined ? null : { instance: entry.instance, kind: ask.kind, cpuMs: entry.cpuMs, sinceMs: this.#sinceMs, serial: this.#serial };
+    return ask === undefined || entry === undefined ? null : { id: ask.id, instance: entry.instance, kind: ask.kind, cpuMs: entry.cpuMs, sinceMs: this.#sinceMs, serial: this.#serial };
   }
 
   /** Who holds the thread by what the cell marked: that call, where it is outstanding, else the one whose answer is next. */
@@ -99,7 +100,7 @@ export class Ledger {
       const ask = this.#queue[index];
       if (ask === undefined || ask.id !== mark.call) continue;
       const entry = ask.chain.find(({ instance }, at) => at >= ask.at && instance === mark.instance);
-      return entry === undefined ? head : { ...head, instance: entry.instance, kind: ask.kind, cpuMs: entry.cpuMs };
+      return entry === undefined ? head : { ...head, id: ask.id, instance: entry.instance, kind: ask.kind, cpuMs: entry.cpuMs };
     }
     return head;
   }
@@ -195,17 +196,16 @@ export class Ledger {
   }
 
   /**
-   * The cell is gone: answers everything, the first call of the `guilty` instance with `fault`. Where instances before it in that chain have not
-   * answered, that call is `lost` like all others: it stood on something that nobody heard of, and is made again.
+   * The cell is gone: answers everything, the call that ran with `fault`. Where instances before it in its chain have not answered, it is `lost`
+   * like all others: it stood on something that nobody heard of, and is made again.
    */
-  abandon(guilty: InstanceId | null, fault: Fault | null): void {
+  abandon(ran: Pick<Head, "id" | "instance"> | null, fault: Fault | null): void {
     const asks = this.#queue.splice(0).slice(this.#first);
     this.#first = 0;
     this.instances.clear();
-    const blamed = fault === null || guilty === null ? undefined : asks.find((ask) => ask.chain.some(({ instance }, at) => at >= ask.at && instance === guilty));
     asks.forEach((ask) => {
       for (let at = ask.at; at < ask.chain.length; at++) {
-        const isGuilty = ask === blamed && at === ask.at && fault !== null && ask.chain[at]?.instance === guilty;
+        const isGuilty = ask.id === ran?.id && at === ask.at && fault !== null && ask.chain[at]?.instance === ran.instance;
         ask.outcomes[at] = isGuilty ? { kind: "failed", cpuMicros: 0, fault } : lost;
       }
       ask.at = ask.chain.length;

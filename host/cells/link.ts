@@ -70,7 +70,7 @@ export class CellLink implements Cell {
     this.#reader = new FrameReader(frameSlackBytes, (frame, bytes, start, isOwn) => this.#onFrame(frame, bytes, start, isOwn));
     this.#watchdog = new Watchdog({
       ledger: this.#ledger, running: () => this.#running(), health, unresponsiveMs, cellMemoryMiB,
-      condemn: (fault, guilty) => this.#finish(fault, guilty),
+      condemn: (fault, ran) => this.#finish(fault, ran?.instance ?? null, ran),
       expire: () => this.#expire(),
     });
     this.#listen();
@@ -164,7 +164,7 @@ export class CellLink implements Cell {
     standBack(this.pid);
   }
 
-  kill(): void { this.#finish(null, null); }
+  kill(): void { this.#finish(null, null, null); }
 
   /** Where `chain` must stop before this entry; null: it may be called. */
   #refusal({ instance }: ChainEntry): Outcome | null {
@@ -262,7 +262,7 @@ export class CellLink implements Cell {
   /** WALL 5: a cell that lies has been taken over. By whom is known only if one lives there: it can wait until another one runs. */
   #lied(what: string): void {
     const [only, ...others] = this.#ledger.instances.keys();
-    this.#finish({ code: "cell-lied", message: `the cell ${what}` }, others.length === 0 ? only ?? null : null);
+    this.#finish({ code: "cell-lied", message: `the cell ${what}` }, others.length === 0 ? only ?? null : null, others.length === 0 ? this.#ledger.head() : null);
   }
 
   #listen(): void {
@@ -279,7 +279,8 @@ export class CellLink implements Cell {
       if (this.#end !== null) return;
       const exit = await Promise.race([exited, undefined]);
       const how = exit === undefined ? "closed its socket" : `ended (${exit.signal ?? `exit code ${exit.code}`})`;
-      this.#finish({ code: "cell-died", message: `the cell ${how}` }, this.#running()?.instance ?? null);
+      const ran = this.#running();
+      this.#finish({ code: "cell-died", message: `the cell ${how}` }, ran?.instance ?? null, ran);
     });
   }
 
@@ -289,16 +290,16 @@ export class CellLink implements Cell {
   }
 
   /** Ends the cell once: kills it, answers everything, tells the owner. */
-  #finish(fault: Fault | null, head: InstanceId | null): void {
+  #finish(fault: Fault | null, suspect: InstanceId | null, ran: Head | null): void {
     if (this.#end !== null) return;
-    const guilty = head === 0 ? null : head;
+    const guilty = suspect === 0 ? null : suspect;
     this.#end = { fault, guilty, residentMiB: this.#watchdog.residentMiB };
     this.#process.kill();
     this.#process.socket.destroy();
     this.#watchdog.stop();
     this.#health.close();
     this.#process.marks?.close();
-    this.#ledger.abandon(guilty, fault);
+    this.#ledger.abandon(ran, fault);
     this.#greeting.reject(new Error(fault?.message ?? "the cell was ended while it booted"));
     this.#events.end(this.#end);
   }

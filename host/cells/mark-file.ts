@@ -1,5 +1,5 @@
 // The file in which a cell marks what it runs (wire/mark.ts): made for one cell, without a name, and read when the cell is to be blamed for something.
-import { closeSync, openSync, readSync, unlinkSync } from "node:fs";
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
@@ -19,13 +19,20 @@ export function openMarkFile(): MarkFile | null {
   // A file in use cannot lose its name there.
   if (process.platform === "win32") return null;
   const path = join(tmpdir(), `flowcell-mark-${randomUUID()}`);
-  let descriptor: number;
+  let descriptor: number | null = null;
   try {
     descriptor = openSync(path, "wx+", 0o600);
     unlinkSync(path);
+    // So that there is room for what the cell will write.
+    writeSync(descriptor, Buffer.alloc(markBytes), 0, markBytes, 0);
   } catch {
-    return null; // Nothing may be written here: slower, and as safe.
+    if (descriptor !== null) closeSync(descriptor);
+    return null; // Nothing can be written here: slower, and as safe.
   }
+  return markFileOf(descriptor);
+}
+
+function markFileOf(descriptor: number): MarkFile {
   const bytes = Buffer.alloc(markBytes);
   let isOpen = true;
   return {

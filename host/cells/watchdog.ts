@@ -1,7 +1,6 @@
 // Looks after one cell from outside (sandbox.md §1 rule 4): silence beyond the running call's limit, resident memory over the cap,
 // calls that wait too long. One timer per cell, fast only while something is outstanding. It judges; the link kills.
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
-import type { InstanceId } from "../../sandbox-api/schema/ids.ts";
 import type { Health } from "./health.ts";
 import type { Head, Ledger } from "./ledger.ts";
 
@@ -12,8 +11,8 @@ export interface WatchdogOptions {
   readonly health: Health;
   readonly unresponsiveMs: number;
   readonly cellMemoryMiB: number;
-  /** The cell must be killed; `guilty` held its thread. */
-  readonly condemn: (fault: Fault, guilty: InstanceId | null) => void;
+  /** The cell must be killed; `ran` held its thread. */
+  readonly condemn: (fault: Fault, ran: Head | null) => void;
   /** Called on each tick while calls wait for something. */
   readonly expire: () => void;
 }
@@ -74,7 +73,7 @@ export class Watchdog {
     this.#lastResidentMiB = Math.round(health.residentMiB() ?? this.#lastResidentMiB);
     const used = this.#lastResidentMiB;
     if (used <= cellMemoryMiB) return;
-    condemn({ code: "cell-memory", message: `the cell held ${used} MiB, ${cellMemoryMiB} MiB are allowed`, limit: { name: "cellMemoryMiB", value: cellMemoryMiB, used, unit: "MiB" } }, running()?.instance ?? null);
+    condemn({ code: "cell-memory", message: `the cell held ${used} MiB, ${cellMemoryMiB} MiB are allowed`, limit: { name: "cellMemoryMiB", value: cellMemoryMiB, used, unit: "MiB" } }, running());
   }
 
   #judge(head: Head, now: number): void {
@@ -99,6 +98,6 @@ export class Watchdog {
     if (!wasRun && elapsed < allowed + mostExtensionMs) return;
     const value = Math.round(allowed);
     const used = Math.round(elapsed);
-    condemn({ code: "unresponsive", message: `the cell did not answer for ${used} ms, ${value} ms are allowed`, limit: { name: "unresponsiveMs", value, used, unit: "ms" } }, head.instance);
+    condemn({ code: "unresponsive", message: `the cell did not answer for ${used} ms, ${value} ms are allowed`, limit: { name: "unresponsiveMs", value, used, unit: "ms" } }, head);
   }
 }

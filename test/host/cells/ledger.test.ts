@@ -61,7 +61,7 @@ test("running: what the mark names, while it is outstanding, and else the call w
   t.is(ledger.result({ id: 1, instance: 1, status: resultStatus.unchanged, cpuMicros: 1, text: "", attachments: [] }), null);
   t.like(ledger.running({ call: 1, instance: 1 }), { instance: 2 }, "it has answered since");
   const fault = { code: "cell-died", message: "" } as const;
-  ledger.abandon(two, fault);
+  ledger.abandon({ id: 1, instance: two }, fault);
   t.deepEqual(finished.map((outcomes) => outcomes.map(({ kind }) => kind)), [["unchanged", "failed"], ["lost", "lost"]]);
 });
 
@@ -71,6 +71,6 @@ test("abandon: who ran behind others that had not answered is to be asked again 
   const chain = [one, two].map((instance) => ({ instance, cpuMs: 10, wallMs: 1_000 }));
   const finished: string[][] = [];
   for (const id of [1, 2]) ledger.expect({ id, kind: "event", chain, call: null, finish: (outcomes) => void finished.push(outcomes.map(({ kind }) => kind)) });
-  ledger.abandon(two, { code: "cell-died", message: "" });
+  ledger.abandon({ id: 1, instance: two }, { code: "cell-died", message: "" });
   t.deepEqual(finished, [["lost", "lost"], ["lost", "lost"]]);
 });
