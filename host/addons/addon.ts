@@ -115,7 +115,7 @@ export class Addon {
 
   /** The instance that has to do with this object: the one that knows it, else the current one. */
   instanceFor(key: number): Instance | null {
-    for (const instance of this.retired) if (instance.seenOf(key) !== null) return instance;
+    if (this.retired.size > 0) for (const instance of this.retired) if (instance.seenOf(key) !== null) return instance;
     return this.current;
   }
 

@@ -65,10 +65,10 @@ function isInScope(addon: Addon, subject: GateSubject): boolean {
 /** `isTrial`: this event is already the one call that a suspended addon is tried with. A "go" or "wait" with `isTrial` must end the trial. */
 export function admit(addon: Addon, event: EventName, subject: GateSubject | null, isTrial: boolean): Admission {
   const instance = subject === null ? addon.current : addon.instanceFor(subject.key);
-  if (subject === null ? !addon.handlers.has(event) : !isForTraffic(addon, event, subject)) return { kind: "pass" };
+  if (subject === null ? !addon.handlers.has(event) : !isForTraffic(addon, event, subject)) return pass;
   const verdict = subject === null ? "yes" : filterVerdict(addon, subject);
-  if (verdict === "no") return { kind: "pass" };
-  if (instance !== null && !instance.handlers.has(event)) return { kind: "pass" };
+  if (verdict === "no") return pass;
+  if (instance !== null && !instance.handlers.has(event)) return pass;
   const limits = addon.version?.grants.limits;
   const now = addon.now();
   if (limits !== undefined && addon.waiting >= limits.waitingCalls) return { kind: "fault", fault: overloaded(addon.waiting, limits.waitingCalls) };
@@ -100,4 +100,5 @@ function spentFault(addon: Addon, verdict: "yes" | "given up", now: number): Fau
   return verdict === "given up" ? { code: "cpu-budget", message: "its filter takes too long to search this flow" } : null;
 }
 
+const pass: Admission = { kind: "pass" };
 const overloaded = (used: number, value: number): Fault => ({ code: "overloaded", message: "", limit: { name: "waitingCalls", value, used: used + 1, unit: "calls" } });

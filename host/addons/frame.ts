@@ -5,10 +5,11 @@ import type { HeldEvent } from "../../sandbox-api/schema/events.ts";
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
 import { invariant } from "../invariant.ts";
-import type { CellCall, Outcome } from "../cells/cell.ts";
+import type { CellCall, ChainEntry, Outcome } from "../cells/cell.ts";
 import { addHistory } from "../flows/history.ts";
 import type { GateSubject } from "../flows/gate.ts";
-import { mergeChanges, type MergeContext } from "../flows/merge.ts";
+import type { StreamFunction } from "../flows/flow.ts";
+import { mergeChanges } from "../flows/merge.ts";
 import { validateChanges } from "../flows/validate.ts";
 import type { SeenParts, ViewWriter } from "../flows/view.ts";
 import { encodeContents, hasContentToEncode, prepareBodies } from "./bodies.ts";
@@ -34,7 +35,8 @@ export interface FrameServices {
   readonly fail: (instance: Instance, event: HeldEvent, subject: GateSubject, fault: Fault, cpuMicros: number) => boolean;
   /** A failure in an outcome that is thrown away: what it was given did not stand, so it is restarted where needed, without blame. */
   readonly brokeInnocently: (instance: Instance, fault: Fault) => void;
-  readonly streamFunction: (instance: Instance, subject: GateSubject) => MergeContext["streamFunction"];
+  /** What a message's body is streamed through. */
+  readonly streamFunction: (instance: Instance, subject: GateSubject, side: "request" | "response") => StreamFunction;
 }
 
 /** How far a frame got. */
@@ -44,19 +46,24 @@ export interface FrameResult {
   readonly isRefused: boolean;
   /** The addon at `next` was asked and is innocent of not answering. */
   readonly isLost: boolean;
+  /** Every seat's outcome counted, and the flow goes on. */
+  readonly isComplete: boolean;
 }
 
 type Verdict = "go-on" | "refused" | "ask-rest-again" | "ask-again" | "lost";
 
 const none: ReadonlySet<PartName> = new Set();
+const lost: Outcome = { kind: "lost" };
 
 export class Frame {
   readonly #services: FrameServices;
   readonly #event: HeldEvent;
   readonly #subject: GateSubject;
   readonly #seats: readonly Seat[];
+  /** By place: what that instance has seen of the object. */
+  readonly #seen: SeenParts[] = [];
   /** Parts that the host changed beyond what the chain knows. */
-  readonly #derived = new Set<PartName>();
+  #derived: Set<PartName> | null = null;
   #call: CellCall | null = null;
 
   /** Seats share a cell and a view class; at least one. */
@@ -68,25 +75,30 @@ export class Frame {
   }
 
   /** Sends it and settles the outcomes. Never rejects but for bugs of ours. PERF: waits for the cell, and for compression where there is some; nothing else. */
-  async run(): Promise<FrameResult> {
+  run(): Promise<FrameResult> {
     const preparing = prepareBodies(this.#event, this.#subject, this.#services.bodyBytes);
-    if (preparing !== null) await preparing;
-    const outcomes = await this.#send();
-    const now = this.#services.now();
-    for (let place = 0; place < this.#seats.length; place++) this.#account(this.#seats[place]?.instance, outcomes[place], now);
-    try {
-      const result = this.#settleFrom(0, outcomes);
-      return result instanceof Promise ? await result : result;
-    } finally {
-      // Whose outcome did not count has written nothing.
-      for (const { instance } of this.#seats) this.#endCall(instance, false);
-    }
+    const answering = preparing === null ? this.#send() : preparing.then(() => this.#send());
+    return answering.then((outcomes) => this.#take(outcomes));
   }
 
-  #account(instance: Instance | undefined, outcome: Outcome | undefined, now: number): void {
-    if (instance === undefined) return;
-    instance.addon.waiting--;
-    spend(instance, outcome, now);
+  #take(outcomes: readonly Outcome[]): FrameResult | Promise<FrameResult> {
+    const now = this.#services.now();
+    this.#seats.forEach(({ instance }, place) => {
+      instance.addon.waiting--;
+      spend(instance, outcomes[place], now);
+    });
+    let result: FrameResult | Promise<FrameResult> | null = null;
+    try {
+      result = this.#settleFrom(0, outcomes);
+    } finally {
+      if (!(result instanceof Promise)) this.#endCalls();
+    }
+    return result instanceof Promise ? result.finally(() => this.#endCalls()) : result;
+  }
+
+  /** Whose outcome did not count has written nothing. */
+  #endCalls(): void {
+    for (const { instance } of this.#seats) this.#endCall(instance, false);
   }
 
   #settleFrom(from: number, outcomes: readonly Outcome[]): FrameResult | Promise<FrameResult> {
@@ -94,23 +106,23 @@ export class Frame {
     for (let place = from; place < seats.length; place++) {
       const seat = seats[place];
       if (seat === undefined) break;
-      const verdict = this.#settle(seat, outcomes[place] ?? { kind: "lost" });
+      const verdict = this.#settle(seat, place, outcomes[place] ?? lost);
       if (typeof verdict !== "string") return verdict.then((late) => this.#resultOf(late, place, outcomes) ?? this.#settleFrom(place + 1, outcomes));
       const result = this.#resultOf(verdict, place, outcomes);
       if (result !== null) return result;
     }
-    return { next: (seats.at(-1)?.index ?? 0) + 1, isRefused: false, isLost: false };
+    return { next: (seats.at(-1)?.index ?? 0) + 1, isRefused: false, isLost: false, isComplete: true };
   }
 
   /** Null: the next seat is looked at. */
   #resultOf(verdict: Verdict, place: number, outcomes: readonly Outcome[]): FrameResult | null {
     if (verdict === "go-on") return null;
     const index = this.#seats[place]?.index ?? 0;
-    if (verdict === "refused") return { next: index + 1, isRefused: true, isLost: false };
+    if (verdict === "refused") return { next: index + 1, isRefused: true, isLost: false, isComplete: false };
     const rest = verdict === "ask-rest-again" ? place + 1 : place;
     this.#discard(rest, outcomes);
     const next = this.#seats[rest]?.index ?? index + 1;
-    return { next, isRefused: false, isLost: verdict === "lost" };
+    return { next, isRefused: false, isLost: verdict === "lost", isComplete: false };
   }
 
   #send(): Promise<readonly Outcome[]> {
@@ -118,27 +130,30 @@ export class Frame {
     const [first] = this.#seats;
     invariant(first !== undefined, "a frame without seats");
     const { grants } = first.instance.version;
-    const seen = this.#seats.map(({ instance }) => instance.seenOf(this.#subject.key) ?? meet(instance, this.#subject));
-    const view = writer.write(this.#event, this.#subject, grants.permissions, seen, grants.limits.bodyBytes);
-    const chain = this.#seats.map(({ instance }) => instance.chainEntry);
-    for (const { instance } of this.#seats) { instance.addon.waiting++; instance.addon.counters.calls++; }
-    this.#call = { text: view.text, attachments: view.attachments, chain };
+    const chain: ChainEntry[] = [];
+    for (const { instance } of this.#seats) {
+      this.#seen.push(instance.seenOf(this.#subject.key) ?? meet(instance, this.#subject));
+      chain.push(instance.chainEntry);
+      instance.addon.waiting++;
+      instance.addon.counters.calls++;
+    }
+    const { text, attachments } = writer.write(this.#event, this.#subject, grants.permissions, this.#seen, grants.limits.bodyBytes);
+    this.#call = { text, attachments, chain };
     return first.instance.residence.cell.call(this.#call);
   }
 
-  #settle({ instance, isRerun }: Seat, outcome: Outcome): Verdict | Promise<Verdict> {
-    const seen = instance.seenOf(this.#subject.key);
+  #settle({ instance, isRerun }: Seat, place: number, outcome: Outcome): Verdict | Promise<Verdict> {
     switch (outcome.kind) {
       case "unchanged": {
         const refusal = this.#endCall(instance, true);
-        if (refusal !== null) return this.#fail(instance, refusal, outcome.cpuMicros);
+        if (refusal !== null) return this.#fail(instance, place, refusal, outcome.cpuMicros);
         instance.addon.breaker.succeed();
-        this.#note(instance);
+        this.#note(instance, place);
         return "go-on";
       }
-      case "changed": return this.#merge(instance, outcome);
+      case "changed": return this.#merge(instance, place, outcome);
       case "failed":
-        seen?.clear();
+        this.#seen[place]?.clear();
         if (outcome.fault.code === "starved" && !isRerun) {
           this.#services.brokeInnocently(instance, outcome.fault);
           instance.addon.breaker.abandonTrial();
@@ -154,29 +169,35 @@ export class Frame {
     }
   }
 
-  #merge(instance: Instance, outcome: Extract<Outcome, { readonly kind: "changed" }>): Verdict | Promise<Verdict> {
+  #merge(instance: Instance, place: number, outcome: Extract<Outcome, { readonly kind: "changed" }>): Verdict | Promise<Verdict> {
     const { permissions, limits } = instance.version.grants;
     const { text, attachments, cpuMicros } = outcome;
     const verdict = validateChanges({ event: this.#event, subject: this.#subject, permissions, text, attachments, mutationBytes: limits.mutationBytes });
     // What it wrote to its storage and its changes stand or fall together; after this nothing can fail.
-    if (verdict.kind === "fault") return this.#fail(instance, verdict.fault, cpuMicros);
+    if (verdict.kind === "fault") return this.#fail(instance, place, verdict.fault, cpuMicros);
     const refusal = this.#endCall(instance, true);
-    if (refusal !== null) return this.#fail(instance, refusal, cpuMicros);
+    if (refusal !== null) return this.#fail(instance, place, refusal, cpuMicros);
     instance.addon.breaker.succeed();
     const result = mergeChanges(this.#subject, verdict.changes, {
-      addon: instance.addon.name, attachments, now: this.#services.now() / 1_000, streamFunction: this.#services.streamFunction(instance, this.#subject),
+      addon: instance.addon.name, attachments, now: this.#services.now() / 1_000, streamFunction: (side) => this.#services.streamFunction(instance, this.#subject, side),
     });
     if ("history" in this.#subject) addHistory(this.#subject.history, { addon: instance.addon.name, event: this.#event, changes: result.changes, cpuMicros, failed: null });
-    for (const part of result.derived) this.#derived.add(part);
-    const noted = (hasLostCoding: boolean): Verdict => {
-      this.#note(instance);
-      return result.hasDiverged || hasLostCoding ? "ask-rest-again" : "go-on";
-    };
-    return hasContentToEncode(this.#subject) ? this.#encode(this.#subject).then(noted) : noted(false);
+    this.#derive(result.derived);
+    if (hasContentToEncode(this.#subject)) return this.#encode(this.#subject).then((hasLostCoding) => this.#noted(instance, place, result.hasDiverged || hasLostCoding));
+    return this.#noted(instance, place, result.hasDiverged);
   }
 
-  #fail(instance: Instance, fault: Fault, cpuMicros: number): Verdict {
-    instance.seenOf(this.#subject.key)?.clear();
+  #noted(instance: Instance, place: number, hasDiverged: boolean): Verdict {
+    this.#note(instance, place);
+    return hasDiverged ? "ask-rest-again" : "go-on";
+  }
+
+  #derive(parts: ReadonlySet<PartName>): void {
+    if (parts.size > 0) this.#derived = new Set([...(this.#derived ?? none), ...parts]);
+  }
+
+  #fail(instance: Instance, place: number, fault: Fault, cpuMicros: number): Verdict {
+    this.#seen[place]?.clear();
     return this.#services.fail(instance, this.#event, this.#subject, fault, cpuMicros) ? "refused" : "ask-rest-again";
   }
 
@@ -188,15 +209,14 @@ export class Frame {
 
   async #encode(flow: Parameters<typeof encodeContents>[0]): Promise<boolean> {
     const withoutCoding = await encodeContents(flow);
-    for (const side of withoutCoding) this.#derived.add(side);
     // The bytes on the wire are the host's work; the addon is shown them when it asks again.
-    this.#derived.add("request.body").add("response.body");
+    this.#derive(new Set<PartName>([...withoutCoding, "request.body", "response.body"]));
     return withoutCoding.size > 0;
   }
 
-  #note(instance: Instance): void {
-    const seen = instance.seenOf(this.#subject.key);
-    if (seen !== null) this.#services.writer.note(this.#event, this.#subject, instance.version.grants.permissions, seen, this.#derived.size === 0 ? none : this.#derived);
+  #note(instance: Instance, place: number): void {
+    const seen = this.#seen[place];
+    if (seen !== undefined) this.#services.writer.note(this.#event, this.#subject, instance.version.grants.permissions, seen, this.#derived ?? none);
   }
 
   /** What these answered stands on something that did not happen. Their guests are shown everything anew. */
@@ -204,7 +224,7 @@ export class Frame {
     for (const [place, { instance }] of this.#seats.entries()) {
       const outcome = outcomes[place];
       if (place < from || outcome === undefined || outcome.kind === "skipped" || outcome.kind === "lost") continue;
-      instance.seenOf(this.#subject.key)?.clear();
+      this.#seen[place]?.clear();
       instance.addon.breaker.abandonTrial();
       if (outcome.kind === "failed") this.#services.brokeInnocently(instance, outcome.fault);
     }

@@ -5,7 +5,7 @@ import { eventNames, type EventName, type HeldEvent, type ToldEvent } from "../.
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { addHistory } from "../flows/history.ts";
-import type { HttpFlow } from "../flows/flow.ts";
+import type { HttpFlow, TcpFlow } from "../flows/flow.ts";
 import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
 import { plainView, ViewWriter, type EventView, type SeenParts } from "../flows/view.ts";
 import type { Log } from "../log.ts";
@@ -15,12 +15,12 @@ import { decodeAllBodies } from "./bodies.ts";
 import { callOne } from "./call-one.ts";
 import { carryOut, editsOf } from "./declared-edits.ts";
 import { reportFault, type FaultScene } from "./fault-report.ts";
-import { Frame, type FrameServices } from "./frame.ts";
+import { Frame, type FrameResult, type FrameServices } from "./frame.ts";
 import type { Instance } from "./instance.ts";
 import { Intercepts } from "./intercepts.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { refuseSubject } from "./refusal.ts";
-import { nextSeats } from "./seating.ts";
+import { nextSeats, type Seating } from "./seating.ts";
 import { makeStreamFunction } from "./stream-function.ts";
 
 export interface PipelineSettings {
@@ -36,6 +36,10 @@ const restartWaitMs = 5_000;
 const mostReruns = 2;
 /** A refusal that passes by itself is said once in this time for each addon and kind. */
 const sayAgainMs = 10_000;
+
+/** An event's first seating, and what came of it, as far as there is one. */
+interface Begun { readonly from: number; readonly seating: Seating | null; readonly result: FrameResult | null }
+
 const noReruns: ReadonlyMap<Addon, number> = new Map();
 
 export class Pipeline implements Gate {
@@ -58,7 +62,7 @@ export class Pipeline implements Gate {
       meet: (instance, subject) => this.#meet(instance, subject),
       fail: (instance, event, subject, fault, cpuMicros) => this.#fail(instance, event, subject, fault, cpuMicros),
       brokeInnocently: (instance, fault) => lifecycle.brokeInnocently(instance, fault),
-      streamFunction: (instance, subject) => (side) =>
+      streamFunction: (instance, subject, side) =>
         makeStreamFunction(instance, subject, side, (fault) => this.#failQuietly(instance, { addon: instance.addon.name, event: "stream", subject, version: instance.version }, fault)),
     };
   }
@@ -135,17 +139,32 @@ export class Pipeline implements Gate {
     return subject?.kind === "http" ? subject : null;
   }
 
-  async #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], from: number): Promise<void> {
-    let index = from;
-    let edited = from - 1;
+  /** PERF: one frame for everybody is the rule, and then this is the only promise beside the cell's (bench/host-event). */
+  #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], from: number): Promise<void> {
+    if (doesAnyAwaitDecoding(addons, event, subject)) return this.#walk(event, subject, addons, { from, seating: null, result: null });
+    const seating = nextSeats(event, subject, { addons, reruns: noReruns, from, isTrial: false, edited: from - 1 });
+    if (seating.seats.length === 0) return this.#walk(event, subject, addons, { from, seating, result: null });
+    return new Frame(this.#services, event, subject, seating.seats).run().then((result) => {
+      const isOver = seating.next >= addons.length && result.isComplete && !isIntercepted(subject);
+      return isOver ? undefined : this.#walk(event, subject, addons, { from, seating, result });
+    });
+  }
+
+  /** Asks those that are to be asked, in order, whatever it takes. */
+  async #walk(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], begun: Begun): Promise<void> {
+    let index = begun.from;
+    let edited = begun.from - 1;
     let isTrial = false;
     let reruns = noReruns;
+    let { seating, result: known } = begun;
     while (index < addons.length) {
-      if (addons.some((addon) => awaitsDecoding(addon, event, subject))) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
-      const { seats, next, halt } = nextSeats(event, subject, { addons, reruns, from: index, isTrial, edited });
+      if (seating === null && doesAnyAwaitDecoding(addons, event, subject)) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
+      const { seats, next, halt }: Seating = seating ?? nextSeats(event, subject, { addons, reruns, from: index, isTrial, edited });
+      seating = null;
       isTrial = false;
       if (seats.length > 0) {
-        const result = await new Frame(this.#services, event, subject, seats).run();
+        const result: FrameResult = known ?? await new Frame(this.#services, event, subject, seats).run();
+        known = null;
         index = result.next;
         if (result.isRefused) return;
         // The news of a cell's end follows the answers of its last calls.
@@ -177,7 +196,7 @@ export class Pipeline implements Gate {
       } else if (this.#refuse(addon, event, subject, halt.fault)) return;
       index++;
     }
-    if ((subject.kind === "http" || subject.kind === "tcp") && subject.intercepted) await this.#intercepts.hold(subject);
+    if (isIntercepted(subject)) await this.#intercepts.hold(subject);
   }
 
   /** Carries out what the addon's manifest declares for this event. `failed`: it takes no part in it; `refused`: and its policy refuses the flow. */
@@ -286,6 +305,13 @@ export class Pipeline implements Gate {
     return view;
   }
 }
+
+function doesAnyAwaitDecoding(addons: readonly Addon[], event: EventName, subject: GateSubject): boolean {
+  for (const addon of addons) if (awaitsDecoding(addon, event, subject)) return true;
+  return false;
+}
+
+const isIntercepted = (subject: GateSubject): subject is HttpFlow | TcpFlow => (subject.kind === "http" || subject.kind === "tcp") && subject.intercepted;
 
 /** The message that the event is about had been sent on when its handler ran. */
 function hasLeft({ event, subject }: FaultScene): boolean {

@@ -46,6 +46,7 @@ export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reru
 }
 
 function isUncertain(seats: readonly Seat[], addon: Addon): boolean {
+  if (seats.length === 0) return false;
   const grants = addon.version?.grants;
   return grants !== undefined && (grants.filter !== null || grants.isForHost !== null) && seats.some(({ instance }) => instance.version.grants.mayAlter);
 }

@@ -67,7 +67,7 @@ export class ServiceDesk {
 
   /** A call has ended; null when all it wrote is kept (or dropped, as it should be), else why it could not be. To be called once for every call. */
   end(call: CellCall, hasSucceeded: boolean): string | null {
-    const draft = this.#drafts.get(call);
+    const draft = this.#drafts.size === 0 ? undefined : this.#drafts.get(call);
     const { storage } = this.#settings.services;
     if (draft === undefined || storage === null) return null;
     this.#drafts.delete(call);
