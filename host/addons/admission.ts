@@ -38,6 +38,12 @@ export function awaitsDecoding(addon: Addon, event: EventName, subject: GateSubj
   return addon.handlers.has(event) && grantsFor(addon, subject)?.filter?.readsBodies === true && hasUndecodedBody(subject);
 }
 
+/** Whether a filter of one of them does. */
+export function doesAnyAwaitDecoding(addons: readonly Addon[], event: EventName, subject: GateSubject): boolean {
+  for (const addon of addons) if (awaitsDecoding(addon, event, subject)) return true;
+  return false;
+}
+
 /** `given up`: the search took more steps than one event may cost; with an empty budget nothing is searched at all. */
 function filterVerdict(addon: Addon, subject: GateSubject): "yes" | "no" | "given up" {
   const grants = grantsFor(addon, subject);

@@ -1,7 +1,11 @@
 // Flows that an addon holds back after an event, until somebody lets them go on or the deadline does.
 import type { HttpFlow, TcpFlow } from "../flows/flow.ts";
+import type { GateSubject } from "../flows/gate.ts";
 import type { Log } from "../log.ts";
 import { subjectUrl } from "./fault-report.ts";
+
+/** Whether an addon holds it back and nobody has resumed it yet. */
+export const isIntercepted = (subject: GateSubject): subject is HttpFlow | TcpFlow => (subject.kind === "http" || subject.kind === "tcp") && subject.intercepted;
 
 export class Intercepts {
   readonly #log: Log;

@@ -5,19 +5,19 @@ import { eventNames, type EventName, type HeldEvent, type ToldEvent } from "../.
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { addHistory } from "../flows/history.ts";
-import type { HttpFlow, TcpFlow } from "../flows/flow.ts";
+import type { HttpFlow } from "../flows/flow.ts";
 import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
 import { plainView, ViewWriter, type EventView, type SeenParts } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import type { Addon } from "./addon.ts";
-import { admit, admitEdits, awaitsDecoding, isConcerned } from "./admission.ts";
+import { admit, admitEdits, awaitsDecoding, doesAnyAwaitDecoding, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
 import { callOne } from "./call-one.ts";
 import { carryOut, editsOf } from "./declared-edits.ts";
 import { reportFault, type FaultScene } from "./fault-report.ts";
 import { Frame, type FrameResult, type FrameServices } from "./frame.ts";
 import type { Instance } from "./instance.ts";
-import { Intercepts } from "./intercepts.ts";
+import { Intercepts, isIntercepted } from "./intercepts.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { refuseSubject } from "./refusal.ts";
 import { nextSeats, type Seating } from "./seating.ts";
@@ -305,13 +305,6 @@ export class Pipeline implements Gate {
     return view;
   }
 }
-
-function doesAnyAwaitDecoding(addons: readonly Addon[], event: EventName, subject: GateSubject): boolean {
-  for (const addon of addons) if (awaitsDecoding(addon, event, subject)) return true;
-  return false;
-}
-
-const isIntercepted = (subject: GateSubject): subject is HttpFlow | TcpFlow => (subject.kind === "http" || subject.kind === "tcp") && subject.intercepted;
 
 /** The message that the event is about had been sent on when its handler ran. */
 function hasLeft({ event, subject }: FaultScene): boolean {

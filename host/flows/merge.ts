@@ -40,17 +40,28 @@ export function mergeChanges(subject: GateSubject, changes: readonly Change[], c
   return { changes: rendered, derived: merge.derived, hasDiverged: merge.hasDiverged };
 }
 
+const noParts: ReadonlySet<PartName> = new Set();
+
 class Merge {
-  readonly derived = new Set<PartName>();
+  derived: ReadonlySet<PartName> = noParts;
   hasDiverged = false;
   readonly #subject: GateSubject;
   readonly #context: MergeContext;
-  readonly #setsHost: boolean;
+  readonly #changes: readonly Change[];
 
   constructor(subject: GateSubject, context: MergeContext, changes: readonly Change[]) {
     this.#subject = subject;
     this.#context = context;
-    this.#setsHost = changes.some((change) => change[0] === "request.headers" && change[1].some((entry) => isPair(entry) && entry[0].toLowerCase() === "host"));
+    this.#changes = changes;
+  }
+
+  /** The same call sets Host itself. */
+  get #setsHost(): boolean {
+    return this.#changes.some((change) => change[0] === "request.headers" && change[1].some((entry) => isPair(entry) && entry[0].toLowerCase() === "host"));
+  }
+
+  #derive(part: PartName): void {
+    this.derived = new Set([...this.derived, part]);
   }
 
   apply(change: Change): Rendered {
@@ -171,35 +182,39 @@ class Merge {
     if (at >= 0 && !this.#setsHost) {
       // In place, so that references by index of later addons in the chain stay right.
       request.headers.replaceAll(Array.from({ length: request.headers.length }, (_, i) => (i === at ? [request.headers.name(i), authorityOf(request)] as const : i)));
-      this.derived.add("request");
+      this.#derive("request");
     }
-    if (request.authority !== "") { request.authority = authorityOf(request); this.derived.add("request"); }
+    if (request.authority !== "") { request.authority = authorityOf(request); this.#derive("request"); }
     return [before, after];
   }
 
   #headers(message: HttpRequest | HttpResponse, list: readonly FieldReference[], side: "request" | "response"): Rendered {
-    if (keepsAll(list, message.headers.length)) return this.#extend(message, list.filter(isPair));
+    if (keepsAll(list, message.headers.length)) return this.#extend(message, list);
     const before = message.headers.clone();
     const kept = keepFraming(before, list);
     message.headers.replaceAll(kept);
     message.version++;
-    if (kept.length !== list.length) { this.hasDiverged = true; this.derived.add(side); }
+    if (kept.length !== list.length) { this.hasDiverged = true; this.#derive(side); }
     const { body } = message;
     if (body.raw !== null && body.state === "whole" && before.getAll(codingField).join() !== message.headers.getAll(codingField).join()) body.complete(body.raw);
     return renderFields(before, list);
   }
 
   /** PERF: new fields at the end, which leave the others where they are (bench/host-event). */
-  #extend(message: HttpRequest | HttpResponse, pairs: readonly (readonly [string, string])[]): Rendered {
+  #extend(message: HttpRequest | HttpResponse, list: readonly FieldReference[]): Rendered {
     const { headers, body } = message;
     let isRecoded = false;
-    for (const [name, value] of pairs) {
+    let come = "";
+    for (const entry of list) {
+      if (!isPair(entry)) continue;
+      const [name, value] = entry;
       headers.push(name, value);
+      come += come === "" ? fieldLine(entry) : `; ${fieldLine(entry)}`;
       isRecoded ||= name.length === codingField.length && name.toLowerCase() === codingField;
     }
     message.version++;
     if (isRecoded && body.raw !== null && body.state === "whole") body.complete(body.raw);
-    return ["", pairs.map(fieldLine).join("; ")];
+    return ["", come];
   }
 
   #trailers(message: HttpRequest | HttpResponse, list: readonly FieldReference[], side: "request" | "response"): Rendered {
@@ -209,7 +224,7 @@ class Merge {
     after.replaceAll(kept);
     message.trailers = after.length === 0 ? null : after;
     message.trailersVersion++;
-    if (kept.length !== list.length) { this.hasDiverged = true; this.derived.add(`${side}.trailers`); }
+    if (kept.length !== list.length) { this.hasDiverged = true; this.#derive(`${side}.trailers`); }
     return renderFields(before, list);
   }
 

@@ -3,7 +3,8 @@
 // one unknown key more. Whether the addon may change that part at all is decided in validate.ts.
 import { isFieldRun, keepsAll, layerKinds, type AttachmentIndex, type ChangeAddress, type ChangeValues, type FieldReference, type FieldRun, type InjectedMessage, type MadeResponse } from "../../sandbox-api/schema/changes.ts";
 import type { FaultCode } from "../../sandbox-api/schema/faults.ts";
-import { hostOwnedFields, isFieldName, isFieldValue, isHost, isHostField, isMethod, isOwnStatus, isPath, isPort, isReason, mostFields } from "../../sandbox-api/schema/http.ts";
+import { hostOwnedFields, isHost, isHostField, isMethod, isOwnStatus, isPath, isPort, isReason, largestFieldName, largestFieldValue, mostFields } from "../../sandbox-api/schema/http.ts";
+import { isSendableValue, isTokenText, trimWhitespace } from "../http/field-rules.ts";
 import { mostInjections } from "../../sandbox-api/schema/websocket.ts";
 
 /** Why a value is refused: the rest of a sentence that begins with the field. */
@@ -76,8 +77,8 @@ const fieldPair = (value: unknown, { withheld }: ValueContext, isTrailer: boolea
   if (!Array.isArray(value) || value.length !== 2) return new Refused("must be a pair of name and value");
   const [name, content]: readonly unknown[] = value;
   if (typeof name !== "string" || typeof content !== "string") return new Refused(`name and value must be strings, not ${typeName(typeof name === "string" ? content : name)}`);
-  if (!isFieldName(name)) return new Refused(`${shown(name)} is not a header name (a token of RFC 9110 §5.6.2, at most 256 bytes)`);
-  if (!isFieldValue(content)) return new Refused(`the value of "${name}" may hold no CR, LF, NUL or other control characters, no white space at its ends and at most 65,536 bytes`);
+  if (name.length > largestFieldName || !isTokenText(name)) return new Refused(`${shown(name)} is not a header name (a token of RFC 9110 §5.6.2, at most 256 bytes)`);
+  if (content.length > largestFieldValue || !isSendableValue(content) || trimWhitespace(content) !== content) return new Refused(`the value of "${name}" may hold no CR, LF, NUL or other control characters, no white space at its ends and at most 65,536 bytes`);
   const lower = name.toLowerCase();
   if (hostOwnedFields.has(lower)) return new Refused(`"${name}" says how the message is framed or belongs to one connection; the proxy sets it`);
   if (isTrailer && notInTrailers.has(lower)) return new Refused(`"${name}" cannot be a trailer (RFC 9110 §6.5.1)`);

@@ -30,7 +30,8 @@ const mostChanges = 1_000;
 
 /** Checks a change list against what it would change. Never throws, whatever the text. */
 export function validateChanges(request: ChangeRequest): Verdict {
-  const bytes = request.attachments.reduce((sum, body) => sum + body.length, request.text.length);
+  let bytes = request.text.length;
+  for (const body of request.attachments) bytes += body.length;
   if (bytes > request.mutationBytes) {
     const limit = { name: "mutationBytes", value: request.mutationBytes, used: bytes, unit: "bytes" };
     return { kind: "fault", fault: { code: "mutation-too-large", message: `changes of ${bytes} bytes, at most ${request.mutationBytes} are allowed`, limit } };
@@ -42,9 +43,10 @@ export function validateChanges(request: ChangeRequest): Verdict {
   const changes: Change[] = [];
   for (const item of list) {
     const verdict = checkChange(item, request, draft);
-    if ("code" in verdict) return { kind: "fault", fault: verdict };
-    changes.push(verdict.change);
-    draft.apply(verdict.change);
+    if (verdict instanceof Refused) return fault(verdict.code, verdict.reason, fieldOf(item));
+    changes.push(verdict);
+    // Only what comes after it can depend on it.
+    if (changes.length < list.length) draft.apply(verdict);
   }
   return { kind: "changes", changes };
 }
@@ -60,28 +62,38 @@ function parseList(text: string): readonly unknown[] | null {
   }
 }
 
-function checkChange(item: unknown, request: ChangeRequest, draft: DraftState): { readonly change: Change } | Fault {
-  if (!Array.isArray(item) || item.length !== 2) return { code: "illegal-change", message: "a change is not a pair of address and value", field: "changes" };
-  const [address, value]: readonly unknown[] = item;
-  if (!isChangeAddress(address)) return { code: "illegal-change", message: "a change has an address that does not exist", field: "changes" };
-  const refuse = (code: FaultCode, message: string): Fault => ({ code, message: `${address}: ${message}`, field: address });
-  if (!mayChange(request.event, address)) return refuse("illegal-change", `cannot be changed in ${request.event}`);
+/** What a refused item would have changed, as far as it says so. */
+function fieldOf(item: unknown): string {
+  const address: unknown = Array.isArray(item) && item.length === 2 ? item[0] : null;
+  return isChangeAddress(address) ? address : "changes";
+}
+
+const refuse = (address: ChangeAddress, code: FaultCode, message: string): Refused => new Refused(`${address}: ${message}`, code);
+
+/** The change, built anew, or why it is refused, in a whole sentence. */
+function checkChange(item: unknown, request: ChangeRequest, draft: DraftState): Change | Refused {
+  if (!Array.isArray(item) || item.length !== 2) return new Refused("a change is not a pair of address and value");
+  const address: unknown = item[0];
+  const value: unknown = item[1];
+  if (!isChangeAddress(address)) return new Refused("a change has an address that does not exist");
+  if (!mayChange(request.event, address)) return refuse(address, "illegal-change", `cannot be changed in ${request.event}`);
   const { needs } = changeTable[address];
-  if (needs !== null && !request.permissions.has(needs)) return refuse("permission", `needs the permission ${needs} (${permissionTable[needs]})`);
+  if (needs !== null && !request.permissions.has(needs)) return refuse(address, "permission", `needs the permission ${needs} (${permissionTable[needs]})`);
   const reads = readNeeded(address, value);
-  if (reads !== null && !request.permissions.has(reads)) return refuse("permission", `a function needs the permission ${reads} (${permissionTable[reads]})`);
+  if (reads !== null && !request.permissions.has(reads)) return refuse(address, "permission", `a function needs the permission ${reads} (${permissionTable[reads]})`);
   const late = draft.refusal(request.event, address);
-  if (late !== null) return refuse("illegal-change", late);
+  if (late !== null) return refuse(address, "illegal-change", late);
   const checked = checkValue(address, value, {
     attachments: request.attachments.length, fields: draft.fields(address), withheld: withheldFields(request.permissions),
   });
-  if (checked instanceof Refused) return refuse(checked.code, checked.reason);
+  if (checked instanceof Refused) return refuse(address, checked.code, checked.reason);
   const garbled = textFault(checked, request);
-  return garbled === null ? { change: checked } : refuse("illegal-change", garbled);
+  return garbled === null ? checked : refuse(address, "illegal-change", garbled);
 }
 
 /** RFC 6455 §8.1: a text message is UTF-8; a peer would close the connection over any other. */
 function textFault(change: Change, { subject, attachments }: ChangeRequest): string | null {
+  if (!change[0].startsWith("websocket.")) return null;
   const isText = (index: number): boolean => isUtf8(attachments[index] ?? Buffer.alloc(0));
   if (change[0] === "websocket.content") {
     const message = subject.kind === "http" ? subject.webSocket?.message ?? null : null;
@@ -142,7 +154,8 @@ class DraftState {
   readonly #flow: HttpFlow | null;
   readonly #subject: GateSubject;
   #madeFields: SeenFields | null = null;
-  readonly #lists = new Map<ChangeAddress, SeenFields>();
+  /** What changes of this call made of field lists. */
+  #lists: Map<ChangeAddress, SeenFields> | null = null;
 
   constructor(subject: GateSubject) {
     this.#subject = subject;
@@ -152,11 +165,7 @@ class DraftState {
   /** The fields that references in the value of `address` count in. */
   fields(address: ChangeAddress): SeenFields {
     if (!address.endsWith("ers")) return noFields; // PERF: "headers" and "trailers" are the only lists.
-    const known = this.#lists.get(address);
-    if (known !== undefined) return known;
-    const fields = this.#firstFields(address);
-    this.#lists.set(address, fields);
-    return fields;
+    return this.#lists?.get(address) ?? this.#firstFields(address);
   }
 
   #firstFields(address: ChangeAddress): SeenFields {
@@ -188,12 +197,12 @@ class DraftState {
   apply(change: Change): void {
     if (change[0] === "response.make") {
       this.#madeFields = change[1].fields.map(([name]) => name.toLowerCase());
-      this.#lists.delete("response.headers");
-      this.#lists.delete("response.trailers");
+      this.#lists?.delete("response.headers");
+      this.#lists?.delete("response.trailers");
     }
     // A second list of the same part would count in the first one's outcome, which the guest never sends: one list per call.
     if (change[0] === "request.headers" || change[0] === "request.trailers" || change[0] === "response.headers" || change[0] === "response.trailers") {
-      this.#lists.set(change[0], new ChangedFields(this.fields(change[0]), change[1]));
+      (this.#lists ??= new Map()).set(change[0], new ChangedFields(this.fields(change[0]), change[1]));
     }
   }
 }

@@ -52,5 +52,11 @@ export function isHostValue(text: string): boolean {
 
 /** The value without the spaces and tabs around it, as any recipient reads it (RFC 9110 §5.5). */
 export function trimWhitespace(value: string): string {
-  return /^[ \t]|[ \t]$/.test(value) ? value.replace(/^[ \t]+/, "").replace(/[ \t]+$/, "") : value;
+  if (!isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(value.length - 1))) return value;
+  return value.replace(/^[ \t]+/, "").replace(/[ \t]+$/, "");
+}
+
+/** A space or a tab. */
+export function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

@@ -4,7 +4,7 @@
 // WALL: nothing enters unchecked, so a block never holds a CR, LF or NUL of anybody's making. No rule about
 // single fields (framing, hop-by-hop) lives here.
 import { invariant } from "../invariant.ts";
-import { isSendableValue, isTokenText, trimWhitespace } from "./field-rules.ts";
+import { isBlank, isSendableValue, isTokenText, trimWhitespace } from "./field-rules.ts";
 
 /** Offsets per field: start of line, end of name. The rest follows from the bytes. */
 const STRIDE = 2;
@@ -256,10 +256,6 @@ export class HeaderFields {
 }
 
 const isRun = (entry: Exclude<FieldEntry, number>): entry is readonly [number, number] => typeof entry[0] === "number";
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
 
 /** True when that name (lower case) is spelled at that offset, in any case. */
 function isNameAt(block: string, start: number, lowerName: string): boolean {
