@@ -71,13 +71,15 @@ export class Homes<R extends Resident = Resident> {
     return this.#homes.has(name) || !name.startsWith("group:") ? name : [...this.#homes.keys()].find((other) => other.split("/", 1)[0] === group) ?? name;
   }
 
-  /** Whoever lived there alone has moved out, and is for the home `to`: where that is not open, it gets this cell. */
-  cede(residence: Residence<R>, to: HomeName): void {
+  /** Nobody lives there, or only `stays`: where the home `to` is not open, it gets this cell. False: it does not. */
+  cede(residence: Residence<R>, to: HomeName, stays: R | null = null): boolean {
     const home = this.#homes.get(residence.home);
-    if (home?.residence !== residence || residence.residents.size > 0 || this.#homes.has(to)) return;
+    const isInUse = [...residence.residents.values()].some((resident) => resident !== stays);
+    if (home?.residence !== residence || isInUse || this.#homes.has(to)) return false;
     this.#homes.delete(residence.home);
     this.#homes.set(to, home);
     residence.home = to;
+    return true;
   }
 
   /** The next one to move in gets a new cell; the old one ends when it is empty. */

@@ -131,7 +131,10 @@ export class Lifecycle {
     if (news.kind !== "isolated") return addon.breaker.heed(news, this.#settings.now());
     if (addon.isIsolated) return;
     addon.isIsolated = true;
-    if (addon.current !== null) void this.#move(addon.current);
+    const { current } = addon;
+    if (current === null) return;
+    if (this.#homes.cede(current.residence, placeAddon(addon, this.#settings.cells), current)) current.residence.cell.standBack();
+    else void this.#move(current);
   }
 
   /** The isolate broke over something that did not stand (a change of another addon that was refused): started anew, without blame. */

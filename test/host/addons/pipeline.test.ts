@@ -204,6 +204,19 @@ test("who loops in a cell where nobody else lives keeps it, and is ended sooner 
   t.false(suspects(before).at(-1), "a new version is no suspect");
 });
 
+test("who was guilty in another process keeps its cell if it lives there alone, state and all; else it moves", async (t) => {
+  const { host, pool } = await stage(t, { alone: idle(["a.example"]), one: idle(), two: idle() });
+  const [alone, one] = host.addons().map(({ cellPid }) => cellPid);
+  host.heed("alone", { kind: "isolated" });
+  host.heed("one", { kind: "isolated" });
+  for (let i = 0; i < 500 && host.addons()[1]?.cellPid === one; i++) await sleep(10);
+  const after = host.addons().map(({ cellPid }) => cellPid);
+  t.deepEqual([after[0], after[2]], [alone, one]);
+  t.is(after[1], 3);
+  t.deepEqual(pool.cells.map(({ standsBack }) => standsBack), [true, false, true]);
+  t.is(pool.eventsOf("alone").length, 1, "configured once");
+});
+
 test("an addon that the machine starved is made anew without a strike, and asked again", async (t) => {
   let starved = 0;
   const { host, pool } = await stage(t, {
