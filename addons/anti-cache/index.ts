@@ -1,10 +1,10 @@
-// Removes what would let a server answer "304 Not Modified", so that every response comes with its body; mitmproxy's anticache.
+// Removes what would let a server answer "304 Not Modified", so that every response comes with its body; mitmproxy's anticache. Constant
+// edits: the proxy carries them out, and the addon is shown nothing.
 // `flowcell run addons/anti-cache`
-import type { HTTPFlow, Manifest } from "flowcell";
+import type { Manifest } from "flowcell";
 
-export const manifest = { description: "asks servers for fresh responses", permissions: { read: ["request"], write: ["request"] } } satisfies Manifest;
-
-export function requestheaders({ request }: HTTPFlow): void {
-  request.headers.delete("if-modified-since");
-  request.headers.delete("if-none-match");
-}
+export const manifest = {
+  description: "asks servers for fresh responses",
+  permissions: { write: ["request"] },
+  edits: [{ event: "requestheaders", remove: ["If-Modified-Since", "If-None-Match"] }],
+} satisfies Manifest;

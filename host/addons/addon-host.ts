@@ -1,7 +1,7 @@
 // Everything about addons behind one door, for the composition root: takes cells, limits and paths, gives the gate, states and
 // verbs for the operator. It composes lifecycle, pipeline, options and watcher and owns the one timer of `tick`.
 import { resolve } from "node:path";
-import type { EventName } from "../../sandbox-api/schema/events.ts";
+import { eventNames, type EventName } from "../../sandbox-api/schema/events.ts";
 import type { ObjectKey } from "../../sandbox-api/schema/ids.ts";
 import type { LimitName, Limits } from "../../sandbox-api/schema/limits.ts";
 import type { OptionValue } from "../../sandbox-api/schema/options.ts";
@@ -78,6 +78,8 @@ export interface AddonState {
   /** What its sources ask for beyond what was approved, in words; the version before may be in service. Null: nothing. */
   readonly held: readonly string[] | null;
   readonly handlers: readonly EventName[];
+  /** Events for which its manifest declares edits. */
+  readonly edits: readonly EventName[];
   readonly cellPid: number | null;
   /** Has a cell of its own, because it was guilty once. */
   readonly isIsolated: boolean;
@@ -251,7 +253,7 @@ function stateOf(addon: Addon, now: number): AddonState {
   const status = suspendedUntil !== null ? "suspended" : addon.current !== null ? "running" : addon.held !== null ? "held" : addon.version === null ? "failed" : "restarting";
   const { calls, failures, reloads, restarts, cpuMicros } = addon.counters;
   return {
-    name: addon.name, path: addon.path, status, held: addon.held, handlers: [...addon.handlers], cellPid: addon.current?.residence.cell.pid ?? null, isIsolated: addon.isIsolated,
+    name: addon.name, path: addon.path, status, held: addon.held, handlers: [...addon.handlers], edits: eventNames.filter((event) => addon.hasEdits(event)), cellPid: addon.current?.residence.cell.pid ?? null, isIsolated: addon.isIsolated,
     strikes: addon.breaker.strikes(now), suspendedUntil, calls, failures, reloads, restarts, cpuMicros, logLinesDropped: addon.guestLog.dropped, breaches: Object.fromEntries(addon.breaches),
   };
 }

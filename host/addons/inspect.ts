@@ -1,7 +1,7 @@
 // What an addon could do, in plain words for whoever decides to run it: what it asks for, and what could leave through it, by tables
 // of what it takes in and the ways out. Pure: it is told what the addon asks for and judges combinations, not code.
 import { hostOwnedFields, sensitiveFields } from "../../sandbox-api/schema/http.ts";
-import { editWords } from "../../sandbox-api/schema/edits.ts";
+import { editEvents, editWords } from "../../sandbox-api/schema/edits.ts";
 import type { EventName } from "../../sandbox-api/schema/events.ts";
 import type { Manifest } from "../../sandbox-api/schema/manifest.ts";
 import { everythingOnTheFlow, permissionNames, permissionTable, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
@@ -58,7 +58,8 @@ function warn(permissions: ReadonlySet<PermissionName>, fetch: readonly string[]
   if (has("act:replay")) warnings.push(`can send requests of ${where} again`);
   if (reads !== null && has("write:request") && has("read:request")) warnings.push(`${reads} and write it into requests, which the servers of ${where} see`);
   if (has("write:response.body") || has("act:respond")) warnings.push(`can put scripts into pages of ${where}, which act and send data in the user's name`);
-  if (has("write:response") && has("read:response")) warnings.push(`can change protections of pages of ${where} (Content-Security-Policy, CORS) in response headers`);
+  const editsResponses = manifest?.edits.some(({ event }) => editEvents[event] === "response") === true;
+  if (has("write:response") && (has("read:response") || editsResponses)) warnings.push(`can change protections of pages of ${where} (Content-Security-Policy, CORS) in response headers`);
   if (has("act:inject") || has("write:websocket")) warnings.push(`can speak for either side in WebSocket connections of ${where}`);
   if (has("write:tcp")) warnings.push(`can change raw TCP bytes of ${where}`);
   if (has("act:layer")) warnings.push("can have connections pass without being looked at, or close them");

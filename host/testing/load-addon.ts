@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defaultLimits, type Limits } from "../../sandbox-api/schema/limits.ts";
-import { isEventName, type EventName, type EventsWith, type HeldEvent } from "../../sandbox-api/schema/events.ts";
+import type { EventName, EventsWith, HeldEvent } from "../../sandbox-api/schema/events.ts";
 import type { OptionValue } from "../../sandbox-api/schema/options.ts";
 import { addonNames } from "../addons/addon-names.ts";
 import { decodeAllBodies } from "../addons/bodies.ts";
@@ -63,9 +63,10 @@ export class TestAddon implements AsyncDisposable {
     this.#take();
   }
 
-  /** The events that it takes. */
+  /** The events that it takes, by handlers and by edits that its manifest declares. */
   get handlers(): readonly EventName[] {
-    return this.#offline.host.addons()[0]?.handlers.filter(isEventName) ?? [];
+    const [state] = this.#offline.host.addons();
+    return state === undefined ? [] : [...new Set([...state.handlers, ...state.edits])];
   }
 
   /** What it has logged so far, `console` and `ctx.log` alike. */

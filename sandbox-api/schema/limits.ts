@@ -24,7 +24,7 @@ export const limitTable = {
   hostCalls: row("calls", 1_000, 1, 1_000_000, "log, timer, storage, fetch and replay calls made during one entry"),
   bodyBytes: row("bytes", 8 * MiB, 0, 1_024 * MiB, "largest body that is handed to an addon"),
   websocketMessageBytes: row("bytes", 8 * MiB, 1_024, 64 * MiB, "one message of a WebSocket that addons look at, decompressed; a larger one closes it with code 1009"),
-  mutationBytes: row("bytes", 16 * MiB, 1_024, 1_024 * MiB, "all changes of one call together"),
+  mutationBytes: row("bytes", 16 * MiB, 1_024, 1_024 * MiB, "all changes of one call together; likewise all edits of a manifest for one event"),
   waitingCalls: row("calls", 256, 1, 100_000, "calls of one addon that were begun and not answered"),
   logLinesPerSecond: row("lines/s", 200, 1, 1_000_000, "log lines of one addon"),
   logLineBytes: row("bytes", 8_192, 64, MiB, "one log line; longer ones are cut"),

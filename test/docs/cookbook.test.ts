@@ -18,13 +18,15 @@ const http = async (addon: TestAddon, init: RequestInit & { readonly response?: 
 const post = (type: string, body: string): RequestInit => ({ method: "POST", headers: { "Content-Type": type }, body });
 const answer = (type: string, body: string): { readonly response: ResponseInit } => ({ response: { headers: { "Content-Type": type }, body } });
 
+const changedHeaders: Try = async (addon) => {
+  const { request } = await http(addon, { headers: { "If-None-Match": "\"a\"", "Accept-Language": "en" } });
+  const { response } = await http(addon, { response: {} });
+  return [request.headers.get("accept-language"), request.headers.has("if-none-match"), response?.headers.get("x-seen-by")];
+};
+
 /** By title, one entry for each addon below it: what is tried, and what must come of it. */
 const recipes: { readonly [title: string]: readonly (readonly [Try, unknown])[] } = {
-  "Change a header": [[async (addon) => {
-    const { request } = await http(addon, { headers: { "If-None-Match": "\"a\"", "Accept-Language": "en" } });
-    const { response } = await http(addon, { response: {} });
-    return [request.headers.get("accept-language"), request.headers.has("if-none-match"), response?.headers.get("x-seen-by")];
-  }, ["de", false, "flowcell"]]],
+  "Change a header": [[changedHeaders, ["de", false, "flowcell"]], [changedHeaders, ["de", false, "flowcell"]]],
   "Change a body": [[async (addon) => (await http(addon, answer("text/html", "colour, colours"))).response?.text, "color, colors"]],
   "Change JSON": [[async (addon) => [(await http(addon, answer("application/json", '{"name":"ada","plan":"free"}'))).response?.json(), (await http(addon, answer("text/plain", "no"))).response?.text], [{ name: "ada", plan: "gold" }, "no"]]],
   "Answer without a server": [[async (addon) => {

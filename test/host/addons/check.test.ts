@@ -85,6 +85,15 @@ test.serial("problems of a manifest have theirs", async (t) => {
   ]);
 });
 
+test.serial("edits are told in words, count as use of what they need, and have their places", async (t) => {
+  const good = await checked(`export const manifest = { permissions: { write: ["request"], headers: ["cookie"] }, edits: [{ event: "requestheaders", remove: ["Cookie"] }, { event: "requestheaders", set: { "X-A": "1" } }] };\n`);
+  if (good.kind !== "ok") return t.fail(good.message);
+  t.deepEqual([good.handlers, good.edits, good.warnings], [[], ["every request: remove Cookie", 'every request: set X-A to "1"'], []]);
+  const bad = await checked(`export const manifest = {\n  permissions: { write: ["request"] },\n  edits: [{ event: "requestheaders", set: { "Content-Length": "1" } }],\n};\n`);
+  if (bad.kind === "ok") return t.fail();
+  t.regex(bad.message, /tool\.ts:3:\d+: manifest\.edits\[0\]\.set holds "Content-Length"/);
+});
+
 test.serial("the samples ask for what they touch", async (t) => {
   const folder = new URL("../../../addons/", import.meta.url);
   for (const { name } of readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== "hostile")) {

@@ -31,6 +31,13 @@ for (const [manifest, warning] of combinations) {
   });
 }
 
+test("edits are told in words, and warned of like what a handler could do", (t) => {
+  const { asks, edits, warnings } = inspectAsks(manifestOf({ permissions: { write: ["request", "response"] }, edits: [{ event: "responseheaders", remove: ["Content-Security-Policy"] }, { event: "requestheaders", filter: "~all", set: { "X-A": "a\"b" }, append: { "X-B": "x".repeat(100) } }] }));
+  t.deepEqual(edits, ["every response: remove Content-Security-Policy", `requests of flows that match ~all: set X-A to "a\\"b", add X-B: "${"x".repeat(60)}…"`]);
+  t.deepEqual(asks.slice(2), edits.map((words) => `have the proxy change ${words}`));
+  t.true(warnings.some((each) => each.includes("Content-Security-Policy")));
+});
+
 test("without a manifest: everything, and said first", (t) => {
   const inspection = inspectAsks(null);
   t.false(inspection.hasManifest);

@@ -22,7 +22,7 @@ test("one worker has all; shares of more add up to no more than the whole, and n
 });
 
 const state: AddonState = {
-  name: "a", path: "/a.ts", status: "running", held: null, handlers: ["request"], cellPid: 5, isIsolated: false, strikes: 0, suspendedUntil: null, calls: 10, failures: 1,
+  name: "a", path: "/a.ts", status: "running", held: null, handlers: ["request"], edits: [], cellPid: 5, isIsolated: false, strikes: 0, suspendedUntil: null, calls: 10, failures: 1,
   reloads: 2, restarts: 1, cpuMicros: 100, logLinesDropped: 3, breaches: { cpuMs: 1 },
 };
 
