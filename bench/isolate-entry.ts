@@ -1,6 +1,6 @@
 // Claim: an event that has come into a cell costs a few microseconds in the isolate, and not many more while the isolate is new. Enters isolates
 // as a cell does, in this process (no pipe, no host): a request's and a response's head of 20 fields in turn, a new flow for each pair.
-// Run: node --no-node-snapshot bench/isolate-entry.ts [--isolates 20] [--events 500] [--handler header|read|idle|text|rewrite] [--body 102400] [--words "some w\u00f6rds"]
+// Run: node --no-node-snapshot bench/isolate-entry.ts [--isolates 20] [--events 500] [--handler header|read|idle|text|rewrite] [--body 102400] [--words "some w\u00f6rds"] [--together 16]
 import { parseArgs } from "node:util";
 import { bundleGuest } from "../host/addons/own-code.ts";
 import { findIsolatedVm } from "../host/cells/binary.ts";
@@ -16,9 +16,9 @@ const handlers: { readonly [name: string]: (side: string) => string } = {
   text: (side) => `(flow) => { if (flow.${side}.text === null) throw new Error("no body"); }`,
   rewrite: (side) => `(flow) => { flow.${side}.text = flow.${side}.text.replaceAll("some words", "SOME WORDS"); }`,
 };
-const milestones = [1, 2, 10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000];
+const milestones = [1, 2, 10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 400_000];
 
-const { values } = parseArgs({ options: { isolates: { type: "string", default: "1" }, events: { type: "string", default: "20000" }, handler: { type: "string", default: "header" }, body: { type: "string", default: "0" }, words: { type: "string", default: "some words" } } });
+const { values } = parseArgs({ options: { isolates: { type: "string", default: "1" }, events: { type: "string", default: "20000" }, handler: { type: "string", default: "header" }, body: { type: "string", default: "0" }, words: { type: "string", default: "some words" }, together: { type: "string", default: "1" } } });
 const handler = handlers[values.handler];
 if (handler === undefined) throw new Error(`--handler must be one of ${Object.keys(handlers).join(", ")}`);
 
@@ -27,6 +27,7 @@ const flow = JSON.stringify({ id: "f", type: "http", live: true, error: null, in
 const request = JSON.stringify({ method: "GET", scheme: "https", host: "example.com", port: 443, path: "/index.html?q=1", authority: "", httpVersion: "HTTP/1.1", timestampStart: 1_790_000_000.123, timestampEnd: 1_790_000_000.124 });
 const response = JSON.stringify({ statusCode: 200, reason: "OK", httpVersion: "HTTP/1.1", timestampStart: 1_790_000_000.123, timestampEnd: 1_790_000_000.124 });
 const head = (json: string): string => `${json}\n${fields.length}\n${fields.join("")}`;
+const together = Number(values.together);
 const body = Buffer.alloc(Number(values.body), `<p>A paragraph of a page, with a <a href="/link">link</a> and ${values.words}.</p>\n`);
 const bodyPart = (side: string): readonly [name: string, text: string] => body.length === 0 ? ["", ""] : [`,"${side}.body"`, `\0{"raw":0,"content":null,"contentError":null,"truncated":false,"streamed":false}`];
 const [requestBody, responseBody] = [bodyPart("request"), bodyPart("response")];
@@ -47,10 +48,31 @@ const isolates = Array.from({ length: Number(values.isolates) }, (_, index) => {
   return isolate;
 });
 
+/** The heads of so many flows in each entry: their requests, then their responses. */
+function runTogether(from: number, to: number): void {
+  for (let event = from; event < to; event += 2 * together) {
+    for (const phase of [0, 1]) {
+      const numbers = Array.from({ length: together }, (_, at) => event + 2 * at + phase);
+      const events = numbers.map((number) => ({ call: number + 1, text: textOf(number, (number >> 1) + 1) }));
+      const released = phase === 0 && event >= 2 * together ? numbers.map((number) => (number >> 1) + 1 - together).join(",") : "";
+      for (const isolate of isolates) {
+        const results = isolate.dispatchMany(events, released, limits.cpuMs);
+        for (let done = results.length; done < events.length;) {
+          const more = isolate.dispatchMany(events.slice(done), "", limits.cpuMs);
+          done += more.length;
+        }
+        const failed = results.find(({ status }) => status > resultStatus.changed);
+        if (failed !== undefined) throw new Error(failed.text);
+      }
+    }
+  }
+}
+
 /** CPU microseconds of the whole process, compiler threads included, for each event of the range in each isolate. */
 function measure(from: number, to: number): number {
   const before = process.cpuUsage();
-  for (let event = from; event < to; event++) {
+  if (together > 1) runTogether(from, to);
+  else for (let event = from; event < to; event++) {
     const key = (event >> 1) + 1;
     for (const isolate of isolates) {
       const result = isolate.dispatch({ call: event + 1, releasedKeys: event % 2 === 0 && key > 1 ? `${key - 1}` : "", text: textOf(event, key), attachments: body.length === 0 ? [] : [new Uint8Array(body).buffer], mayTake: true, cpuMs: limits.cpuMs, isStartup: false });

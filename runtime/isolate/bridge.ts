@@ -1,11 +1,11 @@
-// The one way out of an isolate while it runs: `$post` queues strings and ArrayBuffers, within counts and sizes, and returns.
+// The way out of an isolate while it runs: `$post` and `$done` queue strings and ArrayBuffers, within counts and sizes, and return.
 // Nothing is answered or sent from here; whoever entered the isolate takes the queue afterwards. Each post is O(its size), because
 // time in a callback is not in isolated-vm's timeout.
 import { noCallsLeft, type PostKind } from "../../sandbox-api/schema/guest-contract.ts";
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 
 export interface Post {
-  readonly kind: Exclude<PostKind, "done">;
+  readonly kind: PostKind;
   readonly id: number;
   readonly text: string;
   readonly attachments: readonly ArrayBuffer[];
@@ -27,6 +27,8 @@ export interface BridgeLimits { readonly hostCalls: number; readonly mutationByt
 export interface Bridge {
   /** Given to the isolate as `$post`. */
   readonly post: (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
+  /** Given to the isolate as `$done`. */
+  readonly done: (text: unknown, ...attachments: unknown[]) => void;
   /** Opens the queue for one entry; `call` is the event that is dispatched, 0 if none, and `following` those that run after it in the same entry. */
   open(call: number, following?: readonly number[]): void;
   /** Takes what was posted since `open`, or since the last call that is done, and closes the queue. */
@@ -34,7 +36,7 @@ export interface Bridge {
   /** The call that runs, or ran last; 0 if none. */
   readonly current: number;
   /** The calls that were done since `open`; the one after them ran last. */
-  readonly done: readonly DoneCall[];
+  readonly doneCalls: readonly DoneCall[];
   /** The limit that was broken by the call that ran last. */
   readonly fault: Fault | null;
   /** Calls that answered `pending` and have not settled. */
@@ -55,6 +57,13 @@ function refusal(message: string): Error {
 
 const isIndex = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 
+function buffersIn(attachments: readonly unknown[]): readonly ArrayBuffer[] {
+  if (attachments.length === 0) return noBuffers;
+  const buffers = attachments.filter((item) => item instanceof ArrayBuffer);
+  if (buffers.length !== attachments.length) throw refusal("not a message");
+  return buffers;
+}
+
 const none: readonly Post[] = Object.freeze([]);
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 const noDone: readonly DoneCall[] = Object.freeze([]);
@@ -70,27 +79,29 @@ export function makeBridge(limits: BridgeLimits): Bridge {
   let bytes = 0;
   let fault: Fault | null = null;
   let following = nothingFollows;
-  let done: DoneCall[] | null = null;
+  let doneCalls: DoneCall[] | null = null;
 
   const tooLarge = (used: number): Fault => ({ code: "mutation-too-large", message: `more than ${limits.mutationBytes} bytes in one entry`, limit: { name: "mutationBytes", value: limits.mutationBytes, used, unit: "bytes" } });
 
   /** The current call is over and the next one of the entry begins, with limits of its own. */
-  const next = (id: number, text: string, attachments: readonly ArrayBuffer[]): void => {
-    const calls = (done ??= []);
-    const successor = following[calls.length];
-    if (id !== current || successor === undefined) throw refusal("no such call is running");
-    const size = attachments.reduce((sum, { byteLength }) => sum + byteLength, text.length);
-    // LIMIT: what is refused is not kept, or an entry could post the same large text for each of its calls.
-    if (size > limits.mutationBytes) calls.push({ text: "", attachments: noBuffers, posts, fault: fault ?? tooLarge(size), endedAtMs: performance.now() });
-    else calls.push({ text, attachments, posts, fault, endedAtMs: performance.now() });
-    current = successor;
+  const done: Bridge["done"] = (text, ...attachments) => {
+    const calls = (doneCalls ??= []);
+    const next = following[calls.length];
+    if (!isOpen || next === undefined || typeof text !== "string") throw refusal("no such call is running");
+    const buffers = buffersIn(attachments);
+    const size = buffers.reduce((sum, { byteLength }) => sum + byteLength, text.length);
+    const endedAtMs = performance.now();
+    const own = posts.length === 0 ? none : posts;
+    // LIMIT: what is refused is not kept, or an entry could give the same large text for each of its calls.
+    calls.push(size > limits.mutationBytes ? { text: "", attachments: noBuffers, posts: own, fault: fault ?? tooLarge(size), endedAtMs } : { text, attachments: buffers, posts: own, fault, endedAtMs });
+    current = next;
     hostCalls = bytes = 0;
     fault = null;
-    posts = [];
+    if (own !== none) posts = [];
   };
 
   /** False: the post is dropped. */
-  const count = (kind: Post["kind"], id: number): boolean => {
+  const count = (kind: PostKind, id: number): boolean => {
     if (kind === "hostCall" && ++hostCalls > limits.hostCalls) {
       fault ??= { code: "host-calls", message: `more than ${limits.hostCalls} calls to the host in one entry`, limit: { name: "hostCalls", value: limits.hostCalls, used: hostCalls, unit: "calls" } };
       throw refusal(noCallsLeft);
@@ -110,11 +121,10 @@ export function makeBridge(limits: BridgeLimits): Bridge {
 
   return {
     pending,
+    done,
     post: (kind, id, text, ...attachments) => {
-      if (!isOpen || (kind !== "settled" && kind !== "hostCall" && kind !== "done") || !isIndex(id) || typeof text !== "string") throw refusal("not a message");
-      const buffers = attachments.filter((item) => item instanceof ArrayBuffer);
-      if (buffers.length !== attachments.length) throw refusal("not a message");
-      if (kind === "done") return next(id, text, buffers);
+      if (!isOpen || (kind !== "settled" && kind !== "hostCall") || !isIndex(id) || typeof text !== "string") throw refusal("not a message");
+      const buffers = buffersIn(attachments);
       weigh(text, buffers);
       if (count(kind, id)) posts.push({ kind, id, text, attachments: buffers });
     },
@@ -122,7 +132,7 @@ export function makeBridge(limits: BridgeLimits): Bridge {
       for (const oldest of abandoned) if (abandoned.size >= mostAbandoned) abandoned.delete(oldest);
       abandoned.add(call);
     },
-    open: (call, after = nothingFollows) => { isOpen = true; current = call; following = after; done = null; hostCalls = 0; bytes = 0; fault = null; },
+    open: (call, after = nothingFollows) => { isOpen = true; current = call; following = after; doneCalls = null; hostCalls = 0; bytes = 0; fault = null; },
     close: () => {
       isOpen = false;
       if (posts.length === 0) return none;
@@ -132,6 +142,6 @@ export function makeBridge(limits: BridgeLimits): Bridge {
     },
     get fault() { return fault; },
     get current() { return current; },
-    get done() { return done ?? noDone; },
+    get doneCalls() { return doneCalls ?? noDone; },
   };
 }

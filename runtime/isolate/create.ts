@@ -3,6 +3,7 @@
 import type { CachedDataOptions, Context, Copy, ExternalCopy, Isolate, Reference } from "isolated-vm";
 import type { GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { IsolatedVm } from "./binary.ts";
+import type { Bridge } from "./bridge.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
 import { makeNative, type Native } from "../native/native.ts";
 import { PairJobs } from "../native/pair-jobs.ts";
@@ -31,13 +32,12 @@ export interface GuestIsolate {
   readonly entries: EntryHandles;
 }
 
-type Post = (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
 
 /** What the guest reaches out by, besides its parts: of one instance. `work` counts what this process does for it. */
-export interface Ports { readonly post: Post; readonly native: Native; readonly work: NativeWork }
+export interface Ports { readonly post: Bridge["post"]; readonly done: Bridge["done"]; readonly native: Native; readonly work: NativeWork }
 
 export interface IsolateMaker {
-  /** `post` becomes `$post`, `native` `$native`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
+  /** `post` becomes `$post`, `done` `$done`, `native` `$native`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
   make(memoryMiB: number, ports: Ports): GuestIsolate;
   /** To be called now and then, when nobody waits for an answer: does a piece of work that makes later isolates faster. False: there was none. */
   prepare(): boolean;
@@ -71,14 +71,15 @@ export function makeIsolateMaker(vm: IsolatedVm, guestBundle: string): IsolateMa
 function nowhere(): Ports {
   const work = new NativeWork();
   work.open(Number.POSITIVE_INFINITY);
-  return { post: () => undefined, native: makeNative(warmUpLimits, new PairJobs()).native, work };
+  return { post: () => undefined, done: () => undefined, native: makeNative(warmUpLimits, new PairJobs()).native, work };
 }
 
-function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, { post, native, work }: Ports, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
+function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, { post, done, native, work }: Ports, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
   const context = isolate.createContextSync();
   const offer = (name: string, run: (...args: never[]) => unknown): void => context.global.setSync(name, new vm.Callback(run));
   const given = (buffer: ArrayBuffer): Copy<ArrayBuffer> => new vm.ExternalCopy(buffer, { transferOut: true }).copyInto({ release: true, transferIn: true });
   offer("$post", post);
+  offer("$done", done);
   offer("$native", (...args: Parameters<Native>) => work.run(() => given(native(...args))));
   offer("$text", (form: unknown, value: unknown) => work.run(() => {
     const result = text(form, value);

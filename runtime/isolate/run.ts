@@ -68,7 +68,7 @@ export class AddonIsolate {
     this.#suspectUntilMs = settings.isSuspect === true ? performance.now() + suspicionMs : 0;
     this.#bridge = makeBridge(settings.limits);
     this.#door = makeNative(settings.limits, jobs);
-    this.#guest = maker.make(settings.limits.memoryMiB, { post: this.#bridge.post, native: this.#door.native, work: this.#work });
+    this.#guest = maker.make(settings.limits.memoryMiB, { post: this.#bridge.post, done: this.#bridge.done, native: this.#door.native, work: this.#work });
     this.#meter = makeMeter(this.#guest.isolate, clock);
   }
 
@@ -146,11 +146,11 @@ export class AddonIsolate {
   /** The results of an entry of several calls. `isUnclear`: the engine ended it for a rejection, and nobody knows whose. */
   #parted(result: EntryResult, startedAtMs: number, isUnclear: boolean): readonly EntryResult[] {
     const endedAtMs = performance.now();
-    const { done } = this.#bridge;
+    const { doneCalls } = this.#bridge;
     const perMs = result.cpuMicros / Math.max(endedAtMs - startedAtMs, Number.EPSILON);
     const results: EntryResult[] = [];
     let beganAtMs = startedAtMs;
-    for (const call of done) {
+    for (const call of doneCalls) {
       const answer = isUnclear ? result : readDone(call);
       const { status, text, attachments, isFatal } = answer;
       results.push({ status, text, attachments, isFatal, cpuMicros: Math.round((call.endedAtMs - beganAtMs) * perMs), posts: call.posts });
@@ -199,7 +199,7 @@ export class AddonIsolate {
 
   /** Which part of an entry that is just over the call had that ran last. */
   #shareOfLast(startedAtMs: number): number {
-    const before = this.#bridge.done.at(-1);
+    const before = this.#bridge.doneCalls.at(-1);
     if (before === undefined) return 1;
     const now = performance.now();
     return (now - before.endedAtMs) / Math.max(now - startedAtMs, Number.EPSILON);

@@ -141,7 +141,7 @@ export class Dispatch {
       const end = start + calls[index + 1]!;
       const result = this.#dispatch(id, keys, slice(texts, start, end), noAttachments);
       if (index + 2 >= calls.length || result === pending || dateNow() - beganAt >= longEntryMs) return (this.#last = result);
-      this.#around.port.done(id, result, this.#takeAttachments(id));
+      this.#around.port.done(result, this.#takeAttachments(id));
       keys = "";
       start = end;
     }

@@ -11,6 +11,7 @@ type Post = RuntimePorts["$post"];
 
 export class HostPort {
   readonly #post: Post;
+  readonly #done: RuntimePorts["$done"];
   readonly #causes = new RealMap<number, number>();
   #lastId = 0;
   #cause = 0;
@@ -18,8 +19,9 @@ export class HostPort {
   /** LIMIT logLineBytes; set by `prepare`. */
   logLineBytes = 8_192;
 
-  constructor(post: Post) {
+  constructor(post: Post, done: RuntimePorts["$done"]) {
     this.#post = post;
+    this.#done = done;
   }
 
   /** The event that this entry belongs to, as far as is known: its CallId, or 0. */
@@ -75,14 +77,16 @@ export class HostPort {
     mapDelete(this.#causes, hostCallId);
   }
   /** A call of an entry that goes on with the next one. */
-  done(callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
-    if (attachments.length === 0) this.#post("done", callId, result);
-    else this.#postAll("done", callId, result, attachments);
+  done(result: string, attachments: readonly ArrayBuffer[]): void {
+    const { length } = attachments;
+    if (length === 0) return this.#done(result);
+    const message = bareArray<unknown>();
+    message[0] = result;
+    for (let index = 0; index < length; index++) message[index + 1] = attachments[index];
+    apply(this.#done, undefined, message);
   }
   settled(callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
-    this.#postAll("settled", callId, result, attachments);
-  }
-  #postAll(kind: PostKind, callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
+    const kind: PostKind = "settled";
     const message = bareArray<unknown>();
     message[0] = kind;
     message[1] = callId;

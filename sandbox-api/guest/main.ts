@@ -19,7 +19,7 @@ import type { RuntimePorts } from "../schema/guest-contract.ts";
 
 // The global is the one object whose shape nobody can tell us.
 const global = globalThis as { [name: string]: unknown };
-const port = new HostPort(takeGlobal(global, "$post") as RuntimePorts["$post"]);
+const port = new HostPort(takeGlobal(global, "$post") as RuntimePorts["$post"], takeGlobal(global, "$done") as RuntimePorts["$done"]);
 const native = takeGlobal(global, "$native") as RuntimePorts["$native"];
 const requestPart = takeGlobal(global, "$part") as RuntimePorts["$part"];
 

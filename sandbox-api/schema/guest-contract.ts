@@ -6,12 +6,14 @@
 export const noCallsLeft = "too many calls to the host";
 
 /**
- * The guest bundle is a script. Before it runs, the runtime has set `$post`, `$part`, `$native` and `$text` on the global; the bundle takes them, deletes them, locks
+ * The guest bundle is a script. Before it runs, the runtime has set `$post`, `$done`, `$part`, `$native` and `$text` on the global; the bundle takes them, deletes them, locks
  * the global down and leaves `$guest`, which the runtime takes as references and deletes before any addon code is compiled.
  */
 export interface RuntimePorts {
   /** Queues a message to the cell; never answers. Throws once the entry has used up its host calls. */
   readonly $post: (kind: PostKind, id: number, text: string, ...attachments: ArrayBuffer[]) => void;
+  /** The result string of the call of `dispatchMany` that ran, with its bodies: the next one begins. PERF: one string is all that most events need. */
+  readonly $done: (result: string, ...attachments: ArrayBuffer[]) => void;
   /**
    * Runs the script of a part of the guest (schema/own-builds.ts) in this isolate, at once: it calls `$keep`, which the guest has put
    * on the global for it, and nothing else. Throws when there is no such part, or it was asked for too often.
@@ -30,11 +32,8 @@ export interface RuntimePorts {
 export const textForms = ["utf-8", "latin1", "utf-16le"] as const;
 export type TextForm = (typeof textForms)[number];
 
-/**
- * `settled`: a pending call's result (id = call id, text = result string). `done`: likewise of a call of `dispatchMany` that is followed by
- * another one. `hostCall`: id = HostCallId, text = HostCallText.
- */
-export type PostKind = "settled" | "done" | "hostCall";
+/** `settled`: a pending call's result (id = call id, text = result string). `hostCall`: id = HostCallId, text = HostCallText. */
+export type PostKind = "settled" | "hostCall";
 
 export interface GuestEntries {
   /**
@@ -48,7 +47,7 @@ export interface GuestEntries {
   readonly dispatch: (callId: number, releasedKeys: string, text: string, ...attachments: ArrayBuffer[]) => string;
   /**
    * Runs events one after the other, as if each had been dispatched by itself. `calls`: JSON of [callId, characters of its text, …]; `texts`: their
-   * texts, joined. Each result but that of the last one that ran is posted as `done`, that one's is returned: of the last in the list, of one that is
+   * texts, joined. Each result but that of the last one that ran goes out by `$done`, that one's is returned: of the last in the list, of one that is
    * pending (its promise must settle in an entry of its own event), or of one with which the entry has taken long enough.
    */
   readonly dispatchMany: (calls: string, releasedKeys: string, texts: string) => string;

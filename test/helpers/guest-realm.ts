@@ -54,6 +54,7 @@ export async function guestRealm(addonSource: string, guest: string, settings: o
     // Buffers of another realm fail its check.
     $native: (name: string, settings: string, ...buffers: ArrayBuffer[]) => native(name, settings, ...buffers.map((buffer) => new Uint8Array(new Uint8Array(buffer)).buffer)),
     $text: (form: string, given: ArrayBuffer | string) => text(form, typeof given === "string" ? given : new Uint8Array(new Uint8Array(given)).buffer),
+    $done: () => { throw new Error("nothing follows"); },
     $part: (name: string) => void new Script(parts.get(name) ?? "$part();", { filename: `${name}.js` }).runInContext(context),
   });
   new Script(main, { filename: "guest.js" }).runInContext(context);

@@ -5,7 +5,7 @@
 /** The script that runs first in each isolate. */
 export const standInGuest = `
 (() => {
-  const post = $post; delete globalThis.$post;
+  const post = $post; delete globalThis.$post; const done = $done; delete globalThis.$done;
   let factory; globalThis.$module = (f) => { factory = f; };
   const exports = {}; const attachments = new Map(); const waiting = new Map(); let nextHostCall = 1; let settings; let joined = 1;
   const ascii = (value) => JSON.stringify(value).replace(/[\\u007f-\\uffff]/g, (c) => "\\\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
@@ -41,7 +41,7 @@ export const standInGuest = `
         joined = 1;
         start += length;
         if (index + 2 >= list.length || result === "2") return result;
-        post("done", id, result, ...(attachments.get(id) ?? []));
+        done(result, ...(attachments.get(id) ?? []));
       }
     },
     resume: (id, text, ...buffers) => {

@@ -26,6 +26,29 @@ test("the bridge takes messages while it is open, within count and size, and tel
   t.deepEqual(bridge.close(), []);
 });
 
+test("calls of one entry end in their order, each with limits of its own; what is too large is not kept", (t) => {
+  const bridge = makeBridge({ hostCalls: 2, mutationBytes: 10 });
+  t.throws(() => bridge.done("0"), { message: /no such call/ }, "closed");
+  bridge.open(5, [6, 7, 8]);
+  bridge.post("hostCall", 1, "abcdef");
+  bridge.done("10;[]", new ArrayBuffer(2));
+  t.is(bridge.current, 6);
+  t.throws(() => bridge.post("settled", 5, "0"), { message: /pending/ }, "it is over");
+  bridge.post("hostCall", 2, "a");
+  bridge.post("hostCall", 3, "b");
+  t.throws(() => bridge.post("hostCall", 4, "c"));
+  bridge.done("0");
+  for (const bad of [5, {}, null, undefined]) t.throws(() => bridge.done(bad), { message: /no such call/ });
+  t.throws(() => bridge.done("0", "text"), { message: "not a message" });
+  bridge.done("x".repeat(11));
+  t.throws(() => bridge.done("0"), { message: /no such call/ }, "nothing follows the last");
+  t.is(bridge.fault, null);
+  t.deepEqual(bridge.doneCalls.map(({ text, attachments, posts, fault }) => [text, attachments.length, posts.length, fault?.code]), [["10;[]", 1, 1, undefined], ["0", 0, 2, "host-calls"], ["", 0, 0, "mutation-too-large"]]);
+  t.deepEqual(bridge.close(), []);
+  bridge.open(9);
+  t.deepEqual([bridge.doneCalls, bridge.current], [[], 9]);
+});
+
 test("answers of a guest are believed by shape only", (t) => {
   const failed = (text: string): object => JSON.parse(readAnswer({ status: 3, attachments: 0, text }, []).text);
   t.like(failed(`{"code":"permission","message":"no"}`), { code: "permission" });

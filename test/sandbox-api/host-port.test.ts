@@ -9,7 +9,7 @@ test("after the first refusal of an entry the runtime is not asked again, until 
   const port = new HostPort(() => {
     asked++;
     if (left-- <= 0) throw new Error(noCallsLeft);
-  });
+  }, () => undefined);
   port.enter(1);
   for (let turn = 0; turn < 3; turn++) port.tell("{}");
   for (let turn = 0; turn < 100; turn++) t.throws(() => (turn % 2 === 0 ? port.tell("{}") : port.ask("{}")), { message: noCallsLeft });
@@ -27,7 +27,7 @@ test("a failure of another kind, an empty stack say, is not the end of the entry
   const port = new HostPort(() => {
     asked++;
     if (thrown.length > 0) throw thrown.pop();
-  });
+  }, () => undefined);
   port.enter(1);
   for (let turn = 0; turn < 3; turn++) t.throws(() => port.tell("{}"), { any: true });
   port.tell("{}");

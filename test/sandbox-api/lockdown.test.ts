@@ -35,7 +35,7 @@ const pinned: readonly (readonly [name: string, source: string, expected: unknow
   ["no Temporal through Date", "'toTemporalInstant' in Date.prototype", false],
   ["prepareStackTrace is not a hook", "Error.prepareStackTrace = () => 'mine'; Error.prepareStackTrace === undefined && !String(new Error('x').stack).includes('mine')", true],
   ["stackTraceLimit stays", "Error.stackTraceLimit = 1e9; Error.stackTraceLimit", 16],
-  ["no $post, $guest, $module", "typeof $post + typeof $guest + typeof $module", "undefinedundefinedundefined"],
+  ["no $post, $done, $guest, $module", "typeof $post + typeof $done + typeof $guest + typeof $module", "undefinedundefinedundefinedundefined"],
   ["dynamic code stays inside", "new Function('return typeof process')()", "undefined"],
   ["what the bridge gives is frozen", "Object.isFrozen(performance) && Object.isFrozen(navigator)", true],
 ];

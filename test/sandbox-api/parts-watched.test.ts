@@ -23,7 +23,7 @@ const watching = `
 `;
 /** `leaks(calls)`: what of the bridge can be reached from there by properties, prototypes and the contents of collections. */
 const leaking = `
-  const marks = new Set(["hostCalls", "inherit", "isTaken", "reportException", "reportRejection", "attributes", "intrinsics", "quoteAscii", "enterAnswer", "settled", "mayReplay", "offer", "fire", "performFetch", "newSignal", "createMultibyteDecoder", "blobBytes", "dispatch", "resume", "attachment", "hostCall", "$native", "$part", "$post", "$guest"]);
+  const marks = new Set(["hostCalls", "inherit", "isTaken", "reportException", "reportRejection", "attributes", "intrinsics", "quoteAscii", "enterAnswer", "settled", "mayReplay", "offer", "fire", "performFetch", "newSignal", "createMultibyteDecoder", "blobBytes", "dispatch", "resume", "attachment", "hostCall", "$native", "$part", "$post", "$done", "$guest"]);
   globalThis.leaks = (calls) => {
     const leaks = [], visited = new Set([globalThis, Object.prototype, Function.prototype]);
     for (const { name, values } of calls) for (const queue = [...values]; queue.length > 0;) {

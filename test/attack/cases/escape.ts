@@ -1,7 +1,7 @@
 // Ways out of the isolate: constructor chains, error objects, leaked handles, dynamic code, poisoned prototypes.
 import { asyncProbe, onRequest, probe, type AttackCase } from "../attack-case.ts";
 
-const hostGlobals = `["process","require","module","global","Buffer","__dirname","Deno","Bun","setImmediate","_ivm","ivm","$post","$guest","$module"]`;
+const hostGlobals = `["process","require","module","global","Buffer","__dirname","Deno","Bun","setImmediate","_ivm","ivm","$post","$done","$guest","$module"]`;
 
 function escape(name: string, wants: string, source: string, wall: AttackCase["wall"] = "isolate", ends: AttackCase["ends"] = "harmless"): AttackCase {
   return { name, category: "escape", wants, wall, source, ends };

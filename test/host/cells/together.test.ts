@@ -73,7 +73,10 @@ test.serial("one that loops is told so and costs its isolate; what ran before it
   await load(cell, 2, `exports.request = (text) => { ${numberOf} if (n === 4) for (;;); return [["fine", n]]; };`);
   await load(cell, 3, telling("after"));
   const all = await sendMany(cell, 8, [1, 2, 3], { cpuMs: 50 });
-  t.deepEqual(all.map((outcomes) => kinds(outcomes)), Array.from({ length: 8 }, (_, n) => (n < 4 ? ["changed", "changed", "changed"] : n === 4 ? ["changed", "cpu-limit", "skipped"] : ["changed", "lost", "skipped"])));
+  // On a machine that hardly ran it, it is `starved` instead.
+  const looped = kinds(all[4] ?? [])[1] ?? "";
+  t.true(["cpu-limit", "starved"].includes(looped), looped);
+  t.deepEqual(all.map((outcomes) => kinds(outcomes)), Array.from({ length: 8 }, (_, n) => (n < 4 ? ["changed", "changed", "changed"] : n === 4 ? ["changed", looped, "skipped"] : ["changed", "lost", "skipped"])));
   t.is((await load(cell, 4, telling("new"))).kind, "loaded");
   cell.kill();
 });
