@@ -2,7 +2,9 @@
 // hop into the cell (bench/cell-hop.ts). A request head of 20 fields, a new flow each time, as many alive as a busy proxy has; by turns, medians
 // of rounds, in one process.
 // Run: node bench/host-event.ts [--full]
+import type { HeaderEdit } from "../sandbox-api/schema/edits.ts";
 import { permissionNames, type PermissionName } from "../sandbox-api/schema/permissions.ts";
+import { applyEdits } from "../host/flows/apply-edits.ts";
 import { mergeChanges } from "../host/flows/merge.ts";
 import { validateChanges } from "../host/flows/validate.ts";
 import { SeenParts, ViewWriter } from "../host/flows/view.ts";
@@ -35,10 +37,18 @@ function judge(flow: HttpFlow): number {
   return mergeChanges(flow, verdict.changes, { addon: "bench", attachments: [], now: 1, streamFunction: () => () => Promise.resolve([]) }).changes.length;
 }
 
+const edits: readonly HeaderEdit[] = [{ kind: "set", name: "x-added", lower: "x-added", value: "1" }];
+
+function declare(flow: HttpFlow): number {
+  const outcome = applyEdits(flow, "request", edits, { addon: "bench", now: 1 });
+  return outcome.kind === "changed" ? outcome.changes.length : 0;
+}
+
 const cases: Readonly<Record<string, (flow: HttpFlow) => number>> = {
   "view and note, heads only": (flow) => view(flow, headsOnly),
   "view and note, everything granted": (flow) => view(flow, everything),
   "validate and merge one header": judge,
+  "carry out one declared edit": declare,
 };
 
 /** Microseconds of CPU for each turn; the making of the flows is not counted. */

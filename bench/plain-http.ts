@@ -2,7 +2,7 @@
 // an event that nobody takes costs nothing. 1 KB responses, keep-alive, 64 connections. Beside them, by turns, the bare floor of peers/bare.ts, which
 // says how fast the machine is just now (harness/budgets.ts).
 // Run: node bench/plain-http.ts [--full]
-import { headerAddon, headerAddonWithBodies, headerField, idleAddon, readerAddon } from "./harness/addons.ts";
+import { declaredHeaderAddon, headerAddon, headerAddonWithBodies, headerField, idleAddon, readerAddon } from "./harness/addons.ts";
 import { figure, type Claim } from "./harness/figures.ts";
 import { runAlone } from "./harness/report.ts";
 import { alternate, perThousand, requestFigures, type Contestant } from "./harness/rounds.ts";
@@ -23,10 +23,11 @@ export const plainHttp: Claim = {
     const idle = await contestant("addon with two empty handlers", [await idleAddon()]);
     const reader = await contestant("addon that reads one header twice", [await readerAddon()]);
     const header = await contestant("header addon", [await headerAddon()], "plain-header", marked);
+    const declared = await contestant("header addon, declared edits", [await declaredHeaderAddon()], undefined, marked);
     const bodies = await contestant("header addon that is given bodies", [await headerAddonWithBodies()], undefined, marked);
     const floor = stage.use(await startBare(stage.origin));
     const bare: Contestant = { what: "bare node, raw sockets, no features", pid: floor.pid, load: await stage.load(floor, "http") };
-    const samples = await alternate([bare, none, idle, reader, header, bodies], effort);
+    const samples = await alternate([bare, none, idle, reader, header, declared, bodies], effort);
     const without = samples.get(none) ?? [];
     // Two events for each request, round by round.
     const event = (samples.get(header) ?? []).map((one, round) => {

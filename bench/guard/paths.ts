@@ -4,16 +4,18 @@ import { encodeRequestHead } from "../../host/http/h1-encoder.ts";
 import { RequestDecoder, ResponseDecoder } from "../../host/http/h1-decoder.ts";
 import { endToEnd } from "../../host/http/hop-by-hop.ts";
 import type { HttpEvent, RequestHead } from "../../host/http/http-event.ts";
+import { applyEdits } from "../../host/flows/apply-edits.ts";
 import { mergeChanges } from "../../host/flows/merge.ts";
 import { validateChanges } from "../../host/flows/validate.ts";
 import { SeenParts, ViewWriter } from "../../host/flows/view.ts";
 import { writeFrameHead } from "../../sandbox-api/wire/frame.ts";
+import type { HeaderEdit } from "../../sandbox-api/schema/edits.ts";
 import type { PermissionName } from "../../sandbox-api/schema/permissions.ts";
 import { makeHttpFlow, makeRequest, type Pairs } from "../../test/helpers/flows.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
 import { guestRealm, sampleParts, type Part } from "../../test/helpers/guest-realm.ts";
 
-export const pathNames = ["decode request head", "decode response head", "encode request head", "write view", "validate and merge", "write frame head", "guest event", "guest text"] as const;
+export const pathNames = ["decode request head", "decode response head", "encode request head", "write view", "validate and merge", "declared edits", "write frame head", "guest event", "guest text"] as const;
 export type PathName = (typeof pathNames)[number];
 
 /** Does the work once; gives something that depends on it. */
@@ -24,6 +26,8 @@ const lines = fields.map(([name, value]) => `${name}: ${value}`).join("\r\n");
 const headsOnly: ReadonlySet<PermissionName> = new Set<PermissionName>(["read:request", "read:response", "write:request", "write:response"]);
 const changes = JSON.stringify([["request.headers", [...fields.keys(), ["x-added", "1"]]]]);
 
+const edits: readonly HeaderEdit[] = [{ kind: "set", name: "Accept", lower: "accept", value: "text/html" }, { kind: "append", name: "x-added", lower: "x-added", value: "1" }];
+
 /** `guest`: the script that runs first in every isolate. */
 export async function makePath(name: PathName, guest: string): Promise<Work> {
   switch (name) {
@@ -32,6 +36,7 @@ export async function makePath(name: PathName, guest: string): Promise<Work> {
     case "encode request head": return requestEncoding();
     case "write view": return viewWriting();
     case "validate and merge": return merging;
+    case "declared edits": return declaring;
     case "write frame head": return frameWriting();
     case "guest event": return guestEvent(guest);
     case "guest text": return guestText(guest);
@@ -92,6 +97,14 @@ function merging(): number {
   const verdict = validateChanges({ event: "request", subject: flow, permissions: headsOnly, text: changes, attachments: [], mutationBytes: 1 << 20 });
   if (verdict.kind === "fault") throw new Error(verdict.fault.message);
   return mergeChanges(flow, verdict.changes, { addon: "guard", attachments: [], now: 1, streamFunction: () => () => Promise.resolve([]) }).changes.length;
+}
+
+/** As an addon that sets a field which is there, and adds one. */
+function declaring(): number {
+  const flow = makeHttpFlow(makeRequest(fields, Buffer.alloc(0)));
+  const outcome = applyEdits(flow, "request", edits, { addon: "guard", now: 1 });
+  if (outcome.kind !== "changed") throw new Error(outcome.kind);
+  return outcome.changes.length;
 }
 
 function frameWriting(): Work {

@@ -14,6 +14,12 @@ export function headerAddon(number = 1, hosts: readonly string[] | null = null):
   return addonFile(`header-${number}`, manifest(hosts, headsOnly) + headerSource(number));
 }
 
+/** Likewise, but declared in the manifest, so that the host carries it out and enters no isolate. */
+export function declaredHeaderAddon(number = 1): Promise<string> {
+  const rules = [{ event: "requestheaders", set: { [`x-bench-request-${number}`]: "1" } }, { event: "responseheaders", set: { [headerField(number)]: "1" } }];
+  return addonFile(`declared-${number}`, `export const manifest = ${JSON.stringify({ permissions: { write: ["request", "response"] }, edits: rules })};\n`);
+}
+
 /** The same as a script without a manifest: it may see bodies, so they are collected and given to it. */
 export function headerAddonWithBodies(): Promise<string> {
   return addonFile("header-and-bodies", headerSource(1));
