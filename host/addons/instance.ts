@@ -10,6 +10,7 @@ import { SeenParts } from "../flows/view.ts";
 import { GuestTimers } from "../services/timers.ts";
 import type { Addon, AddonVersion } from "./addon.ts";
 import type { Residence, Resident } from "./homes.ts";
+import { KeyTable } from "./key-table.ts";
 import type { OptionSnapshot } from "./options.ts";
 import { isServiceCall, ServiceDesk } from "./service-desk.ts";
 
@@ -41,7 +42,7 @@ export class Instance implements Resident {
   /** `log` handlers that have not answered: what the addon logs meanwhile is not told to `log` handlers (events.md §2). */
   logEventsRunning = 0;
   readonly #events: InstanceEvents;
-  readonly #seen = new Map<number, SeenParts>();
+  readonly #seen = new KeyTable<SeenParts>();
   readonly #timers: GuestTimers;
   readonly #desk: ServiceDesk;
   #released: number[] = [];

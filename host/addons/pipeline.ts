@@ -18,6 +18,7 @@ import { reportFault, type FaultScene } from "./fault-report.ts";
 import { Frame, type FrameResult, type FrameServices } from "./frame.ts";
 import type { Instance } from "./instance.ts";
 import { Intercepts, isIntercepted } from "./intercepts.ts";
+import { KeyTable } from "./key-table.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { refuseSubject } from "./refusal.ts";
 import { nextSeats, type Seating } from "./seating.ts";
@@ -49,7 +50,7 @@ export class Pipeline implements Gate {
   readonly #services: FrameServices;
   #takers: ReadonlyMap<EventName, readonly Addon[]> = new Map();
   /** Who has to be told that an object ended. */
-  readonly #knownBy = new Map<number, { readonly subject: GateSubject; readonly instances: Instance[] }>();
+  readonly #knownBy = new KeyTable<{ readonly subject: GateSubject; readonly instances: Instance[] }>();
   readonly #intercepts: Intercepts;
 
   constructor(lifecycle: Lifecycle, settings: PipelineSettings) {
