@@ -15,7 +15,7 @@ export type GateSubject = HttpFlow | TcpFlow | RootLayer | LayerProposal | Serve
 
 export interface Gate {
   /**
-   * Whether some addon takes `event` for traffic to `host` (null: not known yet). Cheap and synchronous; layers ask it to decide
+   * Whether some addon has a handler that takes `event` for traffic to `host` (null: not known yet). Cheap and synchronous; layers ask it to decide
    * whether a body must be collected, and skip the event altogether when it says no.
    */
   wants(event: EventName, host: string | null): boolean;

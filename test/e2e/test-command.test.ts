@@ -48,6 +48,13 @@ export function response(flow) {
 }
 `;
 
+test.serial("edits that a manifest declares are part of the difference", async (t) => {
+  const addon = await writeAddon('export const manifest = { permissions: { write: ["response"] }, edits: [{ event: "responseheaders", remove: ["Content-Type"], set: { "X-A": "1" } }] };\n');
+  const { code, stdout, stderr } = await flowcell(addon, await har(entry("https://example.com/text")));
+  t.is(code, 0, stderr);
+  t.regex(stdout, /\n {4}- Content-Type: text\/plain\n[^]*\n {4}\+ X-A: 1\n/);
+});
+
 test.serial("what would change is shown as a difference, the rest is counted; a failure ends with 1", async (t) => {
   const addon = await writeAddon(source, {}, "tool.ts");
   const file = await har(entry("https://example.com/text"), entry("https://example.com/same"), entry("http://example.com:8000/answer"), entry("https://example.com/kill"), entry("https://example.com/move"));

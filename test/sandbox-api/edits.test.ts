@@ -1,9 +1,11 @@
 // A manifest's `edits` as a hostile addon may write them: what is refused in which words, what is read, what it needs, how it is told.
 import test from "ava";
+import fc from "fast-check";
 import { resolveGrants } from "../../host/addons/grants.ts";
 import { editsFault } from "../../host/addons/declared-edits.ts";
 import { checkManifest, type Manifest } from "../../sandbox-api/schema/manifest.ts";
 import { editWords, mostEditOperations, mostEditRules, needsOf } from "../../sandbox-api/schema/edits.ts";
+import { hostOwnedFields, isFieldName, isFieldValue } from "../../sandbox-api/schema/http.ts";
 import { defaultLimits } from "../../sandbox-api/schema/limits.ts";
 import { everythingOnTheFlow, type PermissionName } from "../../sandbox-api/schema/permissions.ts";
 
@@ -83,6 +85,22 @@ test("grants: rules that the operator does not allow are left out, each whole", 
   t.deepEqual(without("header:cookie").leftOut, ['the edit of every request: remove Cookie, set a to "1" is not carried out: it needs header:cookie']);
   t.deepEqual([...without("write:request").byEvent.keys()], ["responseheaders"]);
   t.deepEqual([...without("read:request").byEvent.keys()], ["requestheaders"]);
+});
+
+// Words that rules are made of, in places where they do not belong, beside anything at all.
+const word = fc.constantFrom<unknown>("requestheaders", "responseheaders", "X-A", "cookie", "a\r\nb", "~u x", "~b x", "", "Host", "Content-Length", null, 1, "é", "\ud800");
+const junk = fc.oneof(word, fc.anything({ maxDepth: 2 }), fc.array(word, { maxLength: 3 }), fc.dictionary(fc.oneof(fc.constantFrom("X-A", "Host", "__proto__", "a b"), fc.string()), fc.oneof(word, fc.array(word, { maxLength: 2 })), { maxKeys: 3 }));
+const junkRule = fc.oneof(junk, fc.record({ event: fc.oneof(fc.constant("requestheaders"), junk), filter: junk, remove: junk, set: junk, append: junk, more: junk }, { requiredKeys: [] }));
+
+test("whatever is given as edits: problems, or rules that are legal and granted", (t) => {
+  fc.assert(fc.property(fc.oneof(junk, fc.array(junkRule, { maxLength: 3 })), (edits) => {
+    const result = checkManifest({ permissions: { ...writes, read: ["request"] }, edits });
+    if (result.kind === "problems") return t.true(result.problems.length > 0 && result.problems.every((problem) => problem.startsWith("manifest.")));
+    for (const rule of result.manifest.edits) {
+      t.deepEqual(needsOf(rule).filter((need) => !result.manifest.permissions.has(need)), []);
+      for (const { kind, name, lower, value } of rule.operations) t.true(isFieldName(name) && lower === name.toLowerCase() && !hostOwnedFields.has(lower) && isFieldValue(value) && (kind !== "remove" || value === ""));
+    }
+  }), { numRuns: 2_000 });
 });
 
 test("LIMIT mutationBytes: edits of one event are no larger than a call's changes", (t) => {
