@@ -53,7 +53,7 @@ function runTogether(from: number, to: number): void {
   for (let event = from; event < to; event += 2 * together) {
     for (const phase of [0, 1]) {
       const numbers = Array.from({ length: together }, (_, at) => event + 2 * at + phase);
-      const events = numbers.map((number) => ({ call: number + 1, text: textOf(number, (number >> 1) + 1) }));
+      const events = numbers.map((number) => ({ call: number + 1, text: textOf(number, (number >> 1) + 1), attachments: body.length === 0 ? [] : [new Uint8Array(body).buffer] }));
       const released = phase === 0 && event >= 2 * together ? numbers.map((number) => (number >> 1) + 1 - together).join(",") : "";
       for (const isolate of isolates) {
         const results = isolate.dispatchMany(events, released, limits.cpuMs);

@@ -85,7 +85,7 @@ export function runChain(outbox: Outbox, registry: Registry, frame: ReceivedFram
   finish(outbox, registry, new Walk(frame));
 }
 
-/** Likewise for events with the same chain and no attachments: as long as nobody takes long, each instance runs all of them in turn. */
+/** Likewise for events with the same chain: as long as nobody takes long, each instance runs all of them in turn. */
 export function runTogether(outbox: Outbox, registry: Registry, frames: readonly ReceivedFrame[]): void {
   const walks = frames.map((frame) => new Walk(frame));
   const words = frames[0]?.words ?? [];
@@ -110,7 +110,7 @@ function runColumn(outbox: Outbox, registry: Registry, walks: readonly Walk[], u
       return true;
     }
     outbox.enter(rest[0]?.frame.id ?? 0, id, false);
-    const results = instance.isolate.dispatchMany(rest.map(({ frame, text }) => ({ call: frame.id, text })), instance.takeReleasedKeys(), cpuMs);
+    const results = instance.isolate.dispatchMany(rest.map(({ frame, text }) => ({ call: frame.id, text, attachments: frame.attachments })), instance.takeReleasedKeys(), cpuMs);
     for (const [at, result] of results.entries()) {
       rest[at]?.take(result);
       if (result.isFatal) registry.remove(id);

@@ -41,8 +41,8 @@ export interface DispatchInput {
   readonly isStartup: boolean;
 }
 
-/** An event without attachments, to be run in one entry with others. */
-export interface JoinedEvent { readonly call: number; readonly text: string }
+/** An event to be run in one entry with others. Its attachments are copied. */
+export interface JoinedEvent { readonly call: number; readonly text: string; readonly attachments: readonly ArrayBuffer[] }
 
 /** An addon's isolate. After a result with `isFatal` nothing but `dispose` may be called. */
 export class AddonIsolate {
@@ -130,13 +130,14 @@ export class AddonIsolate {
   dispatchMany(events: readonly JoinedEvent[], releasedKeys: string, cpuMs: number): readonly EntryResult[] {
     const [first, ...others] = events;
     if (first === undefined) return [];
-    if (others.length === 0 || !this.#isJoinable) return [this.dispatch({ ...first, releasedKeys, attachments: noBuffers, mayTake: true, cpuMs, isStartup: false })];
-    const calls = JSON.stringify(events.flatMap(({ call, text }) => [call, text.length]));
+    if (others.length === 0 || !this.#isJoinable) return [this.dispatch({ ...first, releasedKeys, mayTake: false, cpuMs, isStartup: false })];
+    const calls = JSON.stringify(events.flatMap(({ call, text, attachments }) => [call, text.length, attachments.length, ...attachments.map(({ byteLength }) => byteLength)]));
+    const [bodies] = this.#handOver(joinBuffers(events.flatMap(({ attachments }) => attachments)), true);
     const texts = events.map(({ text }) => text).join("");
     let hasReturned = false;
     const startedAtMs = performance.now();
     const result = this.#enter(first.call, { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs }, (timeout) => {
-      const returned = this.#guest.entries.dispatchMany.applySync(undefined, [calls, releasedKeys, texts], { timeout });
+      const returned = this.#guest.entries.dispatchMany.applySync(undefined, bodies === undefined ? [calls, releasedKeys, texts] : [calls, releasedKeys, texts, bodies], { timeout });
       hasReturned = true;
       return this.#answer(readGuestResult(returned), this.#bridge.current, timeout);
     }, others.map(({ call }) => call));
@@ -273,6 +274,18 @@ export class AddonIsolate {
 /** The answer of a call that was over before its entry was. */
 function readDone({ text, attachments, fault }: DoneCall): Answer {
   return fault === null ? readSettled({ kind: "settled", id: 0, text, attachments }) : faultAnswer(fault);
+}
+
+/** All of them in one buffer of its own; none where there are none. */
+function joinBuffers(buffers: readonly ArrayBuffer[]): readonly ArrayBuffer[] {
+  if (buffers.length === 0) return noBuffers;
+  const joined = Buffer.allocUnsafeSlow(buffers.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const buffer of buffers) {
+    joined.set(new Uint8Array(buffer), at);
+    at += buffer.byteLength;
+  }
+  return [joined.buffer];
 }
 
 function piecesOf(text: string): string[] {

@@ -8,7 +8,7 @@ import { manifestChars } from "./bounds.ts";
 import { Call, type Changes } from "./draft.ts";
 import { Grants } from "./grants.ts";
 import { handlersOfModule, handlersOfObject, Handlers, type Handler } from "./handlers.ts";
-import { RealMap, RealUint8Array, apply, bareArray, dateNow, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
+import { RealMap, RealUint8Array, apply, bareArray, bufferSlice, dateNow, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
 import { plainDataText } from "./json-text.ts";
 import { layerKind } from "./layers.ts";
 import { Objects, type EventSubjectState } from "./objects.ts";
@@ -72,7 +72,7 @@ export class Dispatch {
         this.#last = "";
         return (this.#last = this.#dispatch(callId, releasedKeys, text, attachments));
       },
-      dispatchMany: (calls, releasedKeys, texts) => this.#dispatchMany(calls, releasedKeys, texts),
+      dispatchMany: (calls, releasedKeys, texts, bodies) => this.#dispatchMany(calls, releasedKeys, texts, bodies),
       resume: (hostCallId, text, ...attachments) => this.#kept(() => this.#guarded("threw", () => this.#resume(hostCallId, text, attachments))),
       rejected: (reasonJson) => this.#rejected(reasonJson),
       attachment: (callId, index) => this.#attachment(callId, index),
@@ -131,19 +131,26 @@ export class Dispatch {
     throw refuse("", `an addon can import "flowcell" and files of its own folder only, not ${typeof name === "string" ? `"${slice(name, 0, 200)}"` : "this"}`, "load-failed");
   }
 
-  #dispatchMany(callsJson: string, releasedKeys: string, texts: string): string {
+  #dispatchMany(callsJson: string, releasedKeys: string, texts: string, bodies: ArrayBuffer | undefined): string {
     const calls: readonly number[] = jsonParse(callsJson);
     const beganAt = dateNow();
     let keys = releasedKeys;
-    let start = 0;
-    for (let index = 0; ; index += 2) {
-      const id = calls[index]!;
-      const end = start + calls[index + 1]!;
-      const result = this.#dispatch(id, keys, slice(texts, start, end), noAttachments);
-      if (index + 2 >= calls.length || result === pending || dateNow() - beganAt >= longEntryMs) return (this.#last = result);
+    let text = 0;
+    let body = 0;
+    for (let at = 0; ;) {
+      const id = calls[at++]!;
+      const part = slice(texts, text, (text += calls[at++]!));
+      const count = calls[at++]!;
+      let attachments = noAttachments;
+      if (count > 0 && bodies !== undefined) {
+        const own = bareArray<ArrayBuffer>();
+        for (let index = 0; index < count; index++) own[index] = bufferSlice(bodies, body, (body += calls[at++]!));
+        attachments = own;
+      }
+      const result = this.#dispatch(id, keys, part, attachments);
+      if (at >= calls.length || result === pending || dateNow() - beganAt >= longEntryMs) return (this.#last = result);
       this.#around.port.done(result, this.#takeAttachments(id));
       keys = "";
-      start = end;
     }
   }
 

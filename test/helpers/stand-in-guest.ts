@@ -1,6 +1,6 @@
 // A guest in forty lines for tests of cells: the contract of schema/guest-contract.ts with none of the walls and none of the API.
 // An addon's exports are handlers by event name: they get (text, attachments, api) and return changes, a promise of them, or
-// nothing. `returnAttachments` and friends are asked for through `api`; `api.joined` is how many events the entry was begun with.
+// nothing. `returnAttachments` and friends are asked for through `api`; `api.joined` is 1, or more where others share the entry.
 
 /** The script that runs first in each isolate. */
 export const standInGuest = `
@@ -32,15 +32,17 @@ export const standInGuest = `
         return write(result, out);
       } catch (error) { return failed(error); }
     },
-    dispatchMany: (calls, released, texts) => {
+    dispatchMany: (calls, released, texts, bodies) => {
       const list = JSON.parse(calls);
-      for (let index = 0, start = 0; ; index += 2) {
-        const [id, length] = [list[index], list[index + 1]];
-        joined = list.length / 2;
-        const result = entries.dispatch(id, index === 0 ? released : "", texts.slice(start, start + length));
-        joined = 1;
-        start += length;
-        if (index + 2 >= list.length || result === "2") return result;
+      let at = 0; let text = 0; let body = 0; let keys = released;
+      for (;;) {
+        const [id, length, count] = list.slice(at, at + 3);
+        const buffers = list.slice(at + 3, at + 3 + count).map((size) => bodies.slice(body, body += size));
+        at += 3 + count;
+        joined = at === 3 + count && at >= list.length ? 1 : 2;
+        const result = entries.dispatch(id, keys, texts.slice(text, text += length), ...buffers);
+        joined = 1; keys = "";
+        if (at >= list.length || result === "2") return result;
         done(result, ...(attachments.get(id) ?? []));
       }
     },

@@ -129,6 +129,29 @@ test.serial("a slow handler does not hold up the answers of all", async (t) => {
   cell.kill();
 });
 
+test.serial("each is given its own small bodies, large ones go by themselves, and who answers with a body ends its own chain", async (t) => {
+  const { cell } = await recordedCell(pool);
+  await load(cell, 1, `exports.request = (text, buffers, api) => {
+    ${numberOf}
+    const sum = buffers.map((buffer) => new Uint8Array(buffer).reduce((total, byte) => total + byte, 0));
+    return n % 4 === 3 ? [["body", api.attach(new Uint8Array(n).fill(n).buffer)]] : [["got", n, buffers.map(({ byteLength }) => byteLength), sum]];
+  };`);
+  await load(cell, 2, `exports.request = (text, buffers) => { ${numberOf} return [["second", n, buffers.length]]; };`);
+  const bodiesOf = (n: number): readonly Buffer[] => Array.from({ length: n % 3 }, (_, at) => Buffer.alloc(n === 20 ? 100_000 : n + at, n));
+  const all = await Promise.all(Array.from({ length: 40 }, (_, n) => cell.call({ text: textOf(n), attachments: bodiesOf(n), chain: chainOf(1, 2) })));
+  for (const [n, [first, second]] of all.entries()) {
+    const bodies = bodiesOf(n);
+    if (n % 4 === 3) {
+      t.deepEqual(first?.kind === "changed" ? first.attachments.map((bytes) => bytes.toString("hex")) : null, [Buffer.alloc(n, n).toString("hex")]);
+      t.is(second?.kind, "skipped");
+      continue;
+    }
+    t.deepEqual(changesOf(first), [["got", n, bodies.map(({ length }) => length), bodies.map(({ length }) => length * n)]] as never);
+    t.deepEqual(changesOf(second), [["second", n, bodies.length]]);
+  }
+  cell.kill();
+});
+
 test.serial("objects that end while events run are forgotten after them", async (t) => {
   const { cell } = await recordedCell(pool);
   await load(cell, 1, `exports.request = (text, _, api) => [["released", api.released]];`);
