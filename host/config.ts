@@ -14,7 +14,7 @@ export { defaultHost, defaultPort, type ListenerConfig } from "./config-traffic.
 export type LogFormat = "pretty" | "json";
 export type Jail = "auto" | "require" | "off";
 export type FailurePolicy = "open" | "closed";
-export type CellPlacement = "shared" | "per-addon";
+export type CellPlacement = "per-hosts" | "shared" | "per-addon";
 
 export interface Config extends TrafficConfig {
   readonly addons: readonly string[];
@@ -88,7 +88,7 @@ export function makeConfig(input: ConfigInput): Config {
     grants: Object.freeze([...(input.grant ?? [])]),
     onFailure: input.onFailure ?? "open",
     jail: input.jail ?? "auto",
-    cells: input.cells ?? "shared",
+    cells: input.cells ?? "per-hosts",
     workers: workers(input.workers, recorded),
     jitless: input.jitless ?? false,
     streamLargeBodiesBytes: size("--stream-large-bodies", input.streamLargeBodies),

@@ -2,7 +2,8 @@
 // numbers; nothing is started or moved here.
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 
-export type CellsOption = "shared" | "per-addon";
+/** Which addons of a trust group share a cell: those that are for the same hosts, all, or none. */
+export type CellsOption = "per-hosts" | "shared" | "per-addon";
 
 /** Names a home: addons with the same one share a cell. */
 export type HomeName = `group:${string}` | `addon:${string}`;
@@ -31,12 +32,12 @@ export interface Placed {
 }
 
 /**
- * A trust group shares a cell as far as its addons are for the same hosts: so a fault in one holds up no flow of hosts that it is not
- * for. Who was guilty once, or everybody when the operator says so, has a cell of its own.
+ * A trust group shares a cell; by default as far as its addons are for the same hosts, so that a fault in one holds up no flow of hosts
+ * that it is not for (decision 26). Who was guilty once, or everybody when the operator says so, has a cell of its own.
  */
 export function placeAddon({ name, group, order, scope = 0, isIsolated }: Placed, cells: CellsOption): HomeName {
   if (isIsolated || cells === "per-addon") return `addon:${name}`;
-  return `group:${group}/${Math.floor(order / mostPerCell)}${scope === 0 ? "" : `/hosts-${scope}`}`;
+  return `group:${group}/${Math.floor(order / mostPerCell)}${scope === 0 || cells === "shared" ? "" : `/hosts-${scope}`}`;
 }
 
 /** Gives sets of hosts their numbers: in the order in which they come, and from `mostScopes` on by turns the same ones again. */

@@ -10,7 +10,7 @@ import type { CellsOption } from "../../host/cells/placement.ts";
 
 const usage = `usage: npm run attack -- [options]
   --only PATTERN      cases whose category/name matches this regular expression
-  --placement WHICH   shared, per-addon or both (default)
+  --placement WHICH   shared, per-hosts, per-addon, or both (shared and per-addon; default)
   --node PATH         run the cells under this Node
   --jail WHICH        auto (default), require or off
   --json FILE         write the results to FILE
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   },
 });
 
-const placementsOf = (word: string): readonly CellsOption[] => (word === "both" ? ["shared", "per-addon"] : word === "shared" || word === "per-addon" ? [word] : []);
+const placementsOf = (word: string): readonly CellsOption[] => (word === "both" ? ["shared", "per-addon"] : word === "shared" || word === "per-hosts" || word === "per-addon" ? [word] : []);
 const jailOf = (word: string): "auto" | "require" | "off" | null => (word === "auto" || word === "require" || word === "off" ? word : null);
 
 async function fightAll(arena: Arena, chosen: readonly AttackCase[], placements: readonly CellsOption[]): Promise<readonly AttackResult[]> {

@@ -89,8 +89,10 @@ test("placement", (t) => {
   t.is(placeAddon({ ...addon, order: 100 }, "shared"), "group:g/1");
   t.is(placeAddon({ ...addon, isIsolated: true }, "shared"), "addon:a");
   t.is(placeAddon(addon, "per-addon"), "addon:a");
-  t.is(placeAddon({ ...addon, scope: 2 }, "shared"), "group:g/0/hosts-2");
-  t.is(placeAddon({ ...addon, scope: 2, isIsolated: true }, "shared"), "addon:a");
+  t.is(placeAddon({ ...addon, scope: 2 }, "shared"), "group:g/0");
+  t.is(placeAddon({ ...addon, scope: 2 }, "per-hosts"), "group:g/0/hosts-2");
+  t.is(placeAddon(addon, "per-hosts"), "group:g/0");
+  t.is(placeAddon({ ...addon, scope: 2, isIsolated: true }, "per-hosts"), "addon:a");
 });
 
 test("worn-out cells", (t) => {

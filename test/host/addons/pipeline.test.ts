@@ -163,7 +163,7 @@ test("addons share a cell with those for the same hosts only, whatever their ord
   const { host, pool } = await stage(t, {
     one: idle(["b.example", "A.example"]), every: idle(), same: idle(["a.example", "b.example"]), other: idle(["c.example"]), star: idle(["*"]),
     third: idle(["d.example"]), fourth: idle(["e.example"]),
-  });
+  }, { cells: "per-hosts" });
   const [one, every, same, other, star, third, fourth] = host.addons().map(({ cellPid }) => cellPid);
   t.deepEqual([same, star], [one, every]);
   t.is(new Set([one, every, other, third]).size, 4);
@@ -174,7 +174,7 @@ test("addons share a cell with those for the same hosts only, whatever their ord
 
 test("a new version for other hosts lives elsewhere", async (t) => {
   let hosts: readonly string[] | undefined = ["a.example"];
-  const { host } = await stage(t, { every: idle(), changing: { handlers: { request: () => undefined }, get manifest() { return hosts === undefined ? null : { hosts, permissions: { read: ["request"] } }; } } });
+  const { host } = await stage(t, { every: idle(), changing: { handlers: { request: () => undefined }, get manifest() { return hosts === undefined ? null : { hosts, permissions: { read: ["request"] } }; } } }, { cells: "per-hosts" });
   const [every, before] = host.addons().map(({ cellPid }) => cellPid);
   t.not(before, every);
   hosts = undefined;
@@ -188,7 +188,7 @@ test("who loops in a cell where nobody else lives keeps it, and is ended sooner 
   const { host, pool } = await stage(t, {
     bad: addon({ request: () => (isBad ? { fault: { code: "cpu-limit", message: "" } } : undefined) }, { hosts: ["example.com"], permissions: { read: ["request"] } }),
     good: addon({ request: addHeader("X-Good", "1") }),
-  });
+  }, { cells: "per-hosts" });
   const [before, good] = host.addons().map(({ cellPid }) => cellPid);
   await host.gate.held("request", makeHttpFlow());
   isBad = false;
@@ -205,7 +205,7 @@ test("who loops in a cell where nobody else lives keeps it, and is ended sooner 
 });
 
 test("who was guilty in another process keeps its cell if it lives there alone, state and all; else it moves", async (t) => {
-  const { host, pool } = await stage(t, { alone: idle(["a.example"]), one: idle(), two: idle() });
+  const { host, pool } = await stage(t, { alone: idle(["a.example"]), one: idle(), two: idle() }, { cells: "per-hosts" });
   const [alone, one] = host.addons().map(({ cellPid }) => cellPid);
   host.heed("alone", { kind: "isolated" });
   host.heed("one", { kind: "isolated" });
