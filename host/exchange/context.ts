@@ -2,6 +2,7 @@
 // used here, changed by nobody.
 import type { ClientConnection, Via } from "../flows/connection.ts";
 import type { Gate } from "../flows/gate.ts";
+import type { HeapRoom } from "../heap-room.ts";
 import type { Log } from "../log.ts";
 import type { KeySource } from "../net/keys.ts";
 import type { OwnAddresses } from "../net/own-addresses.ts";
@@ -37,6 +38,8 @@ export interface ExchangeContext {
   readonly keepPassedBytes: number | null;
   /** What an upstream proxy gets with each request to it: credentials, if it is one that the operator has given some for, and Via. */
   readonly fieldsFor: (via: Via) => ForwardFields;
+  /** Is told of bodies that were collected. */
+  readonly heapRoom: HeapRoom;
   /** Clients and servers may speak HTTP/2. */
   readonly http2: boolean;
   /** The proxy is closing: no connection is kept for another request. */

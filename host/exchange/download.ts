@@ -100,6 +100,7 @@ export class Download {
     if (!this.isCollecting) return;
     this.isCollecting = false;
     this.#collected = (this.#collector?.takeWhole() ?? empty);
+    this.#context.heapRoom.collected(this.#collected.length);
     if (this.#response.body.state !== "whole") this.#response.body.complete(this.#collected);
   }
 

@@ -3,6 +3,7 @@
 import type { HttpFlow } from "../flows/flow.ts";
 import { PassedBytes } from "../flows/passed-bytes.ts";
 import { exchangeFault, syntaxFault, type ExchangeFault } from "../http/fault-status.ts";
+import type { HeapRoom } from "../heap-room.ts";
 import type { RequestHead } from "../http/http-event.ts";
 import { BodyCollector } from "./body-collector.ts";
 import { collectingBound } from "./body-wishes.ts";
@@ -28,6 +29,7 @@ export class Upload {
   readonly #limitBytes: number | null;
   readonly #bound: ReturnType<typeof collectingBound>;
   readonly #keepBytes: number | null;
+  readonly #heapRoom: HeapRoom;
   /** Made with the first chunk. */
   #collector: BodyCollector | null = null;
   #mode: Mode = "collecting";
@@ -41,6 +43,7 @@ export class Upload {
     this.#limitBytes = context.bodySizeLimitBytes;
     this.#bound = collectingBound(context);
     this.#keepBytes = context.keepPassedBytes;
+    this.#heapRoom = context.heapRoom;
     this.hasEnded = false;
     if (head.framing.kind === "length" && head.framing.length > context.bodyBytes) this.#mode = "streaming";
   }
@@ -73,6 +76,7 @@ export class Upload {
       else if (event.kind === "end") {
         this.#finish();
         this.#collected = (this.#collector?.takeWhole() ?? empty);
+        this.#heapRoom.collected(this.#collected.length);
         // What an addon put there in `requestheaders` stays.
         if (body.state !== "whole") body.complete(this.#collected);
         return "ended";

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import type { Via } from "../flows/connection.ts";
 import type { HttpFlow } from "../flows/flow.ts";
 import type { Gate } from "../flows/gate.ts";
+import { HeapRoom } from "../heap-room.ts";
 import type { Log } from "../log.ts";
 import { createKeySource, type KeySource } from "../net/keys.ts";
 import { openListener, type Listener, type ListenerAddress } from "../net/listener.ts";
@@ -163,7 +164,7 @@ function contextOf(options: ProxyOptions, upstreamProxies: readonly Via[], isDra
     ignoreHosts: options.ignoreHosts ?? [], allowHosts: options.allowHosts ?? null, tcpHosts: options.tcpHosts ?? [],
     http2: options.http2 ?? true, proxyAuth: options.proxyAuth ?? null, keepHostHeader: options.keepHostHeader ?? false, listenerCertificate: options.listenerCertificate ?? null,
     onboarding: options.onboarding ?? null, meetsServersLate: options.meetsServersLate ?? false,
-    isDraining, loopMark: mark,
+    heapRoom: new HeapRoom(), isDraining, loopMark: mark,
     // WALL: an addon that names another proxy does not get the operator's password sent there.
     fieldsFor: (via) => [...(credential !== null && isOperators(via) ? [["Proxy-Authorization", credential] as const] : []), ["Via", `1.1 ${mark}`]],
   };
