@@ -56,9 +56,9 @@ function runTogether(from: number, to: number): void {
       const events = numbers.map((number) => ({ call: number + 1, text: textOf(number, (number >> 1) + 1), attachments: body.length === 0 ? [] : [new Uint8Array(body).buffer] }));
       const released = phase === 0 && event >= 2 * together ? numbers.map((number) => (number >> 1) + 1 - together).join(",") : "";
       for (const isolate of isolates) {
-        const results = isolate.dispatchMany(events, released, limits.cpuMs);
+        const results = isolate.dispatchMany(events, released, limits.cpuMs, () => undefined);
         for (let done = results.length; done < events.length;) {
-          const more = isolate.dispatchMany(events.slice(done), "", limits.cpuMs);
+          const more = isolate.dispatchMany(events.slice(done), "", limits.cpuMs, () => undefined);
           done += more.length;
         }
         const failed = results.find(({ status }) => status > resultStatus.changed);

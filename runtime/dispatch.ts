@@ -109,8 +109,9 @@ function runColumn(outbox: Outbox, registry: Registry, walks: readonly Walk[], u
       for (const walk of rest) walk.take(restarted);
       return true;
     }
-    outbox.enter(rest[0]?.frame.id ?? 0, id, false);
-    const results = instance.isolate.dispatchMany(rest.map(({ frame, text }) => ({ call: frame.id, text, attachments: frame.attachments })), instance.takeReleasedKeys(), cpuMs);
+    outbox.flushLate();
+    const events = rest.map(({ frame, text }) => ({ call: frame.id, text, attachments: frame.attachments }));
+    const results = instance.isolate.dispatchMany(events, instance.takeReleasedKeys(), cpuMs, (call) => outbox.enter(call, id, false));
     for (const [at, result] of results.entries()) {
       rest[at]?.take(result);
       if (result.isFatal) registry.remove(id);
@@ -136,6 +137,7 @@ function step(outbox: Outbox, registry: Registry, walk: Walk): void {
   const id = frame.words[2 * place] ?? 0;
   const instance: Instance | undefined = walk.isOver ? undefined : registry.get(id);
   if (instance === undefined) return walk.take(walk.isOver ? skipped : restarted);
+  outbox.flushLate();
   outbox.enter(frame.id, id, true);
   const result = instance.isolate.dispatch({
     call: frame.id, releasedKeys: instance.takeReleasedKeys(), text, attachments: frame.attachments, mayTake: walk.isLast,

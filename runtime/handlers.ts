@@ -29,6 +29,7 @@ export function makeHandler(outbox: Outbox, registry: Registry): (frames: readon
     load: ({ id, instance, text, attachments }) => {
       // The host wrote this text; its own checks are in the host.
       const settings: LoadText = JSON.parse(text);
+      outbox.flushLate();
       outbox.enter(id, instance, true);
       const result = registry.add(instance, settings).isolate.load(text, asText(attachments[0]));
       if (result.status === resultStatus.changed) return report(outbox, id, instance, result);
@@ -41,6 +42,7 @@ export function makeHandler(outbox: Outbox, registry: Registry): (frames: readon
       const target = registry.get(instance);
       if (target === undefined) return reply(outbox, id, instance, restarted);
       const [cpuMs = 0, hostCall = 0] = words;
+      outbox.flushLate();
       outbox.enter(id, instance, true);
       const result = target.isolate.resume(hostCall, text, attachments, cpuMs);
       if (result.isFatal) registry.remove(instance);

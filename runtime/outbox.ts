@@ -10,9 +10,11 @@ export interface Outbox {
   readonly mayWait: boolean;
   add(frame: SentFrame): void;
   flush(): void;
+  /** `flush`, if something has waited long. */
+  flushLate(): void;
   /** Everything that was asked has been answered: `flush`, and no mark that was written counts any longer. */
   end(): void;
-  /** That call is about to run in that instance. `isNext`: it is the one that the host waits for, once all that was added is out. */
+  /** That call is about to run in that instance. `isNext`: it is the one that the host waits for, once all that was added is out. Flushes only where there is no mark. */
   enter(call: number, instance: number, isNext: boolean): void;
 }
 
@@ -49,6 +51,7 @@ export function makeOutbox(link: CellLink, markDescriptor: number | null, now = 
   return {
     get mayWait() { return descriptor !== null; },
     flush,
+    flushLate: () => { if (isWaiting && now() - waitingSinceMs > longestWaitMs) flush(); },
     end: () => {
       flush();
       isMarked = false;
@@ -59,7 +62,6 @@ export function makeOutbox(link: CellLink, markDescriptor: number | null, now = 
       link.add(frame);
     },
     enter: (call, instance, isNext) => {
-      if (isWaiting && now() - waitingSinceMs > longestWaitMs) flush();
       if (isNext && !isWaiting && !isMarked) return;
       if (!put(call, instance)) flush();
     },

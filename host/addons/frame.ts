@@ -2,7 +2,7 @@
 // or failed by the failure policy; what later ones built on something that did not stand is thrown away and asked again.
 // WALL 5: nothing of an outcome reaches the flow before validate.ts passed it.
 import type { HeldEvent } from "../../sandbox-api/schema/events.ts";
-import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import { type Fault, faultTable } from "../../sandbox-api/schema/faults.ts";
 import type { PartName } from "../../sandbox-api/schema/view.ts";
 import { invariant } from "../invariant.ts";
 import type { CellCall, ChainEntry, Outcome } from "../cells/cell.ts";
@@ -13,6 +13,7 @@ import { mergeChanges } from "../flows/merge.ts";
 import { validateChanges } from "../flows/validate.ts";
 import type { SeenParts, ViewWriter } from "../flows/view.ts";
 import { encodeContents, hasContentToEncode, prepareBodies } from "./bodies.ts";
+import type { Addon } from "./addon.ts";
 import type { Instance } from "./instance.ts";
 
 /** An instance's seat in a frame, and where its addon stands in the order. */
@@ -39,6 +40,9 @@ export interface FrameServices {
   readonly streamFunction: (instance: Instance, subject: GateSubject, side: "request" | "response") => StreamFunction;
 }
 
+/** Who ended the cell in a frame that must be asked again from an earlier seat on, and how. */
+export interface Killer { readonly addon: Addon; readonly fault: Fault }
+
 /** How far a frame got. */
 export interface FrameResult {
   /** Index of the addon to go on with. */
@@ -46,6 +50,8 @@ export interface FrameResult {
   readonly isRefused: boolean;
   /** The addon at `next` was asked and is innocent of not answering. */
   readonly isLost: boolean;
+  /** Whom the event must not be given again. */
+  readonly killer: Killer | null;
   /** Every seat's outcome counted, and the flow goes on. */
   readonly isComplete: boolean;
 }
@@ -111,18 +117,18 @@ export class Frame {
       const result = this.#resultOf(verdict, place, outcomes);
       if (result !== null) return result;
     }
-    return { next: (seats.at(-1)?.index ?? 0) + 1, isRefused: false, isLost: false, isComplete: true };
+    return { next: (seats.at(-1)?.index ?? 0) + 1, isRefused: false, isLost: false, killer: null, isComplete: true };
   }
 
   /** Null: the next seat is looked at. */
   #resultOf(verdict: Verdict, place: number, outcomes: readonly Outcome[]): FrameResult | null {
     if (verdict === "go-on") return null;
     const index = this.#seats[place]?.index ?? 0;
-    if (verdict === "refused") return { next: index + 1, isRefused: true, isLost: false, isComplete: false };
+    if (verdict === "refused") return { next: index + 1, isRefused: true, isLost: false, killer: null, isComplete: false };
     const rest = verdict === "ask-rest-again" ? place + 1 : place;
-    this.#discard(rest, outcomes);
+    const killer = this.#discard(rest, outcomes);
     const next = this.#seats[rest]?.index ?? index + 1;
-    return { next, isRefused: false, isLost: verdict === "lost", isComplete: false };
+    return { next, isRefused: false, isLost: verdict === "lost", killer, isComplete: false };
   }
 
   #send(): Promise<readonly Outcome[]> {
@@ -219,15 +225,19 @@ export class Frame {
     if (seen !== undefined) this.#services.writer.note(this.#event, this.#subject, instance.version.grants.permissions, seen, this.#derived ?? none);
   }
 
-  /** What these answered stands on something that did not happen. Their guests are shown everything anew. */
-  #discard(from: number, outcomes: readonly Outcome[]): void {
+  /** What these answered stands on something that did not happen. Their guests are shown everything anew. Gives who of them ended the cell. */
+  #discard(from: number, outcomes: readonly Outcome[]): Killer | null {
+    let killer: Killer | null = null;
     for (const [place, { instance }] of this.#seats.entries()) {
       const outcome = outcomes[place];
       if (place < from || outcome === undefined || outcome.kind === "skipped" || outcome.kind === "lost") continue;
       this.#seen[place]?.clear();
       instance.addon.breaker.abandonTrial();
-      if (outcome.kind === "failed") this.#services.brokeInnocently(instance, outcome.fault);
+      if (outcome.kind !== "failed") continue;
+      this.#services.brokeInnocently(instance, outcome.fault);
+      if (faultTable[outcome.fault.code].endsCell) killer = { addon: instance.addon, fault: outcome.fault };
     }
+    return killer;
   }
 }
 

@@ -108,7 +108,7 @@ export class Lifecycle {
     addon.counters.failures++;
     addon.countBreach(fault);
     // The end of the cell, which follows, is what counts then.
-    if (isCellDeath(fault)) return;
+    if (faultTable[fault.code].endsCell) return;
     const suspended = addon.breaker.strike(row.strikes, this.#settings.now());
     if (row.moves) this.#isolate(addon);
     if (row.reloads) this.#bury(instance);
@@ -139,7 +139,7 @@ export class Lifecycle {
 
   /** The isolate broke over something that did not stand (a change of another addon that was refused): started anew, without blame. */
   brokeInnocently(instance: Instance, fault: Fault): void {
-    if (!faultTable[fault.code].reloads || isCellDeath(fault)) return;
+    if (!faultTable[fault.code].reloads || faultTable[fault.code].endsCell) return;
     this.#bury(instance);
     if (instance.addon.current === null) void this.restart(instance.addon);
   }
@@ -311,4 +311,3 @@ function guiltyOf({ guilty, fault }: CellEnd, residents: readonly Instance[]): A
   return fault?.code === "cell-lied" && suspects.size === 1 ? only : null;
 }
 
-const isCellDeath = ({ code }: Fault): boolean => code === "cell-died" || code === "cell-lied" || code === "cell-memory" || code === "unresponsive";

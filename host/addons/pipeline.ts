@@ -42,6 +42,7 @@ const sayAgainMs = 10_000;
 interface Begun { readonly from: number; readonly seating: Seating | null; readonly result: FrameResult | null }
 
 const noReruns: ReadonlyMap<Addon, number> = new Map();
+const noKillers: ReadonlyMap<Addon, Fault> = new Map();
 
 export class Pipeline implements Gate {
   readonly #settings: PipelineSettings;
@@ -143,7 +144,7 @@ export class Pipeline implements Gate {
   /** PERF: one frame for everybody is the rule, and then this is the only promise beside the cell's (bench/host-event). */
   #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], from: number): Promise<void> {
     if (doesAnyAwaitDecoding(addons, event, subject)) return this.#walk(event, subject, addons, { from, seating: null, result: null });
-    const seating = nextSeats(event, subject, { addons, reruns: noReruns, from, isTrial: false, edited: from - 1 });
+    const seating = nextSeats(event, subject, { addons, reruns: noReruns, killers: noKillers, from, isTrial: false, edited: from - 1 });
     if (seating.seats.length === 0) return this.#walk(event, subject, addons, { from, seating, result: null });
     return new Frame(this.#services, event, subject, seating.seats).run().then((result) => {
       const isOver = seating.next >= addons.length && result.isComplete && !isIntercepted(subject);
@@ -157,10 +158,11 @@ export class Pipeline implements Gate {
     let edited = begun.from - 1;
     let isTrial = false;
     let reruns = noReruns;
+    let killers = noKillers;
     let { seating, result: known } = begun;
     while (index < addons.length) {
       if (seating === null && doesAnyAwaitDecoding(addons, event, subject)) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
-      const { seats, next, halt }: Seating = seating ?? nextSeats(event, subject, { addons, reruns, from: index, isTrial, edited });
+      const { seats, next, halt }: Seating = seating ?? nextSeats(event, subject, { addons, reruns, killers, from: index, isTrial, edited });
       seating = null;
       isTrial = false;
       if (seats.length > 0) {
@@ -168,6 +170,7 @@ export class Pipeline implements Gate {
         known = null;
         index = result.next;
         if (result.isRefused) return;
+        if (result.killer !== null) killers = new Map(killers).set(result.killer.addon, result.killer.fault);
         // The news of a cell's end follows the answers of its last calls.
         if (result.isLost) await new Promise(setImmediate);
         const addon = addons[index];

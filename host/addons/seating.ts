@@ -1,5 +1,6 @@
 // Who is asked together: neighbours in the order of addons that live in one cell and may see the same share a frame. Decides, and calls nobody.
 import type { HeldEvent } from "../../sandbox-api/schema/events.ts";
+import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { GateSubject } from "../flows/gate.ts";
 import type { Addon } from "./addon.ts";
 import { admit, isConcerned } from "./admission.ts";
@@ -10,6 +11,8 @@ import type { Instance } from "./instance.ts";
 export interface SeatingPlan {
   readonly addons: readonly Addon[];
   readonly reruns: ReadonlyMap<Addon, number>;
+  /** Who ended a cell by this event, which is theirs to answer for and not to be tried again. */
+  readonly killers: ReadonlyMap<Addon, Fault>;
   /** Index of the addon to begin with, and whether it is on trial. */
   readonly from: number;
   readonly isTrial: boolean;
@@ -25,7 +28,7 @@ export interface Seating {
 }
 
 /** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
-export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reruns, from, isTrial, edited }: SeatingPlan): Seating {
+export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reruns, killers, from, isTrial, edited }: SeatingPlan): Seating {
   const seats: Seat[] = [];
   let index = from;
   for (; index < addons.length; index++) {
@@ -36,6 +39,8 @@ export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reru
     const [first] = seats;
     if (index > edited && editsOf(addon, event, subject) !== undefined) return { seats, next: index, halt: first === undefined ? { kind: "edit" } : null };
     if (first !== undefined && isConcerned(addon, event, subject) && !canShare(seats, first.instance, addon, subject)) break;
+    const fault = killers.get(addon);
+    if (fault !== undefined) return { seats, next: index, halt: first === undefined ? { kind: "fault", fault } : null };
     const admission = admit(addon, event, subject, isTrial && index === from);
     if (admission.kind === "pass") continue;
     if (admission.kind !== "go") return { seats, next: index, halt: first === undefined ? admission : null };

@@ -195,17 +195,14 @@ export class Ledger {
     for (const [id, call] of this.#pending) if (call.instance === instance) this.#settle(id, call, lost);
   }
 
-  /**
-   * The cell is gone: answers everything, the call that ran with `fault`. Where instances before it in its chain have not answered, it is `lost`
-   * like all others: it stood on something that nobody heard of, and is made again.
-   */
+  /** The cell is gone: answers everything, the call that ran with `fault`, also where instances before it in its chain are `lost`. */
   abandon(ran: Pick<Head, "id" | "instance"> | null, fault: Fault | null): void {
     const asks = this.#queue.splice(0).slice(this.#first);
     this.#first = 0;
     this.instances.clear();
     asks.forEach((ask) => {
       for (let at = ask.at; at < ask.chain.length; at++) {
-        const isGuilty = ask.id === ran?.id && at === ask.at && fault !== null && ask.chain[at]?.instance === ran.instance;
+        const isGuilty = fault !== null && ask.id === ran?.id && ask.chain[at]?.instance === ran.instance;
         ask.outcomes[at] = isGuilty ? { kind: "failed", cpuMicros: 0, fault } : lost;
       }
       ask.at = ask.chain.length;

@@ -29,8 +29,11 @@ export interface Bridge {
   readonly post: (kind: unknown, id: unknown, text: unknown, ...attachments: unknown[]) => void;
   /** Given to the isolate as `$done`. */
   readonly done: (text: unknown, ...attachments: unknown[]) => void;
-  /** Opens the queue for one entry; `call` is the event that is dispatched, 0 if none, and `following` those that run after it in the same entry. */
-  open(call: number, following?: readonly number[]): void;
+  /**
+   * Opens the queue for one entry; `call` is the event that is dispatched, 0 if none, and `following` those that run after it in the same
+   * entry: `begins` hears of each of these before it does.
+   */
+  open(call: number, following?: readonly number[], begins?: (call: number) => void): void;
   /** Takes what was posted since `open`, or since the last call that is done, and closes the queue. */
   close(): readonly Post[];
   /** The call that runs, or ran last; 0 if none. */
@@ -67,6 +70,7 @@ function buffersIn(attachments: readonly unknown[]): readonly ArrayBuffer[] {
 const none: readonly Post[] = Object.freeze([]);
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
 const noDone: readonly DoneCall[] = Object.freeze([]);
+const nobody = (): void => {};
 const nothingFollows: readonly number[] = Object.freeze([]);
 
 export function makeBridge(limits: BridgeLimits): Bridge {
@@ -79,6 +83,7 @@ export function makeBridge(limits: BridgeLimits): Bridge {
   let bytes = 0;
   let fault: Fault | null = null;
   let following = nothingFollows;
+  let begins: (call: number) => void = nobody;
   let doneCalls: DoneCall[] | null = null;
 
   const tooLarge = (used: number): Fault => ({ code: "mutation-too-large", message: `more than ${limits.mutationBytes} bytes in one entry`, limit: { name: "mutationBytes", value: limits.mutationBytes, used, unit: "bytes" } });
@@ -98,6 +103,7 @@ export function makeBridge(limits: BridgeLimits): Bridge {
     hostCalls = bytes = 0;
     fault = null;
     if (own !== none) posts = [];
+    begins(next);
   };
 
   /** False: the post is dropped. */
@@ -132,7 +138,7 @@ export function makeBridge(limits: BridgeLimits): Bridge {
       for (const oldest of abandoned) if (abandoned.size >= mostAbandoned) abandoned.delete(oldest);
       abandoned.add(call);
     },
-    open: (call, after = nothingFollows) => { isOpen = true; current = call; following = after; doneCalls = null; hostCalls = 0; bytes = 0; fault = null; },
+    open: (call, after = nothingFollows, hear = nobody) => { isOpen = true; current = call; following = after; begins = hear; doneCalls = null; hostCalls = 0; bytes = 0; fault = null; },
     close: () => {
       isOpen = false;
       if (posts.length === 0) return none;

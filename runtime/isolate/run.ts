@@ -125,11 +125,13 @@ export class AddonIsolate {
 
   /**
    * Runs events one after the other, in one entry where that is as good as one for each: the results of the first ones, at least one; the
-   * others have not been run. After a result with `isFatal` there is none. PERF: entries are a third of an event (bench/isolate-entry).
+   * others have not been run. After a result with `isFatal` there is none. `begins` hears of
+   * each call before it runs. PERF: entries are a third of an event (bench/isolate-entry).
    */
-  dispatchMany(events: readonly JoinedEvent[], releasedKeys: string, cpuMs: number): readonly EntryResult[] {
+  dispatchMany(events: readonly JoinedEvent[], releasedKeys: string, cpuMs: number, begins: (call: number) => void): readonly EntryResult[] {
     const [first, ...others] = events;
     if (first === undefined) return [];
+    begins(first.call);
     if (others.length === 0 || !this.#isJoinable) return [this.dispatch({ ...first, releasedKeys, mayTake: false, cpuMs, isStartup: false })];
     const calls = JSON.stringify(events.flatMap(({ call, text, attachments }) => [call, text.length, attachments.length, ...attachments.map(({ byteLength }) => byteLength)]));
     const [bodies] = this.#handOver(joinBuffers(events.flatMap(({ attachments }) => attachments)), true);
@@ -140,7 +142,7 @@ export class AddonIsolate {
       const returned = this.#guest.entries.dispatchMany.applySync(undefined, bodies === undefined ? [calls, releasedKeys, texts] : [calls, releasedKeys, texts, bodies], { timeout });
       hasReturned = true;
       return this.#answer(readGuestResult(returned), this.#bridge.current, timeout);
-    }, others.map(({ call }) => call));
+    }, others.map(({ call }) => call), begins);
     return this.#parted(this.#settled(this.#bridge.current, result, hasReturned), startedAtMs, !hasReturned && !result.isFatal && result.status === resultStatus.failed);
   }
 
@@ -174,9 +176,9 @@ export class AddonIsolate {
     return { limit: "startupMs", valueMs, leftMs: Math.max(0, valueMs - this.#startupUsedMs) };
   }
 
-  #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer, following?: readonly number[]): EntryResult {
+  #enter(call: number, clock: Clock, run: (timeoutMs: number) => Answer, following?: readonly number[], begins?: (call: number) => void): EntryResult {
     const startedAt = performance.now();
-    this.#bridge.open(call, following);
+    this.#bridge.open(call, following, begins);
     const mostMs = clock.limit === "cpuMs" && startedAt < this.#suspectUntilMs ? suspectGraceMs : graceMs;
     this.#work.open(clock.leftMs + leastGrace(mostMs));
     const timeout = this.#deadlines.timeout(clock.leftMs, mostMs, startedAt);

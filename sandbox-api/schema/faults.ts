@@ -10,9 +10,11 @@ export interface FaultRow {
   readonly reloads: boolean;
   /** The first such fault moves the addon to a cell of its own (sandbox.md §1 rule 6). */
   readonly moves: boolean;
+  /** The whole cell is gone with it. */
+  readonly endsCell: boolean;
 }
 
-const row = (sentence: string, strikes: number, reloads: boolean, moves: boolean): FaultRow => ({ sentence, strikes, reloads, moves });
+const row = (sentence: string, strikes: number, reloads: boolean, moves: boolean, endsCell = false): FaultRow => ({ sentence, strikes, reloads, moves, endsCell });
 
 export const faultTable = {
   "threw": row("the handler threw", 1, false, false),
@@ -23,10 +25,10 @@ export const faultTable = {
   "wall-limit": row("did not answer in time", 1, true, false),
   "startup-limit": row("took too long to start", 1, true, false),
   "memory-limit": row("used more memory than its isolate may", 2, true, true),
-  "cell-memory": row("made its process use more memory than it may; the process was killed", 3, true, true),
-  "unresponsive": row("did not let its process answer; the process was killed", 3, true, true),
-  "cell-died": row("its process ended while the handler ran", 3, true, true),
-  "cell-lied": row("its process sent something no honest cell sends; it was killed", 3, true, true),
+  "cell-memory": row("made its process use more memory than it may; the process was killed", 3, true, true, true),
+  "unresponsive": row("did not let its process answer; the process was killed", 3, true, true, true),
+  "cell-died": row("its process ended while the handler ran", 3, true, true, true),
+  "cell-lied": row("its process sent something no honest cell sends; it was killed", 3, true, true, true),
   "host-calls": row("asked the host for too many things during one event", 1, true, false),
   "mutation-too-large": row("made changes larger than one call may", 1, false, false),
   "overloaded": row("has too many events waiting", 0, false, false),

@@ -231,3 +231,18 @@ test.serial("an edit takes effect on the next event; a broken one keeps the old 
   t.regex(records.find(({ level }) => level === "error")?.msg ?? "", /was not loaded; the version before stays in service:\n.*edited\.ts:1:\d+: /);
   t.is(await version(), "2");
 });
+
+test.serial("one flow of many at once whose handler kills the cell: it fails once, and everybody else gets through with everything done", async (t) => {
+  const { host, records } = await stage(t, {
+    before: `export function request(flow) { flow.request.headers.set("x-before", flow.request.path); }`,
+    killer: `export function request(flow) { if (flow.request.path === "/7") "a".repeat(8e6).indexOf("ab" + "a".repeat(3e5)); flow.request.headers.set("x-killer", flow.request.path); }`,
+    after: `export function request(flow) { flow.request.headers.set("x-after", flow.request.path); }`,
+  }, { limits: { cpuMs: 100 } });
+  const flows = Array.from({ length: 24 }, (_, n) => Object.assign(makeHttpFlow(makeRequest([["Host", "example.com"]])), { n }));
+  for (const { request, n } of flows) request.path = `/${n}`;
+  await Promise.all(flows.map((flow) => host.gate.held("request", flow)));
+  for (const { request, n } of flows) t.deepEqual(linesOf(request), ["Host: example.com", `x-before: /${n}`, ...(n === 7 ? [] : [`x-killer: /${n}`]), `x-after: /${n}`], `${n}`);
+  t.is(records.filter(({ fields }) => fields["event"] === "cell-end").length, 1, "the event was not tried again");
+  t.deepEqual(flows[7]?.history.filter(({ failed }) => failed !== null).map(({ addon, failed }) => [addon, failed]), [["killer", "unresponsive"]]);
+  t.deepEqual(host.addons().flatMap(({ name, suspendedUntil }) => (suspendedUntil === null ? [] : [name])), []);
+});

@@ -65,12 +65,12 @@ test("running: what the mark names, while it is outstanding, and else the call w
   t.deepEqual(finished.map((outcomes) => outcomes.map(({ kind }) => kind)), [["unchanged", "failed"], ["lost", "lost"]]);
 });
 
-test("abandon: who ran behind others that had not answered is to be asked again with them", (t) => {
+test("abandon: who ran behind others that had not answered has failed, and they are to be asked again", (t) => {
   const ledger = new Ledger({ gone: () => undefined }, () => 0);
   const [one, two] = [instanceId(1), instanceId(2)];
   const chain = [one, two].map((instance) => ({ instance, cpuMs: 10, wallMs: 1_000 }));
   const finished: string[][] = [];
   for (const id of [1, 2]) ledger.expect({ id, kind: "event", chain, call: null, finish: (outcomes) => void finished.push(outcomes.map(({ kind }) => kind)) });
   ledger.abandon({ id: 1, instance: two }, { code: "cell-died", message: "" });
-  t.deepEqual(finished, [["lost", "lost"], ["lost", "lost"]]);
+  t.deepEqual(finished, [["lost", "failed"], ["lost", "lost"]]);
 });
