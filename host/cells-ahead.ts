@@ -24,7 +24,8 @@ export async function startCells(config: Config, standby: number, parts?: CellPa
   const early: string[] = [];
   let note = (sentence: string): void => { early.push(sentence); };
   const pool = makeCellPool({
-    guestBundle, entry, standby, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
+    // PERF: without an addon nobody will ask for a cell, and each that waits is 60 MiB resident (bench/bodies.ts).
+    guestBundle, entry, standby: config.addons.length === 0 ? 0 : standby, cellMemoryMiB: config.limits.cellMemoryMiB, unresponsiveMs: config.limits.unresponsiveMs,
     jail: config.jail, jitless: config.jitless, note: (sentence) => note(sentence),
   });
   return { pool, tell: (to) => { note = to; for (const sentence of early.splice(0)) to(sentence); } };

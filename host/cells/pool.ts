@@ -55,6 +55,7 @@ class Pool implements CellPool {
   constructor(options: Required<MakeCellPoolOptions>, jail: Jail) {
     this.#options = options;
     this.#jail = jail;
+    if (options.standby === 0) return;
     // PERF: the first cell has the processor to itself, for addons wait for it; the others follow when the proxy serves.
     this.#bootOne();
     this.#refillTimer = setTimeout(() => this.#refillNow(), firstRefillMs);

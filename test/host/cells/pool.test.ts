@@ -45,6 +45,21 @@ test.serial("a cell that is killed from outside is replaced from the standby, an
   await pool.close();
 });
 
+test.serial("a pool without standby boots no cell before one is asked for, and can be closed before that", async (t) => {
+  const cells = (): number => readdirSync("/proc").filter(isCellOfOurs).length;
+  const before = cells();
+  await testPool({ standby: 0 }).close();
+  const pool = testPool({ standby: 0 });
+  t.teardown(() => pool.close());
+  await pause(300);
+  t.is(cells(), before);
+  const { cell } = await recordedCell(pool);
+  t.is(cells(), before + 1);
+  await load(cell, 1, `exports.request = () => {};`);
+  t.is((await sendOne(cell, "request", 1)).kind, "unchanged");
+  await pool.close();
+});
+
 test.serial("a stopped cell is killed in the end; one that goes on in time is not", async (t) => {
   const pool = testPool({ standby: 0 });
   t.teardown(() => pool.close());
