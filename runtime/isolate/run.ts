@@ -125,8 +125,7 @@ export class AddonIsolate {
 
   /**
    * Runs events one after the other, in one entry where that is as good as one for each: the results of the first ones, at least one; the
-   * others have not been run. After a result with `isFatal` there is none. `begins` hears of
-   * each call before it runs. PERF: entries are a third of an event (bench/isolate-entry).
+   * others have not been run. After a result with `isFatal` there is none. `begins` hears of each call before it runs. PERF: bench/isolate-entry.
    */
   dispatchMany(events: readonly JoinedEvent[], releasedKeys: string, cpuMs: number, begins: (call: number) => void): readonly EntryResult[] {
     const [first, ...others] = events;
