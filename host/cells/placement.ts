@@ -16,8 +16,8 @@ export const mostScopes = 3;
 /** LIMIT: edits may bring ever new sets of hosts; beyond so many they all have the last number. */
 const mostKnown = 1_000;
 
-/** LIMIT: isolates that share a cell. Each takes some 2.5 MiB, and 5 when 64 flows are under way: a hundred met `cellMemoryMiB`, and nobody was to blame (bench/chain). */
-export const mostPerCell = 50;
+/** LIMIT: isolates that share a cell. Each takes some 2.5 MiB, and up to 25 under load (flows under way and their garbage, compilers): twenty could meet `cellMemoryMiB`, and nobody was to blame. */
+export const mostPerCell = 12;
 
 export interface Placed {
   readonly name: string;
