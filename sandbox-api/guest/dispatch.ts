@@ -5,10 +5,10 @@ import type { GuestEntries } from "../schema/guest-contract.ts";
 import type { ServiceGrants } from "../schema/services.ts";
 import type { CallName, Envelope, LogEntryView } from "../schema/view.ts";
 import { manifestChars } from "./bounds.ts";
-import { Call, type Changes } from "./draft.ts";
+import { Call, copyOf, type Changes } from "./draft.ts";
 import { Grants } from "./grants.ts";
 import { handlersOfModule, handlersOfObject, Handlers, type Handler } from "./handlers.ts";
-import { RealMap, RealUint8Array, apply, bareArray, bufferSlice, dateNow, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
+import { RealMap, RealUint8Array, apply, bareArray, bufferOf, dateNow, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
 import { plainDataText } from "./json-text.ts";
 import { layerKind } from "./layers.ts";
 import { Objects, type EventSubjectState } from "./objects.ts";
@@ -144,7 +144,12 @@ export class Dispatch {
       let attachments = noAttachments;
       if (count > 0 && bodies !== undefined) {
         const own = bareArray<ArrayBuffer>();
-        for (let index = 0; index < count; index++) own[index] = bufferSlice(bodies, body, (body += calls[at++]!));
+        for (let index = 0; index < count; index++) {
+          const size = calls[at++]!;
+          // WALL 1: `slice` of a buffer would ask its constructor, which is the addon's to replace.
+          own[index] = bufferOf(copyOf(new RealUint8Array(bodies, body, size)));
+          body += size;
+        }
         attachments = own;
       }
       const result = this.#dispatch(id, keys, part, attachments);

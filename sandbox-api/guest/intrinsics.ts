@@ -78,7 +78,6 @@ export const byteLengthOf = getterOf<ArrayBufferView, number>(typedArrayPrototyp
 export const byteOffsetOf = getterOf<ArrayBufferView, number>(typedArrayPrototype, "byteOffset");
 export const bufferOf = getterOf<ArrayBufferView, ArrayBuffer>(typedArrayPrototype, "buffer");
 export const typedLengthOf = getterOf<ArrayBufferView, number>(typedArrayPrototype, "length");
-export const bufferSlice = uncurry<ArrayBuffer, [from: number, to: number], ArrayBuffer>(ArrayBuffer.prototype.slice);
 export const bufferByteLength = getterOf<unknown, number>(ArrayBuffer.prototype, "byteLength");
 export const dataViewByteLength = getterOf<unknown, number>(DataView.prototype, "byteLength");
 export const dataViewByteOffset = getterOf<unknown, number>(DataView.prototype, "byteOffset");

@@ -200,3 +200,18 @@ test.serial("the guest makes of events that share an entry what it makes of each
   t.deepEqual(logged, hostCalls.map(({ instance, call }) => [instance, call]));
   t.true(together.some((outcomes) => outcomes.some((outcome) => (outcome as { kind: string }).kind === "failed")) && logged.length > 80, JSON.stringify(together.slice(0, 6)) + logged.length);
 });
+
+test.serial("an addon that has replaced what buffers are cut with is given its bodies all the same, and runs nothing before its handler", async (t) => {
+  const guests = testPool({ guestBundle: await bundleGuest() });
+  t.teardown(() => guests.close());
+  const { cell } = await recordedCell(guests);
+  const body = `let early = 0; let inside = false;
+    const spy = function (size) { if (!inside) early++; throw new Error("species"); };
+    Object.defineProperty(ArrayBuffer, Symbol.species, { get: spy }); ArrayBuffer.prototype.slice = spy;
+    exports.request = (flow) => { inside = true; flow.comment = early + ":" + flow.request.body.length; inside = false; };`;
+  t.is((await load(cell, 1, body)).kind, "loaded");
+  const view = JSON.stringify({ raw: 0, content: null, contentError: null, truncated: false, streamed: false });
+  const textOfBody = (key: number): string => flowText(key, 1).replace('"parts":["flow","request"]', '"parts":["flow","request","request.body"]') + "\0" + view;
+  const all = await Promise.all(Array.from({ length: 12 }, (_, n) => cell.call({ text: textOfBody(n + 1), attachments: [Buffer.alloc(n + 1, n)], chain: chainOf(1) })));
+  t.deepEqual(all.map(([outcome]) => changesOf(outcome)), Array.from({ length: 12 }, (_, n) => [["flow.comment", `0:${n + 1}`]]) as never);
+});
