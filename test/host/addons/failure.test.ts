@@ -1,7 +1,7 @@
 // Breaker, budget and placement as tables of time: what suspends, for how long, and what brings back.
 import test from "ava";
 import { Breaker, CpuBudget, firstSuspensionMs, longestSuspensionMs } from "../../../host/addons/failure.ts";
-import { isWornOut, placeAddon } from "../../../host/cells/placement.ts";
+import { isWornOut, mostPerCell, placeAddon } from "../../../host/cells/placement.ts";
 
 test("five strikes in ten seconds suspend; four, or five in more, do not", (t) => {
   const quick = new Breaker();
@@ -85,8 +85,8 @@ test("the CPU bucket: a burst, then its share", (t) => {
 test("placement", (t) => {
   const addon = { name: "a", group: "g", order: 0, isIsolated: false };
   t.is(placeAddon(addon, "shared"), "group:g/0");
-  t.is(placeAddon({ ...addon, order: 99 }, "shared"), "group:g/0");
-  t.is(placeAddon({ ...addon, order: 100 }, "shared"), "group:g/1");
+  t.is(placeAddon({ ...addon, order: mostPerCell - 1 }, "shared"), "group:g/0");
+  t.is(placeAddon({ ...addon, order: mostPerCell }, "shared"), "group:g/1");
   t.is(placeAddon({ ...addon, isIsolated: true }, "shared"), "addon:a");
   t.is(placeAddon(addon, "per-addon"), "addon:a");
   t.is(placeAddon({ ...addon, scope: 2 }, "shared"), "group:g/0");
