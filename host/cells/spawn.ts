@@ -36,10 +36,16 @@ export interface CellProcess {
 
 const mostDiagnosisChars = 4_000;
 
+/**
+ * PERF: young generations of half a megabyte, which isolated-vm derives from an isolate's memory limit, are collected every fifty events and promote
+ * what is merely in flight: busy isolates grew to three times their size. And helper threads cost more than they save for so little (docs/performance.md).
+ */
+const heapFlags = ["--max-semi-space-size=2", "--no-parallel-scavenge"];
+
 /** Node's flags for a cell (sandbox.md §1 rule 8). */
 export function cellFlags(entry: CellEntry, jitless: boolean): readonly string[] {
   return [
-    "--no-node-snapshot", "--permission", "--allow-addons", "--disable-warning=SecurityWarning", ...(jitless ? ["--jitless"] : []),
+    "--no-node-snapshot", "--permission", "--allow-addons", "--disable-warning=SecurityWarning", ...heapFlags, ...(jitless ? ["--jitless"] : []),
     ...entry.imports.map((path) => `--allow-fs-read=${path}`),
   ];
 }

@@ -72,7 +72,7 @@ export class Dispatch {
         this.#last = "";
         return (this.#last = this.#dispatch(callId, releasedKeys, text, attachments));
       },
-      dispatchMany: (calls, releasedKeys, texts, bodies) => this.#dispatchMany(calls, releasedKeys, texts, bodies),
+      dispatchMany: (calls, releasedKeys, bodies, ...pieces) => this.#dispatchMany(calls, releasedKeys, pieces, bodies),
       resume: (hostCallId, text, ...attachments) => this.#kept(() => this.#guarded("threw", () => this.#resume(hostCallId, text, attachments))),
       rejected: (reasonJson) => this.#rejected(reasonJson),
       attachment: (callId, index) => this.#attachment(callId, index),
@@ -131,15 +131,16 @@ export class Dispatch {
     throw refuse("", `an addon can import "flowcell" and files of its own folder only, not ${typeof name === "string" ? `"${slice(name, 0, 200)}"` : "this"}`, "load-failed");
   }
 
-  #dispatchMany(callsJson: string, releasedKeys: string, texts: string, bodies: ArrayBuffer | undefined): string {
+  #dispatchMany(callsJson: string, releasedKeys: string, pieces: readonly string[], bodies: ArrayBuffer | undefined): string {
     const calls: readonly number[] = jsonParse(callsJson);
     const beganAt = dateNow();
     let keys = releasedKeys;
-    let text = 0;
+    let piece = 0;
     let body = 0;
     for (let at = 0; ;) {
       const id = calls[at++]!;
-      const part = slice(texts, text, (text += calls[at++]!));
+      let text = pieces[piece++]!;
+      for (const end = piece + calls[at++]! - 1; piece < end;) text += pieces[piece++]!;
       const count = calls[at++]!;
       let attachments = noAttachments;
       if (count > 0 && bodies !== undefined) {
@@ -152,7 +153,7 @@ export class Dispatch {
         }
         attachments = own;
       }
-      const result = this.#dispatch(id, keys, part, attachments);
+      const result = this.#dispatch(id, keys, text, attachments);
       if (at >= calls.length || result === pending || dateNow() - beganAt >= longEntryMs) return (this.#last = result);
       this.#around.port.done(result, this.#takeAttachments(id));
       keys = "";

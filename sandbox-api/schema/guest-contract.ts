@@ -46,11 +46,11 @@ export interface GuestEntries {
   /** Runs one event (schema/view.ts). `releasedKeys`: comma-separated ObjectKeys that ended since the last entry, or "". */
   readonly dispatch: (callId: number, releasedKeys: string, text: string, ...attachments: ArrayBuffer[]) => string;
   /**
-   * Runs events one after the other, as if each had been dispatched by itself. `calls`: JSON of [callId, characters of its text, number of its bodies, bytes of
-   * each, …]; `texts`, `bodies`: those of all, joined; no `bodies` where there are none. Each result but that of the last one that ran goes out by `$done`, that one's is returned: of the last in the list, of one that is
+   * Runs events one after the other, as if each had been dispatched by itself. `calls`: JSON of [callId, number of pieces of its text, number of its bodies,
+   * bytes of each, …]; `bodies`: those of all, joined, or nothing where there are none; `pieces`: those of all. Each result but that of the last one that ran goes out by `$done`, that one's is returned: of the last in the list, of one that is
    * pending (its promise must settle in an entry of its own event), or of one with which the entry has taken long enough.
    */
-  readonly dispatchMany: (calls: string, releasedKeys: string, texts: string, bodies?: ArrayBuffer) => string;
+  readonly dispatchMany: (calls: string, releasedKeys: string, bodies: ArrayBuffer | undefined, ...pieces: string[]) => string;
   /** Answers a host call; text is ResumeText. Result is "0" or a fault. */
   readonly resume: (hostCallId: number, text: string, ...attachments: ArrayBuffer[]) => string;
   /**

@@ -32,15 +32,15 @@ export const standInGuest = `
         return write(result, out);
       } catch (error) { return failed(error); }
     },
-    dispatchMany: (calls, released, texts, bodies) => {
+    dispatchMany: (calls, released, bodies, ...pieces) => {
       const list = JSON.parse(calls);
-      let at = 0; let text = 0; let body = 0; let keys = released;
+      let at = 0; let piece = 0; let body = 0; let keys = released;
       for (;;) {
-        const [id, length, count] = list.slice(at, at + 3);
+        const [id, parts, count] = list.slice(at, at + 3);
         const buffers = list.slice(at + 3, at + 3 + count).map((size) => bodies.slice(body, body += size));
         at += 3 + count;
         joined = at === 3 + count && at >= list.length ? 1 : 2;
-        const result = entries.dispatch(id, keys, texts.slice(text, text += length), ...buffers);
+        const result = entries.dispatch(id, keys, pieces.slice(piece, piece += parts).join(""), ...buffers);
         joined = 1; keys = "";
         if (at >= list.length || result === "2") return result;
         done(result, ...(attachments.get(id) ?? []));
