@@ -3,10 +3,11 @@
 // process, stand beside it.
 // Run: node bench/memory.ts [--full]   (--full also loads 1,000 addons)
 import { Agent, request } from "node:http";
-import { headerAddon } from "./harness/addons.ts";
+import { mostPerCell } from "../host/cells/placement.ts";
+import { headerAddon, headerField } from "./harness/addons.ts";
 import { figure, type Claim, type Figure } from "./harness/figures.ts";
 import { sleep } from "./harness/one-request.ts";
-import { readTree } from "./harness/process-tree.ts";
+import { descendantsOf, readTree } from "./harness/process-tree.ts";
 import { runAlone } from "./harness/report.ts";
 import { Stage } from "./harness/stage.ts";
 import { addonFile } from "./harness/subject.ts";
@@ -17,6 +18,7 @@ const mebibyte = 1.048_576;
 const settleMs = 2_500;
 const fewConnections = 500;
 const moreConnections = 1_500;
+const busyMs = 8_000;
 
 export const memory: Claim = {
   name: "memory",
@@ -28,7 +30,7 @@ export const memory: Claim = {
     const figures: Figure[] = [
       figure([one.proportionalMb], { what: "idle with one addon", unit: "MB", budget: "memory-idle", beside: { "resident": one.residentMb, "processes": one.processes } }),
       figure([(forty.proportionalMb - one.proportionalMb) / 39], { what: "each addon more (of 40)", unit: "MB", budget: "memory-addon", beside: { "resident": (forty.residentMb - one.residentMb) / 39, "processes": forty.processes } }),
-      await connections("http"), await connections("https"), await heldFlows(), await cells(addons),
+      await connections("http"), await connections("https"), await heldFlows(), await cells(addons), await busyCell(addons.slice(0, mostPerCell)),
     ];
     if (effort.name === "full") {
       const thousand = await weigh(addons);
@@ -103,6 +105,16 @@ async function cells(addons: readonly string[]): Promise<Figure> {
   const [one, nine] = weights;
   const each = (of: (weight: Weight) => number): number => (one === undefined || nine === undefined ? Number.NaN : (of(nine) - of(one)) / 8);
   return figure([each(({ proportionalMb }) => proportionalMb)], { what: "each cell more, with one addon", unit: "MB", beside: { "resident": each(({ residentMb }) => residentMb) } });
+}
+
+/** A cell that is full of addons which all change every message of 64 connections: it must stay far from `cellMemoryMiB`. */
+async function busyCell(addons: readonly string[]): Promise<Figure> {
+  await using stage = await Stage.open();
+  const subject = await stage.flowcell("flowcell", addons);
+  const load = await stage.load(subject, "http", { expectedField: headerField(addons.length) });
+  await load.run({ ms: busyMs });
+  const largest = Math.max(...descendantsOf(subject.pid).map((pid) => readTree(pid, true).residentMiB));
+  return figure([largest], { what: `a cell with ${addons.length} busy addons, resident`, unit: "MiB" });
 }
 
 if (import.meta.main) await runAlone(memory);

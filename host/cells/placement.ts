@@ -16,7 +16,10 @@ export const mostScopes = 3;
 /** LIMIT: edits may bring ever new sets of hosts; beyond so many they all have the last number. */
 const mostKnown = 1_000;
 
-/** LIMIT: isolates that share a cell. Each takes some 2.5 MiB, and up to 25 under load (flows under way and their garbage, compilers): twenty could meet `cellMemoryMiB`, and nobody was to blame. */
+/**
+ * LIMIT: isolates that share a cell. Each takes some 2.5 MiB, and some 13 under load (flows under way and their garbage, compilers), so a cell full of
+ * busy ones stays well below `cellMemoryMiB`, which it would meet with nobody to blame (bench/memory.ts).
+ */
 export const mostPerCell = 12;
 
 export interface Placed {
