@@ -53,7 +53,7 @@ function runTogether(from: number, to: number): void {
   for (let event = from; event < to; event += 2 * together) {
     for (const phase of [0, 1]) {
       const numbers = Array.from({ length: together }, (_, at) => event + 2 * at + phase);
-      const events = numbers.map((number) => ({ call: number + 1, text: textOf(number, (number >> 1) + 1), attachments: body.length === 0 ? [] : [new Uint8Array(body).buffer] }));
+      const events = numbers.map((number) => ({ call: number + 1, text: textOf(number, (number >> 1) + 1), attachments: body.length === 0 ? [] : [body] }));
       const released = phase === 0 && event >= 2 * together ? numbers.map((number) => (number >> 1) + 1 - together).join(",") : "";
       for (const isolate of isolates) {
         const results = isolate.dispatchMany(events, released, limits.cpuMs, () => undefined);
@@ -75,7 +75,7 @@ function measure(from: number, to: number): number {
   else for (let event = from; event < to; event++) {
     const key = (event >> 1) + 1;
     for (const isolate of isolates) {
-      const result = isolate.dispatch({ call: event + 1, releasedKeys: event % 2 === 0 && key > 1 ? `${key - 1}` : "", text: textOf(event, key), attachments: body.length === 0 ? [] : [new Uint8Array(body).buffer], mayTake: true, cpuMs: limits.cpuMs, isStartup: false });
+      const result = isolate.dispatch({ call: event + 1, releasedKeys: event % 2 === 0 && key > 1 ? `${key - 1}` : "", text: textOf(event, key), attachments: body.length === 0 ? [] : [body], cpuMs: limits.cpuMs, isStartup: false });
       if (result.status > resultStatus.changed) throw new Error(result.text);
     }
   }

@@ -62,7 +62,6 @@ class Walk {
   get place(): number { return this.#results.length; }
   /** What the next instance gets. */
   get text(): string { return this.#text.text; }
-  get isLast(): boolean { return 2 * this.place + 2 >= this.frame.words.length; }
   get isAtEnd(): boolean { return 2 * this.place >= this.frame.words.length; }
 
   take(result: EntryResult): void {
@@ -140,7 +139,7 @@ function step(outbox: Outbox, registry: Registry, walk: Walk): void {
   outbox.flushLate();
   outbox.enter(frame.id, id, true);
   const result = instance.isolate.dispatch({
-    call: frame.id, releasedKeys: instance.takeReleasedKeys(), text, attachments: frame.attachments, mayTake: walk.isLast,
+    call: frame.id, releasedKeys: instance.takeReleasedKeys(), text, attachments: frame.attachments,
     cpuMs: frame.words[2 * place + 1] ?? 0, isStartup: frame.status === eventPhase.startup,
   });
   if (result.isFatal) registry.remove(id);

@@ -14,7 +14,7 @@ type Handler = (frame: ReceivedFrame) => void;
 /** Preparing a piece takes as long as a slow event: who asks meanwhile waits, and the host may take the cell for one that hangs. */
 const idleMs = 200;
 
-const asText = (buffer: ArrayBuffer | undefined): string => Buffer.from(buffer ?? new ArrayBuffer(0)).toString("latin1");
+const asText = (bytes: Buffer | undefined): string => bytes?.toString("latin1") ?? "";
 
 /** One function for the frames that came in together; throws on one of no known type. */
 export function makeHandler(outbox: Outbox, registry: Registry): (frames: readonly ReceivedFrame[]) => void {

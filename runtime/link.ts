@@ -1,6 +1,6 @@
 // The cell's end of the pipe: reads frames from the inherited descriptor and writes frames to it, both blocking. The cell has nothing
 // else to wait for: timers are the host's. It knows bytes, not messages; when what is written must be out, outbox.ts knows.
-import { readSync, writeSync } from "node:fs";
+import { readSync, writeSync, writevSync } from "node:fs";
 import { type FrameLayout, frameSize, readFrame, writeFrameHead } from "../sandbox-api/wire/frame.ts";
 
 export interface ReceivedFrame {
@@ -10,7 +10,8 @@ export interface ReceivedFrame {
   readonly instance: number;
   readonly words: readonly number[];
   readonly text: string;
-  readonly attachments: readonly ArrayBuffer[];
+  /** WALL: lent. They lie where the next `receive` writes, so whatever outlives that is a copy. */
+  readonly attachments: readonly Buffer[];
 }
 
 export interface SentFrame {
@@ -35,8 +36,10 @@ export interface CellLink {
 const firstBufferBytes = 256 * 1024;
 // The host is trusted; this bounds only what a four-byte length can say.
 const largestFrameBytes = 0xffff_ffff;
+/** PERF: smaller bodies wait with the answers that they belong to. */
+const mostCopiedBytes = 16 * 1024;
 const noWords: readonly number[] = Object.freeze([]);
-const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
+const noBuffers: readonly Buffer[] = Object.freeze([]);
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
 /** Whether a thrown `flush` or `receive` means that the host is gone. */
@@ -63,6 +66,10 @@ function makeInput(descriptor: number): CellLink["receive"] {
   let bytes = Buffer.allocUnsafeSlow(firstBufferBytes);
   let view = new DataView(bytes.buffer);
   let filled = 0;
+  /** Of what was read, so much has been given out. */
+  let given = 0;
+  /** A frame has begun that needs so much room. */
+  let wantedBytes = 0;
 
   const makeRoom = (wanted: number): void => {
     const isIdle = filled === 0 && bytes.length > firstBufferBytes;
@@ -82,23 +89,29 @@ function makeInput(descriptor: number): CellLink["receive"] {
     }
   };
 
+  /** PERF: bodies lie here until they are wanted, in place of a copy each (docs/profiles/bodies.md). */
+  const takeBack = (): void => {
+    if (given > 0) bytes.copyWithin(0, given, filled);
+    filled -= given;
+    given = 0;
+    makeRoom(wantedBytes);
+  };
+
   return () => {
+    takeBack();
     const count = read();
     if (count === 0) return null;
     filled += count;
     const frames: ReceivedFrame[] = [];
-    let start = 0;
     for (;;) {
-      const result = readFrame(view, start, filled - start, largestFrameBytes);
+      const result = readFrame(view, given, filled - given, largestFrameBytes);
       if (result.kind === "lie") throw new Error(`the host sent nonsense: ${result.message}`);
       if (result.kind === "need-more") {
-        bytes.copyWithin(0, start, filled);
-        filled -= start;
-        makeRoom(result.bytes);
+        wantedBytes = result.bytes;
         return frames;
       }
-      frames.push(received(bytes, start, result.frame));
-      start += result.frame.totalBytes;
+      frames.push(received(bytes, given, result.frame));
+      given += result.frame.totalBytes;
     }
   };
 }
@@ -110,11 +123,9 @@ function received(bytes: Buffer, start: number, frame: FrameLayout): ReceivedFra
   let attachments = noBuffers;
   if (frame.attachmentBytes.length > 0) {
     attachments = frame.attachmentBytes.map((size) => {
-      // PERF: not zeroed first, every byte of it is written.
-      const copy = Buffer.allocUnsafeSlow(size);
-      bytes.copy(copy, 0, at, at + size);
+      const part = bytes.subarray(at, at + size);
       at += size;
-      return copy.buffer;
+      return part;
     });
   }
   return { type: frame.type, status: frame.status, id: frame.id, instance: frame.instance, words: frame.words, text, attachments };
@@ -125,8 +136,16 @@ function makeOutput(descriptor: number): Pick<CellLink, "add" | "flush"> {
   let view = new DataView(bytes.buffer);
   let filled = 0;
 
-  const write = (from: Uint8Array, length: number): void => {
-    for (let done = 0; done < length;) done += whenReady(() => writeSync(descriptor, from, done, length - done));
+  const write = (from: Uint8Array, start: number, end: number): void => {
+    for (let done = start; done < end;) done += whenReady(() => writeSync(descriptor, from, done, end - done));
+  };
+
+  /** PERF: a body goes with what is before it: a write of its own would wake the host once more. */
+  const writeWith = (body: Uint8Array): void => {
+    const taken = filled === 0 ? 0 : whenReady(() => writevSync(descriptor, [bytes.subarray(0, filled), body]));
+    write(bytes, Math.min(taken, filled), filled);
+    write(body, Math.max(0, taken - filled), body.length);
+    filled = 0;
   };
 
   const resize = (size: number): void => {
@@ -136,7 +155,7 @@ function makeOutput(descriptor: number): Pick<CellLink, "add" | "flush"> {
 
   const flush = (): void => {
     if (filled === 0) return;
-    write(bytes, filled);
+    write(bytes, 0, filled);
     filled = 0;
     if (bytes.length > firstBufferBytes) resize(firstBufferBytes);
   };
@@ -150,9 +169,14 @@ function makeOutput(descriptor: number): Pick<CellLink, "add" | "flush"> {
     }
     filled += writeFrameHead(view, filled, { type, status, id, instance, cpuMicros, words: noWords, textBytes: text.length, attachmentBytes });
     filled += bytes.write(text, filled, "latin1");
-    if (attachments.length === 0) return;
-    flush();
-    for (const buffer of attachments) write(new Uint8Array(buffer), buffer.byteLength);
+    for (const buffer of attachments) {
+      const body = new Uint8Array(buffer);
+      if (body.length > mostCopiedBytes || filled + body.length > bytes.length) writeWith(body);
+      else {
+        bytes.set(body, filled);
+        filled += body.length;
+      }
+    }
   };
 
   return { add, flush };

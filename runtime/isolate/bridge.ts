@@ -3,6 +3,7 @@
 // time in a callback is not in isolated-vm's timeout.
 import { noCallsLeft, type PostKind } from "../../sandbox-api/schema/guest-contract.ts";
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
+import { text as textBytes } from "../native/text.ts";
 
 export interface Post {
   readonly kind: PostKind;
@@ -60,11 +61,23 @@ function refusal(message: string): Error {
 
 const isIndex = (value: unknown): value is number => typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 
-function buffersIn(attachments: readonly unknown[]): readonly ArrayBuffer[] {
+type Part = ArrayBuffer | string;
+
+function partsIn(attachments: readonly unknown[]): readonly Part[] {
   if (attachments.length === 0) return noBuffers;
-  const buffers = attachments.filter((item) => item instanceof ArrayBuffer);
-  if (buffers.length !== attachments.length) throw refusal("not a message");
-  return buffers;
+  const parts = attachments.filter((item) => item instanceof ArrayBuffer || typeof item === "string");
+  if (parts.length !== attachments.length) throw refusal("not a message");
+  return parts;
+}
+
+const isText = (part: Part): part is string => typeof part === "string";
+const sizeOf = (part: Part): number => (typeof part === "string" ? Buffer.byteLength(part) : part.byteLength);
+
+/** Texts as UTF-8; one that cannot be is refused. */
+function asBuffer(part: Part): ArrayBuffer {
+  const bytes = isText(part) ? textBytes("utf-8", part) : part;
+  if (bytes === null || typeof bytes === "string") throw refusal("not a message");
+  return bytes;
 }
 
 const none: readonly Post[] = Object.freeze([]);
@@ -73,7 +86,13 @@ const noDone: readonly DoneCall[] = Object.freeze([]);
 const nobody = (): void => {};
 const nothingFollows: readonly number[] = Object.freeze([]);
 
-export function makeBridge(limits: BridgeLimits): Bridge {
+type Work = <T>(piece: () => T) => T;
+
+const encoded = (parts: readonly Part[], work: Work): readonly ArrayBuffer[] =>
+  parts.length === 0 ? noBuffers : parts.some(isText) ? work(() => parts.map(asBuffer)) : parts.map(asBuffer);
+
+/** `work`: does a piece of this process's own work within the time of the entry, or throws where none is left. */
+export function makeBridge(limits: BridgeLimits, work: Work = (piece) => piece()): Bridge {
   const pending = new Set<number>();
   const abandoned = new Set<number>();
   let posts: Post[] = [];
@@ -93,12 +112,13 @@ export function makeBridge(limits: BridgeLimits): Bridge {
     const calls = (doneCalls ??= []);
     const next = following[calls.length];
     if (!isOpen || next === undefined || typeof text !== "string") throw refusal("no such call is running");
-    const buffers = buffersIn(attachments);
-    const size = buffers.reduce((sum, { byteLength }) => sum + byteLength, text.length);
+    const parts = partsIn(attachments);
+    const size = parts.reduce((sum, part) => sum + sizeOf(part), text.length);
+    const buffers = size > limits.mutationBytes ? noBuffers : encoded(parts, work);
     const endedAtMs = performance.now();
     const own = posts.length === 0 ? none : posts;
     // LIMIT: what is refused is not kept, or an entry could give the same large text for each of its calls.
-    calls.push(size > limits.mutationBytes ? { text: "", attachments: noBuffers, posts: own, fault: fault ?? tooLarge(size), endedAtMs } : { text, attachments: buffers, posts: own, fault, endedAtMs });
+    calls.push(size > limits.mutationBytes ? { text: "", attachments: buffers, posts: own, fault: fault ?? tooLarge(size), endedAtMs } : { text, attachments: buffers, posts: own, fault, endedAtMs });
     current = next;
     hostCalls = bytes = 0;
     fault = null;
@@ -117,9 +137,9 @@ export function makeBridge(limits: BridgeLimits): Bridge {
     throw refusal("no such call is pending");
   };
 
-  const weigh = (text: string, attachments: readonly ArrayBuffer[]): void => {
+  const weigh = (text: string, parts: readonly Part[]): void => {
     bytes += text.length;
-    for (const { byteLength } of attachments) bytes += byteLength;
+    for (const part of parts) bytes += sizeOf(part);
     if (bytes <= limits.mutationBytes) return;
     fault ??= tooLarge(bytes);
     throw refusal("too many bytes for the host");
@@ -130,9 +150,10 @@ export function makeBridge(limits: BridgeLimits): Bridge {
     done,
     post: (kind, id, text, ...attachments) => {
       if (!isOpen || (kind !== "settled" && kind !== "hostCall") || !isIndex(id) || typeof text !== "string") throw refusal("not a message");
-      const buffers = buffersIn(attachments);
-      weigh(text, buffers);
-      if (count(kind, id)) posts.push({ kind, id, text, attachments: buffers });
+      const parts = partsIn(attachments);
+      if (kind === "hostCall" && parts.some(isText)) throw refusal("not a message");
+      weigh(text, parts);
+      if (count(kind, id)) posts.push({ kind, id, text, attachments: encoded(parts, work) });
     },
     abandon: (call) => {
       for (const oldest of abandoned) if (abandoned.size >= mostAbandoned) abandoned.delete(oldest);

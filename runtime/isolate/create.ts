@@ -33,8 +33,8 @@ export interface GuestIsolate {
 }
 
 
-/** What the guest reaches out by, besides its parts: of one instance. `work` counts what this process does for it. */
-export interface Ports { readonly post: Bridge["post"]; readonly done: Bridge["done"]; readonly native: Native; readonly work: NativeWork }
+/** What the guest reaches out by, besides its parts: of one instance. `work` counts what this process does for it, `lent` finds what lies beside the call that runs. */
+export interface Ports { readonly post: Bridge["post"]; readonly done: Bridge["done"]; readonly native: Native; readonly work: NativeWork; readonly lent: (call: number, index: number) => Uint8Array | undefined }
 
 export interface IsolateMaker {
   /** `post` becomes `$post`, `done` `$done`, `native` `$native`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
@@ -71,18 +71,20 @@ export function makeIsolateMaker(vm: IsolatedVm, guestBundle: string): IsolateMa
 function nowhere(): Ports {
   const work = new NativeWork();
   work.open(Number.POSITIVE_INFINITY);
-  return { post: () => undefined, done: () => undefined, native: makeNative(warmUpLimits, new PairJobs()).native, work };
+  return { post: () => undefined, done: () => undefined, native: makeNative(warmUpLimits, new PairJobs()).native, work, lent: () => undefined };
 }
 
-function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, { post, done, native, work }: Ports, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
+function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, { post, done, native, work, lent }: Ports, part: PartLoader, options: CachedDataOptions): { readonly context: Context; readonly entries: EntryHandles } {
   const context = isolate.createContextSync();
   const offer = (name: string, run: (...args: never[]) => unknown): void => context.global.setSync(name, new vm.Callback(run));
   const given = (buffer: ArrayBuffer): Copy<ArrayBuffer> => new vm.ExternalCopy(buffer, { transferOut: true }).copyInto({ release: true, transferIn: true });
   offer("$post", post);
   offer("$done", done);
   offer("$native", (...args: Parameters<Native>) => work.run(() => given(native(...args))));
-  offer("$text", (form: unknown, value: unknown) => work.run(() => {
-    const result = text(form, value);
+  offer("$text", (form: unknown, value: unknown, index: unknown) => work.run(() => {
+    const subject = typeof value === "number" && typeof index === "number" ? lent(value, index) : value;
+    if (typeof value === "number" && subject === undefined) return null;
+    const result = text(form, subject);
     return result instanceof ArrayBuffer ? given(result) : result;
   }));
   offer("$part", (name: unknown) => part(context, name));

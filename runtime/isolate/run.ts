@@ -17,6 +17,7 @@ import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, rea
 
 const entriesPerWeighing = 128;
 const noBuffers: readonly ArrayBuffer[] = Object.freeze([]);
+const noEvents: readonly JoinedEvent[] = Object.freeze([]);
 
 /** So long after it was loaded a suspect is one: strikes count for ten seconds, and whoever is on trial is asked at once. */
 const suspicionMs = 30_000;
@@ -33,16 +34,15 @@ export interface DispatchInput {
   /** Comma-separated keys. */
   readonly releasedKeys: string;
   readonly text: string;
-  readonly attachments: readonly ArrayBuffer[];
-  /** Nobody needs the attachments afterwards: they may move into the isolate. */
-  readonly mayTake: boolean;
+  /** Lent: the isolate gets copies. */
+  readonly attachments: readonly Buffer[];
   readonly cpuMs: number;
   /** Charged to the start-up allowance instead of `cpuMs`. */
   readonly isStartup: boolean;
 }
 
-/** An event to be run in one entry with others. Its attachments are copied. */
-export interface JoinedEvent { readonly call: number; readonly text: string; readonly attachments: readonly ArrayBuffer[] }
+/** An event to be run in one entry with others. Its attachments are lent. */
+export interface JoinedEvent { readonly call: number; readonly text: string; readonly attachments: readonly Buffer[] }
 
 /** An addon's isolate. After a result with `isFatal` nothing but `dispose` may be called. */
 export class AddonIsolate {
@@ -55,6 +55,8 @@ export class AddonIsolate {
   readonly #door: NativeDoor;
   readonly #settings: LoadText;
   readonly #suspectUntilMs: number;
+  /** What lies beside the events of the entry that runs. */
+  #lent: readonly JoinedEvent[] = noEvents;
   #startupUsedMs = 0;
   #entries = 0;
   /** Its events may share an entry. */
@@ -66,9 +68,9 @@ export class AddonIsolate {
     this.#deadlines = deadlines;
     this.#settings = settings;
     this.#suspectUntilMs = settings.isSuspect === true ? performance.now() + suspicionMs : 0;
-    this.#bridge = makeBridge(settings.limits);
+    this.#bridge = makeBridge(settings.limits, (piece) => this.#work.run(piece));
     this.#door = makeNative(settings.limits, jobs);
-    this.#guest = maker.make(settings.limits.memoryMiB, { post: this.#bridge.post, done: this.#bridge.done, native: this.#door.native, work: this.#work });
+    this.#guest = maker.make(settings.limits.memoryMiB, { post: this.#bridge.post, done: this.#bridge.done, native: this.#door.native, work: this.#work, lent: (call, index) => this.#lentTo(call, index) });
     this.#meter = makeMeter(this.#guest.isolate, clock);
   }
 
@@ -98,13 +100,14 @@ export class AddonIsolate {
   }
 
   /** Runs one event. A handler that settles within the entry has its final answer here, not `pending`. */
-  dispatch({ call, releasedKeys, text, attachments, mayTake, cpuMs, isStartup }: DispatchInput): EntryResult {
+  dispatch({ call, releasedKeys, text, attachments, cpuMs, isStartup }: DispatchInput): EntryResult {
     const clock: Clock = isStartup ? this.#startupClock() : { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs };
     let hasReturned = false;
+    if (attachments.length > 0) this.#lent = [{ call, text, attachments }];
     const result = this.#enter(call, clock, (timeout) => {
       const { dispatch, dispatchPieces } = this.#guest.entries;
       // PERF: without the spread the common call is 0.3 µs cheaper (bench/cell-hop).
-      const returned = attachments.length > 0 ? dispatch.applySync(undefined, [call, releasedKeys, text, ...this.#handOver(attachments, mayTake)], { timeout })
+      const returned = attachments.length > 0 ? dispatch.applySync(undefined, [call, releasedKeys, text, ...this.#copies(attachments)], { timeout })
         : text.length > pieceChars && text.length <= mostPieces * pieceChars ? dispatchPieces.applySync(undefined, [call, releasedKeys, ...piecesOf(text)], { timeout })
         : dispatch.applySync(undefined, [call, releasedKeys, text], { timeout });
       hasReturned = true;
@@ -130,12 +133,13 @@ export class AddonIsolate {
     const [first, ...others] = events;
     if (first === undefined) return [];
     begins(first.call);
-    if (others.length === 0 || !this.#isJoinable) return [this.dispatch({ ...first, releasedKeys, mayTake: false, cpuMs, isStartup: false })];
+    if (others.length === 0 || !this.#isJoinable) return [this.dispatch({ ...first, releasedKeys, cpuMs, isStartup: false })];
     const pieces: string[] = [];
-    const calls = JSON.stringify(events.flatMap(({ call, text, attachments }) => [call, addPieces(pieces, text), attachments.length, ...attachments.map(({ byteLength }) => byteLength)]));
-    const [bodies] = this.#handOver(joinBuffers(events.flatMap(({ attachments }) => attachments)), true);
+    const calls = JSON.stringify(events.flatMap(({ call, text, attachments }) => [call, addPieces(pieces, text), attachments.length, ...attachments.map(({ length }) => length)]));
+    const [bodies] = joinBuffers(events.flatMap(({ attachments }) => attachments)).map((joined) => this.#handOver(joined));
     let hasReturned = false;
     const startedAtMs = performance.now();
+    this.#lent = events;
     const result = this.#enter(first.call, { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs }, (timeout) => {
       const returned = this.#guest.entries.dispatchMany.applySync(undefined, [calls, releasedKeys, bodies, ...pieces], { timeout });
       hasReturned = true;
@@ -164,9 +168,9 @@ export class AddonIsolate {
   }
 
   /** Answers a host call; the result is `unchanged` or `failed`, what it settled is in the posts. */
-  resume(hostCall: number, text: string, attachments: readonly ArrayBuffer[], cpuMs: number): EntryResult {
+  resume(hostCall: number, text: string, attachments: readonly Buffer[], cpuMs: number): EntryResult {
     return this.#enter(0, { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs }, (timeout) =>
-      this.#answer(readGuestResult(this.#guest.entries.resume.applySync(undefined, [hostCall, text, ...this.#handOver(attachments, true)], { timeout })), 0, timeout));
+      this.#answer(readGuestResult(this.#guest.entries.resume.applySync(undefined, [hostCall, text, ...this.#copies(attachments)], { timeout })), 0, timeout));
   }
 
   #startupClock(): Clock {
@@ -186,6 +190,7 @@ export class AddonIsolate {
     } catch (error) {
       answer = this.#stopped(error, clock, startedAt) ?? this.#rejected(error, this.#bridge.current, clock, startedAt, timeout);
     }
+    this.#lent = noEvents;
     const posts = this.#bridge.close();
     const cpuMicros = this.#meter.lap(this.#work.micros);
     if (clock.limit === "startupMs") this.#startupUsedMs += cpuMicros / 1_000;
@@ -266,9 +271,26 @@ export class AddonIsolate {
     return { status, text, attachments, isFatal, cpuMicros: result.cpuMicros, posts: result.posts.filter((post) => !isOwn(post)) };
   }
 
-  #handOver(attachments: readonly ArrayBuffer[], mayTake: boolean): Copy<ArrayBuffer>[] {
-    return attachments.map((buffer) => new this.#vm.ExternalCopy(buffer, { transferOut: mayTake }).copyInto({ release: true, transferIn: true }));
+  /** WALL: only while that call runs, so that no event is read as another one's. */
+  #lentTo(call: number, index: number): Buffer | undefined {
+    if (call !== this.#bridge.current) return undefined;
+    return this.#lent.find((event) => event.call === call)?.attachments[index];
   }
+
+  #copies(attachments: readonly Buffer[]): Copy<ArrayBuffer>[] {
+    return attachments.map((bytes) => this.#handOver(copyOf(bytes)));
+  }
+
+  #handOver(buffer: ArrayBuffer): Copy<ArrayBuffer> {
+    return new this.#vm.ExternalCopy(buffer, { transferOut: true }).copyInto({ release: true, transferIn: true });
+  }
+}
+
+/** PERF: not zeroed first, every byte of it is written. */
+function copyOf(bytes: Buffer): ArrayBuffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy.buffer;
 }
 
 /** The answer of a call that was over before its entry was. */
@@ -277,14 +299,11 @@ function readDone({ text, attachments, fault }: DoneCall): Answer {
 }
 
 /** All of them in one buffer of its own; none where there are none. */
-function joinBuffers(buffers: readonly ArrayBuffer[]): readonly ArrayBuffer[] {
+function joinBuffers(buffers: readonly Buffer[]): readonly ArrayBuffer[] {
   if (buffers.length === 0) return noBuffers;
-  const joined = Buffer.allocUnsafeSlow(buffers.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  const joined = Buffer.allocUnsafeSlow(buffers.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
-  for (const buffer of buffers) {
-    joined.set(new Uint8Array(buffer), at);
-    at += buffer.byteLength;
-  }
+  for (const bytes of buffers) at += bytes.copy(joined, at);
   return [joined.buffer];
 }
 

@@ -7,7 +7,7 @@ import { textForms, type TextForm } from "../../sandbox-api/schema/guest-contrac
 export const mostTextBytes = 8 * 1024 * 1024;
 
 /**
- * `$text`: the text of a buffer, or the bytes of a text, in one of the forms. Null where there is none that says exactly the same (bytes
+ * `$text`: the text of a buffer (of a view, where it is this process's own), or the bytes of a text, in one of the forms. Null where there is none that says exactly the same (bytes
  * that are not UTF-8, a lone surrogate, a character above U+00FF as latin1, half a unit of UTF-16) and for more than `mostTextBytes`.
  * Throws, without this process's stack, what is neither.
  */
@@ -15,8 +15,9 @@ export function text(form: unknown, given: unknown): string | ArrayBuffer | null
   const known = textForms.find((name) => name === form);
   if (known === undefined) throw refusal("no such form of text");
   if (typeof given === "string") return given.length > mostTextBytes ? null : bytesOf(known, given);
-  if (!(given instanceof ArrayBuffer)) throw refusal("neither a text nor a buffer");
-  return given.byteLength > mostTextBytes ? null : textOf(known, Buffer.from(given));
+  const bytes = given instanceof ArrayBuffer ? Buffer.from(given) : given;
+  if (!Buffer.isBuffer(bytes)) throw refusal("neither a text nor a buffer");
+  return bytes.length > mostTextBytes ? null : textOf(known, bytes);
 }
 
 function refusal(message: string): Error {

@@ -1,41 +1,60 @@
 // The body of a message as one addon knows it: bytes from the wire, decoded bytes, and whether somebody gave it new ones. A body is
 // never changed in place; assigning makes a new one. The host encodes and frames (events.md §1.9, §4), the guest only remembers.
 import type { BodyView } from "../schema/view.ts";
+import { BodyBytes } from "./body-bytes.ts";
+import type { Charset } from "./charset.ts";
 import { RealArrayBuffer, RealUint8Array, bareArray, bufferByteLength, copyInto, jsonParse, typedArrayTag, byteLengthOf } from "./intrinsics.ts";
 import { encodeUtf8 } from "./byte-string.ts";
 import { checkSize, copyOf } from "./draft.ts";
 import { refuse } from "./thrown.ts";
 
 export class Body {
-  /** As on the wire; `null`: not known here. */
-  readonly raw: Uint8Array | null;
-  /** Decoded by Content-Encoding; `null`: not known here. */
-  readonly content: Uint8Array | null;
+  readonly #raw: BodyBytes | null;
+  readonly #content: BodyBytes | null;
   readonly contentError: string | null;
   readonly isTruncated: boolean;
   readonly isStreamed: boolean;
   /** Given by the call that runs: raw bytes or content. */
   readonly assigned: "raw" | "content" | null;
 
-  constructor(raw: Uint8Array | null, content: Uint8Array | null, contentError: string | null, isTruncated: boolean, isStreamed: boolean, assigned: "raw" | "content" | null) {
-    this.raw = raw;
-    this.content = content;
+  /** Both may be the same; `null`: not known here. */
+  constructor(raw: BodyBytes | null, content: BodyBytes | null, contentError: string | null, isTruncated: boolean, isStreamed: boolean, assigned: "raw" | "content" | null) {
+    this.#raw = raw;
+    this.#content = content;
     this.contentError = contentError;
     this.isTruncated = isTruncated;
     this.isStreamed = isStreamed;
     this.assigned = assigned;
   }
 
+  /** As on the wire; `null`: not known here. */
+  get raw(): Uint8Array | null {
+    return this.#raw === null ? null : this.#raw.bytes;
+  }
+  /** Decoded by Content-Encoding; `null`: not known here. */
+  get content(): Uint8Array | null {
+    return this.#content === null ? null : this.#content.bytes;
+  }
+  /** The content as text; `null`: not known here. */
+  text(charset: Charset): string | null {
+    return this.#content === null ? null : this.#content.decoded(charset);
+  }
+  /** What was given by the call that runs: the content where that is to be encoded, else what goes on the wire. */
+  given(isContent: boolean): BodyBytes | null {
+    return !isContent && this.assigned === "raw" ? this.#raw : this.#content;
+  }
+
   /** The same body when its call is over. */
   settled(): Body {
-    return new Body(this.raw, this.content, this.contentError, false, false, null);
+    return new Body(this.#raw, this.#content, this.contentError, false, false, null);
   }
 }
 
 export const noBody = new Body(null, null, null, false, false, null);
 
 /** Bytes that an addon assigned. Where the message has a Content-Encoding, only one of both forms is known until the host did its work. */
-export function assignedBody(bytes: Uint8Array, as: "raw" | "content", isEncoded: boolean): Body {
+export function assignedBody(given: Uint8Array | BodyBytes, as: "raw" | "content", isEncoded: boolean): Body {
+  const bytes = given instanceof BodyBytes ? given : BodyBytes.of(given);
   if (!isEncoded) return new Body(bytes, bytes, null, false, false, as);
   return as === "raw" ? new Body(bytes, null, "not decoded: assigned by this addon", false, false, as) : new Body(null, bytes, null, false, false, as);
 }
@@ -48,11 +67,16 @@ export function attachedBytes(attachments: Attachments, index: number | null): U
   return buffer === undefined ? null : new RealUint8Array(buffer);
 }
 
-/** From the text of a body part. */
-export function parseBody(text: string, attachments: Attachments): Body {
+function attachedBody(attachments: Attachments, index: number | null, call: number): BodyBytes | null {
+  const buffer = index === null ? undefined : attachments[index];
+  return index === null || buffer === undefined ? null : BodyBytes.attached(buffer, { call, index });
+}
+
+/** From the text of a body part, which came with that call. */
+export function parseBody(text: string, attachments: Attachments, call: number): Body {
   const view: BodyView = jsonParse(text);
-  const raw = attachedBytes(attachments, view.raw);
-  const content = attachedBytes(attachments, view.content) ?? (view.contentError === null ? raw : null);
+  const raw = attachedBody(attachments, view.raw, call);
+  const content = attachedBody(attachments, view.content, call) ?? (view.contentError === null ? raw : null);
   return new Body(raw, content, view.contentError, view.truncated, view.streamed, null);
 }
 

@@ -5,7 +5,8 @@ import type { GuestEntries } from "../schema/guest-contract.ts";
 import type { ServiceGrants } from "../schema/services.ts";
 import type { CallName, Envelope, LogEntryView } from "../schema/view.ts";
 import { manifestChars } from "./bounds.ts";
-import { Call, copyOf, type Changes } from "./draft.ts";
+import { encodeUtf8 } from "./byte-string.ts";
+import { Call, copyOf, type Changes, type GivenAttachment } from "./draft.ts";
 import { Grants } from "./grants.ts";
 import { handlersOfModule, handlersOfObject, Handlers, type Handler } from "./handlers.ts";
 import { RealMap, RealUint8Array, apply, bareArray, bufferOf, dateNow, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
@@ -49,7 +50,7 @@ const failed = 3;
 export class Dispatch {
   readonly #around: Surroundings;
   readonly #objects: Objects;
-  readonly #attachments = new RealMap<number, readonly ArrayBuffer[]>();
+  readonly #attachments = new RealMap<number, readonly GivenAttachment[]>();
   #handlers = new Handlers();
   #module: ModuleFunction | null = null;
   #manifest = "null";
@@ -70,7 +71,7 @@ export class Dispatch {
       dispatch: (callId, releasedKeys, text, ...attachments) => {
         // PERF: without a closure; this is the entry of every event.
         this.#last = "";
-        return (this.#last = this.#dispatch(callId, releasedKeys, text, attachments));
+        return (this.#last = this.#sent(callId, this.#dispatch(callId, releasedKeys, text, attachments)));
       },
       dispatchMany: (calls, releasedKeys, bodies, ...pieces) => this.#dispatchMany(calls, releasedKeys, pieces, bodies),
       resume: (hostCallId, text, ...attachments) => this.#kept(() => this.#guarded("threw", () => this.#resume(hostCallId, text, attachments))),
@@ -160,6 +161,18 @@ export class Dispatch {
     }
   }
 
+  /** A result with a text among its bodies leaves at once, as if its handler had been waited for; others are asked for theirs. */
+  #sent(callId: number, result: string): string {
+    const attachments = mapGet(this.#attachments, callId);
+    if (attachments === undefined || !hasText(attachments)) return result;
+    try {
+      this.#around.port.settled(callId, result, this.#takeAttachments(callId));
+      return pending;
+    } catch (thrown) {
+      return faultResult(thrown, "threw", failed);
+    }
+  }
+
   #dispatch(callId: number, releasedKeys: string, text: string, attachments: Attachments): string {
     this.#around.port.enter(callId);
     try {
@@ -169,7 +182,7 @@ export class Dispatch {
       const subject = this.#objects.find(event, key);
       const handler = this.#handlers.get(event);
       const call = new Call(callId, event, this.#mutationBytes, this.#grants);
-      const args = this.#takeParts(event, parts, text, end, subject, attachments);
+      const args = this.#takeParts(event, parts, text, end, subject, attachments, callId);
       if (event === "stream") return this.#stream(call, subject, args);
       if (handler === undefined) return unchanged;
       return this.#run(call, handler, subject, subject === null ? args : [subject.face]);
@@ -179,7 +192,7 @@ export class Dispatch {
   }
 
   /** Hands the parts to the object; gives the arguments of events that are about none. */
-  #takeParts(event: CallName, parts: Envelope["parts"], text: string, firstEnd: number, subject: EventSubjectState | null, attachments: Attachments): readonly unknown[] {
+  #takeParts(event: CallName, parts: Envelope["parts"], text: string, firstEnd: number, subject: EventSubjectState | null, attachments: Attachments, callId: number): readonly unknown[] {
     let args: readonly unknown[] = noArguments;
     let start = firstEnd + 1;
     for (let index = 0; index < parts.length; index++) {
@@ -196,7 +209,7 @@ export class Dispatch {
       } else if (name === "chunk" && event === "stream") {
         const { of, content }: { readonly of: "request" | "response"; readonly content: number | null } = jsonParse(part);
         args = [of, attachedBytes(attachments, content) ?? new RealUint8Array(0)];
-      } else subject?.accept(name, part, attachments);
+      } else subject?.accept(name, part, attachments, callId);
     }
     return args;
   }
@@ -231,7 +244,7 @@ export class Dispatch {
   }
 
   /** The bodies of a result that is posted; nobody asks for them afterwards. */
-  #takeAttachments(callId: number): readonly ArrayBuffer[] {
+  #takeAttachments(callId: number): readonly GivenAttachment[] {
     const attachments = mapGet(this.#attachments, callId);
     if (attachments === undefined) return noAttachments;
     mapDelete(this.#attachments, callId);
@@ -310,8 +323,13 @@ export class Dispatch {
     if (index >= attachments.length - 1) mapDelete(this.#attachments, callId);
     const buffer = attachments[index];
     if (buffer === undefined) throw refuse("", "no such attachment");
-    return buffer;
+    return typeof buffer === "string" ? bufferOf(encodeUtf8(buffer)) : buffer;
   }
+}
+
+function hasText(attachments: readonly GivenAttachment[]): boolean {
+  for (let index = 0; index < attachments.length; index++) if (typeof attachments[index] === "string") return true;
+  return false;
 }
 
 const noArguments: readonly unknown[] = freeze(bareArray<unknown>());

@@ -5,6 +5,7 @@ import { eventTable, type ChangePrefix } from "../schema/events.ts";
 import type { AttachmentIndex, ChangeAddress } from "../schema/changes.ts";
 import type { CallName } from "../schema/view.ts";
 import { RealArrayBuffer, RealUint8Array, bareArray, bufferByteLength, bufferOf, byteLengthOf, copyInto } from "./intrinsics.ts";
+import { utf8Length } from "./byte-string.ts";
 import type { Grants } from "./grants.ts";
 import { refuse } from "./thrown.ts";
 
@@ -39,8 +40,10 @@ export class Owner {
 /** The list of changes of one call, as text, with the bodies beside it. */
 export class Changes {
   text = "";
-  #attachments: ArrayBuffer[] | null = null;
+  #attachments: GivenAttachment[] | null = null;
   bytes = 0;
+  /** How many of the attachments are counted as what they are; texts after them as the most that they can be. */
+  #weighed = 0;
   readonly #mostBytes: number;
   readonly grants: Grants;
   constructor(mostBytes: number, grants: Grants) {
@@ -48,7 +51,7 @@ export class Changes {
     this.grants = grants;
   }
 
-  get attachments(): readonly ArrayBuffer[] {
+  get attachments(): readonly GivenAttachment[] {
     return this.#attachments ?? noBuffers;
   }
 
@@ -63,17 +66,43 @@ export class Changes {
     const length = byteLengthOf(bytes);
     this.#count(length);
     const buffer = bufferOf(bytes);
-    const attachments = (this.#attachments ??= bareArray<ArrayBuffer>());
+    return this.#keep(bufferByteLength(buffer) === length ? buffer : bufferOf(copyOf(bytes)));
+  }
+
+  /** A well-formed text, which leaves as one and is UTF-8 outside. */
+  attachText(text: string): AttachmentIndex {
+    const index = this.#keep(text);
+    this.#count(mostBytesPerUnit * text.length);
+    return index;
+  }
+
+  #keep(attachment: GivenAttachment): AttachmentIndex {
+    const attachments = (this.#attachments ??= bareArray<GivenAttachment>());
     const index = attachments.length;
-    attachments[index] = bufferByteLength(buffer) === length ? buffer : bufferOf(copyOf(bytes));
+    attachments[index] = attachment;
     return index;
   }
 
   #count(bytes: number): void {
     this.bytes += bytes;
+    if (this.bytes > this.#mostBytes) this.#weigh();
     checkSize(this.bytes, this.#mostBytes);
   }
+
+  /** PERF: what texts really are is asked only where it decides something: a walk over each of them. */
+  #weigh(): void {
+    const { attachments } = this;
+    for (; this.#weighed < attachments.length; this.#weighed++) {
+      const attachment = attachments[this.#weighed]!;
+      if (typeof attachment === "string") this.bytes -= mostBytesPerUnit * attachment.length - utf8Length(attachment);
+    }
+  }
 }
+
+/** A text counts as UTF-8. */
+export type GivenAttachment = ArrayBuffer | string;
+/** Of UTF-8, for one unit of UTF-16. */
+export const mostBytesPerUnit = 3;
 
 /** LIMIT mutationBytes. */
 export function checkSize(bytes: number, mostBytes: number): void {
@@ -163,7 +192,7 @@ export class Call {
 
 const noPrefixes: readonly ChangePrefix[] = [];
 const noStates: readonly Draftable[] = bareArray<Draftable>();
-const noBuffers: readonly ArrayBuffer[] = bareArray<ArrayBuffer>();
+const noBuffers: readonly GivenAttachment[] = bareArray<GivenAttachment>();
 
 /**
  * To be called before every write. Throws a refusal when `field` cannot be changed now: no event of its owner runs, the event that

@@ -1,6 +1,7 @@
 // The way out of the isolate: one function that queues a message and never answers. Numbers the requests to the host; what comes
 // back for them arrives by `resume` (dispatch.ts). Remembers which event each was made in, so that what an answer sets off counts as
 // part of that event. Knows no meanings.
+import type { GivenAttachment } from "./draft.ts";
 import { noCallsLeft, type PostKind, type RuntimePorts } from "../schema/guest-contract.ts";
 import type { LogLevel } from "../schema/view.ts";
 import { quoteAscii } from "./json-text.ts";
@@ -77,7 +78,7 @@ export class HostPort {
     mapDelete(this.#causes, hostCallId);
   }
   /** A call of an entry that goes on with the next one. */
-  done(result: string, attachments: readonly ArrayBuffer[]): void {
+  done(result: string, attachments: readonly GivenAttachment[]): void {
     const { length } = attachments;
     if (length === 0) return this.#done(result);
     const message = bareArray<unknown>();
@@ -85,7 +86,7 @@ export class HostPort {
     for (let index = 0; index < length; index++) message[index + 1] = attachments[index];
     apply(this.#done, undefined, message);
   }
-  settled(callId: number, result: string, attachments: readonly ArrayBuffer[]): void {
+  settled(callId: number, result: string, attachments: readonly GivenAttachment[]): void {
     const kind: PostKind = "settled";
     const message = bareArray<unknown>();
     message[0] = kind;

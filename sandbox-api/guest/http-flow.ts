@@ -45,7 +45,8 @@ export class HttpFlowState implements Draftable {
     return (this.#client ??= new ViewState<ClientView>());
   }
 
-  accept(part: PartName, text: string, attachments: Attachments): void {
+  /** `call`: the one that the part came with. */
+  accept(part: PartName, text: string, attachments: Attachments, call: number): void {
     switch (part) {
       case "flow":
         this.#flowText = text;
@@ -54,10 +55,10 @@ export class HttpFlowState implements Draftable {
       case "server": return this.server.accept(text);
       case "request": return this.request.acceptHead(text);
       case "request.trailers": return this.request.acceptTrailers(text);
-      case "request.body": return this.request.acceptBody(text, attachments);
+      case "request.body": return this.request.acceptBody(text, attachments, call);
       case "response": return this.#ownResponse().acceptHead(text);
       case "response.trailers": return this.#response?.acceptTrailers(text);
-      case "response.body": return this.#ownResponse().acceptBody(text, attachments);
+      case "response.body": return this.#ownResponse().acceptBody(text, attachments, call);
       case "websocket": return (this.#webSocket ??= new WebSocketState(this.owner)).accept(text);
       case "message": return this.#webSocket?.acceptMessage(text, attachments);
       default: return;

@@ -41,6 +41,8 @@ export const slice = uncurry<string, [from: number, to?: number], string>(String
 export const charCodeAt = uncurry<string, [index: number], number>(String.prototype.charCodeAt);
 export const toLowerCase = uncurry<string, [], string>(String.prototype.toLowerCase);
 export const toUpperCase = uncurry<string, [], string>(String.prototype.toUpperCase);
+/** PERF: a string of one-byte characters is one at once. */
+export const isWellFormed = uncurry<string, [], boolean>(String.prototype.isWellFormed);
 export const trim = uncurry<string, [], string>(String.prototype.trim);
 export const repeat = uncurry<string, [times: number], string>(String.prototype.repeat);
 export const numberToString = uncurry<number, [radix: number], string>(Number.prototype.toString);

@@ -44,6 +44,7 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   #trailersText = "null";
   #trailers: Fields | null | undefined = null;
   #bodyText = "";
+  #bodyCall = 0;
   #attachments: Attachments = noAttachments;
   #body: Body | null = noBody;
   #saved: Saved<H> | null = null;
@@ -66,8 +67,10 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
     this.#trailersText = text;
     this.#trailers = undefined;
   }
-  acceptBody(text: string, attachments: Attachments): void {
+  /** `call`: the one that it came with. */
+  acceptBody(text: string, attachments: Attachments, call: number): void {
     this.#bodyText = text;
+    this.#bodyCall = call;
     this.#attachments = attachments;
     this.#body = null;
   }
@@ -111,7 +114,7 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   }
   get body(): Body {
     if (this.#body !== null) return this.#body;
-    this.#body = parseBody(this.#bodyText, this.#attachments);
+    this.#body = parseBody(this.#bodyText, this.#attachments, this.#bodyCall);
     this.#attachments = noAttachments;
     return this.#body;
   }
@@ -213,8 +216,9 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
     }
     if (saved.body !== undefined && this.body.assigned !== null) {
       const isContent = this.body.assigned === "content" && this.hasEncoding;
-      const bytes = isContent ? this.body.content : this.body.assigned === "raw" ? this.body.raw : this.body.content;
-      if (bytes !== null) changes.add(isContent ? `${this.kind}.content` : `${this.kind}.body`, `${changes.attach(bytes)}`);
+      const given = this.body.given(isContent);
+      const text = given?.ownText ?? null;
+      if (given !== null) changes.add(isContent ? `${this.kind}.content` : `${this.kind}.body`, `${text === null ? changes.attach(given.bytes) : changes.attachText(text)}`);
     }
     if (this.stream !== saved.stream) {
       changes.add(`${this.kind}.stream`, typeof this.stream === "boolean" ? `${this.stream}` : `"function"`);

@@ -2,7 +2,9 @@
 // parses what is needed; writing checks at the author's line and records. No rules of request lines or status lines.
 import { decodeText } from "./byte-string.ts";
 import { assignedBody, bytesFrom } from "./body.ts";
-import { contentCharset, decodeCharset, encodeCharset } from "./charset.ts";
+import { BodyBytes } from "./body-bytes.ts";
+import { contentCharset, encodeCharset } from "./charset.ts";
+import { checkSize, mostBytesPerUnit } from "./draft.ts";
 import { findField, type Field } from "./fields.ts";
 import { Headers, replaceFields, type HeadersInit } from "./headers.ts";
 import { bareArray, charCodeAt, expose, isFunction, jsonParse, slice } from "./intrinsics.ts";
@@ -75,7 +77,13 @@ export abstract class Message<H extends Head<H>> {
   set text(text: string | null) {
     const field = `${this.#state.kind}.text`;
     if (text !== null && typeof text !== "string") throw refuse(field, `${field} must be a string or null`);
-    const bytes = encodeCharset(text ?? "", contentCharset(this.#contentType));
+    const charset = contentCharset(this.#contentType);
+    const held = charset === "utf-8" && text !== null ? BodyBytes.ofText(text) : null;
+    if (held !== null) {
+      this.#state.writeBody(field, (mostBytes) => assignedBody(withinSize(held, mostBytes), "content", this.#state.hasEncoding));
+      return;
+    }
+    const bytes = encodeCharset(text ?? "", charset);
     if (bytes === null) throw refuse(field, `${field} has characters that the charset of Content-Type cannot write`);
     this.#assign("content", "text", bytes, false);
   }
@@ -103,8 +111,7 @@ export abstract class Message<H extends Head<H>> {
   }
 
   #decoded(): string | null {
-    const { content } = this.#state.body;
-    return content === null ? null : decodeCharset(content, contentCharset(this.#contentType));
+    return this.#state.body.text(contentCharset(this.#contentType));
   }
 
   get #contentType(): string | null {
@@ -120,3 +127,10 @@ export abstract class Message<H extends Head<H>> {
   }
 }
 expose(Message, "Message");
+
+/** The same. Throws a refusal where it is larger than one call's changes may be. PERF: a text is measured only where it may be. */
+function withinSize(held: BodyBytes, mostBytes: number): BodyBytes {
+  const { ownText } = held;
+  if (ownText === null || mostBytesPerUnit * ownText.length > mostBytes) checkSize(held.byteLength, mostBytes);
+  return held;
+}

@@ -18,6 +18,12 @@ export function nativeText(form: TextForm, bytes: Uint8Array, from: number, end:
   return typeof text === "string" ? text : null;
 }
 
+/** Likewise of what came beside the call that runs, as it came: the cell decodes it where it lies. `null` too once that call has let go of the isolate. */
+export function nativeFrameText(form: TextForm, call: number, index: number): string | null {
+  const text = port === undefined ? null : port(form, call, index);
+  return typeof text === "string" ? text : null;
+}
+
 function partOf(buffer: ArrayBuffer, from: number, length: number): ArrayBuffer {
   const part = new RealArrayBuffer(length);
   copyInto(new RealUint8Array(part), new RealUint8Array(buffer, from, length));

@@ -15,7 +15,8 @@ import { TcpFlowState } from "./tcp-flow.ts";
 export interface EventSubjectState extends Patchable {
   readonly owner: Owner;
   readonly face: object;
-  accept(part: PartName, text: string, attachments: Attachments): void;
+  /** `call`: the one that the part came with. */
+  accept(part: PartName, text: string, attachments: Attachments, call: number): void;
 }
 
 class HttpSubject implements EventSubjectState {
@@ -36,9 +37,9 @@ class HttpSubject implements EventSubjectState {
   get face(): object {
     return this.http.face;
   }
-  accept(part: PartName, text: string, attachments: Attachments): void {
+  accept(part: PartName, text: string, attachments: Attachments, call: number): void {
     if (part === "patch") applyPatch(this, jsonParse(text), attachments);
-    else this.http.accept(part, text, attachments);
+    else this.http.accept(part, text, attachments, call);
   }
 }
 

@@ -10,10 +10,10 @@ export const noCallsLeft = "too many calls to the host";
  * the global down and leaves `$guest`, which the runtime takes as references and deletes before any addon code is compiled.
  */
 export interface RuntimePorts {
-  /** Queues a message to the cell; never answers. Throws once the entry has used up its host calls. */
-  readonly $post: (kind: PostKind, id: number, text: string, ...attachments: ArrayBuffer[]) => void;
+  /** Queues a message to the cell; never answers. Throws once the entry has used up its host calls. What settles a call may bring texts as attachments, which count as UTF-8. */
+  readonly $post: (kind: PostKind, id: number, text: string, ...attachments: (ArrayBuffer | string)[]) => void;
   /** The result string of the call of `dispatchMany` that ran, with its bodies: the next one begins. PERF: one string is all that most events need. */
-  readonly $done: (result: string, ...attachments: ArrayBuffer[]) => void;
+  readonly $done: (result: string, ...attachments: (ArrayBuffer | string)[]) => void;
   /**
    * Runs the script of a part of the guest (schema/own-builds.ts) in this isolate, at once: it calls `$keep`, which the guest has put
    * on the global for it, and nothing else. Throws when there is no such part, or it was asked for too often.
@@ -23,9 +23,9 @@ export interface RuntimePorts {
   readonly $native: (name: string, settingsJson: string, ...buffers: ArrayBuffer[]) => ArrayBuffer;
   /**
    * The text of a buffer, or the bytes of a text (runtime/native/text.ts); likewise CPU time of the entry. Null where there is none that
-   * says exactly the same, or it is too large.
+   * says exactly the same, or it is too large. A number: the text of that call's body of that index, as it came; null unless that call runs.
    */
-  readonly $text: (form: TextForm, given: ArrayBuffer | string) => string | ArrayBuffer | null;
+  readonly $text: (form: TextForm, given: ArrayBuffer | string | number, index?: number) => string | ArrayBuffer | null;
 }
 
 /** How bytes can be text: latin1 is a byte string, one character for each byte; utf-16le may have lone surrogates, utf-8 none. */

@@ -47,13 +47,19 @@ export const defaultSettings = { name: "test", file: "addon.js", limits: { cpuMs
 /** Boots a guest with this addon. A load that failed is seen in `loaded`. */
 export async function guestRealm(addonSource: string, guest: string, settings: object = defaultSettings): Promise<GuestRealm> {
   const posted: Posted[] = [];
+  let callId = 0;
+  let lent: readonly Uint8Array[] = [];
   const { main, parts } = splitGuest(guest);
   const { native } = makeNative(defaultSettings.limits, new PairJobs());
   const context = createContext({
-    $post: (kind: string, id: number, text: string, ...attachments: ArrayBuffer[]) => void posted.push({ kind, id, text, attachments }),
+    // As the cell does, a text becomes its UTF-8.
+    $post: (kind: string, id: number, text: string, ...attachments: (ArrayBuffer | string)[]) => void posted.push({ kind, id, text, attachments: attachments.map((item) => (typeof item === "string" ? new TextEncoder().encode(item).buffer : item)) }),
     // Buffers of another realm fail its check.
     $native: (name: string, settings: string, ...buffers: ArrayBuffer[]) => native(name, settings, ...buffers.map((buffer) => new Uint8Array(new Uint8Array(buffer)).buffer)),
-    $text: (form: string, given: ArrayBuffer | string) => text(form, typeof given === "string" ? given : new Uint8Array(new Uint8Array(given)).buffer),
+    $text: (form: string, given: ArrayBuffer | string | number, index?: number) => {
+      if (typeof given === "number") return given === callId && lent[index ?? 0] !== undefined ? text(form, Buffer.from(lent[index ?? 0] ?? [])) : null;
+      return text(form, typeof given === "string" ? given : new Uint8Array(new Uint8Array(given)).buffer);
+    },
     $done: () => { throw new Error("nothing follows"); },
     $part: (name: string) => void new Script(parts.get(name) ?? "$part();", { filename: `${name}.js` }).runInContext(context),
   });
@@ -62,7 +68,6 @@ export async function guestRealm(addonSource: string, guest: string, settings: o
   delete context["$guest"];
   entries.prepare(JSON.stringify(settings));
   new Script(await bundleAddon(addonSource), { filename: "addon.js" }).runInContext(context);
-  let callId = 0;
   const answer = (raw: string, id: number, posted?: readonly ArrayBuffer[]): Answer => {
     const result = readGuestResult(raw);
     if (result === null) throw new Error(`not a result: ${raw}`);
@@ -74,7 +79,13 @@ export async function guestRealm(addonSource: string, guest: string, settings: o
     dispatch(event, key, parts, attachments = [], released = "") {
       const text = [JSON.stringify({ event, key, parts: parts.map(([name]) => name) }), ...parts.map(([, part]) => part)].join("\0");
       callId++;
-      return answer(entries.dispatch(callId, released, text, ...attachments.map((bytes) => new Uint8Array(bytes).buffer)), callId);
+      lent = attachments;
+      const raw = entries.dispatch(callId, released, text, ...attachments.map((bytes) => new Uint8Array(bytes).buffer));
+      lent = [];
+      // What a handler settled before its entry ended is its answer; promises settle later here, so it was not waited for.
+      const at = raw === "2" ? posted.findIndex((message) => message.kind === "settled" && message.id === callId) : -1;
+      const [own] = at < 0 ? [] : posted.splice(at, 1);
+      return own === undefined ? answer(raw, callId) : answer(own.text, callId, own.attachments);
     },
     async settled(id = callId) {
       for (let turn = 0; turn < 100; turn++) {

@@ -39,7 +39,7 @@ test("calls of one entry end in their order, each with limits of its own; what i
   t.throws(() => bridge.post("hostCall", 4, "c"));
   bridge.done("0");
   for (const bad of [5, {}, null, undefined]) t.throws(() => bridge.done(bad), { message: /no such call/ });
-  t.throws(() => bridge.done("0", "text"), { message: "not a message" });
+  for (const bad of [5, new Uint8Array(1), "a\ud800"]) t.throws(() => bridge.done("0", bad), { message: "not a message" });
   bridge.done("x".repeat(11));
   t.throws(() => bridge.done("0"), { message: /no such call/ }, "nothing follows the last");
   t.is(bridge.fault, null);
@@ -47,6 +47,31 @@ test("calls of one entry end in their order, each with limits of its own; what i
   t.deepEqual(bridge.close(), []);
   bridge.open(9);
   t.deepEqual([bridge.doneCalls, bridge.current], [[], 9]);
+});
+
+test("texts that a call is settled or done with leave as UTF-8, within the same bounds and inside the entry's time", (t) => {
+  let pieces = 0;
+  let isSpent = false;
+  const bridge = makeBridge({ hostCalls: 2, mutationBytes: 20 }, (piece) => {
+    if (isSpent) throw new Error("no CPU time is left for this");
+    pieces++;
+    return piece();
+  });
+  const bytesOf = (attachments: readonly ArrayBuffer[]): readonly string[] => attachments.map((buffer) => Buffer.from(buffer).toString("latin1"));
+  bridge.open(5, [6, 7]);
+  bridge.done("12;[]", "gr\u00fc\u00df \u{1f600}", new ArrayBuffer(1));
+  bridge.done("11;[]", "\u20ac".repeat(6));
+  t.is(bridge.doneCalls[1]?.fault?.code, "mutation-too-large", "bytes count, not characters");
+  t.deepEqual(bytesOf(bridge.doneCalls[0]?.attachments ?? []), ["gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80", "\0"]);
+  bridge.post("settled", 7, "11;[]", "\u20ac");
+  t.deepEqual(bytesOf(bridge.close()[0]?.attachments ?? []), ["\xe2\x82\xac"]);
+  t.is(pieces, 2);
+  bridge.open(8);
+  t.throws(() => bridge.post("settled", 8, "11;[]", "\udc80"), { message: "not a message" });
+  t.throws(() => bridge.post("hostCall", 1, "", "x"), { message: "not a message" }, "for what settles only");
+  isSpent = true;
+  t.throws(() => bridge.post("settled", 8, "11;[]", "x"), { message: /no CPU time/ });
+  t.deepEqual(bridge.close(), []);
 });
 
 test("answers of a guest are believed by shape only", (t) => {

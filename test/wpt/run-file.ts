@@ -88,7 +88,7 @@ class FileRun {
 
   /** What that script of WPT's own server does. */
   #echo(id: number, url: string, attachments: readonly ArrayBuffer[]): void {
-    queueMicrotask(() => this.#answer(id, null, { status: 200, statusText: "OK", url, redirected: false, headers: [["Content-Type", "text/plain"]] }, attachments));
+    queueMicrotask(() => this.#answer(id, null, { status: 200, statusText: "OK", url, redirected: false, headers: [["Content-Type", "text/plain"]] }, attachments.map((buffer) => Buffer.from(buffer))));
     this.#asked++;
     queueMicrotask(() => { this.#asked--; });
   }
@@ -100,10 +100,10 @@ class FileRun {
     this.#asked--;
     if (pathname.endsWith(".py") || file === null) return this.#answer(id, "no such file", null);
     const type = pathname.endsWith(".json") ? "application/json" : "text/plain";
-    this.#answer(id, null, { status: 200, statusText: "OK", url, redirected: false, headers: [["Content-Type", type]] }, [new Uint8Array(file).buffer]);
+    this.#answer(id, null, { status: 200, statusText: "OK", url, redirected: false, headers: [["Content-Type", type]] }, [file]);
   }
 
-  #answer(id: number, error: string | null, value: unknown, attachments: readonly ArrayBuffer[] = []): void {
+  #answer(id: number, error: string | null, value: unknown, attachments: readonly Buffer[] = []): void {
     const text = JSON.stringify({ call: id, error, value }).replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
     this.#take(this.#isolate.resume(id, text, attachments, entryMs));
   }

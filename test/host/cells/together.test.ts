@@ -4,6 +4,7 @@ import test from "ava";
 import { bundleGuest } from "../../../host/addons/own-code.ts";
 import type { Outcome } from "../../../host/cells/cell.ts";
 import { chainOf, load, recordedCell, sendOne, testPool } from "../../helpers/cell-pool.ts";
+import { flowText } from "../../helpers/flow-text.ts";
 import { eventText } from "../../helpers/stand-in-guest.ts";
 
 const pool = testPool();
@@ -174,12 +175,6 @@ const addons = [
   `flow.request.headers.set("x-seen", JSON.stringify([...flow.request.headers])); flow.marked = flow.comment;`,
 ];
 const moduleOf = (body: string): string => `const { ctx, Response } = require("flowcell"); exports.request = (flow) => { const n = Number(flow.request.headers.get("x-n")); ${body} };`;
-const flowText = (key: number, n: number): string => {
-  const fields = [`Host: example.com`, `x-n: ${n}`, ...Array.from({ length: n % 9 }, (_, at) => `X-Field-${at}: value ${at} of ${n}`)];
-  const flow = JSON.stringify({ id: `f${n}`, type: "http", live: true, error: null, intercepted: false, marked: "", comment: "", isReplay: null, timestampCreated: 1, websocket: false });
-  const head = JSON.stringify({ method: "GET", scheme: "https", host: "example.com", port: 443, path: `/${n}?a=1`, authority: "", httpVersion: "HTTP/1.1", timestampStart: 1, timestampEnd: 2 });
-  return [JSON.stringify({ event: "request", key, parts: ["flow", "request"] }), flow, `${head}\n${fields.length}\n${fields.map((line) => `${line}\r\n`).join("")}`].join("\0");
-};
 
 test.serial("the guest makes of events that share an entry what it makes of each alone", async (t) => {
   const guests = testPool({ guestBundle: await bundleGuest() });
