@@ -32,7 +32,7 @@ interface ImportRule {
 
 const contract = ["sandbox-api/schema/", "sandbox-api/wire/"];
 // Values and types so plain that any room of the host may hold them.
-const ground = ["host/own-place.ts", "host/file-stamp.ts", "host/log.ts", "host/invariant.ts", "host/operator-error.ts", "host/log-format.ts", "host/byte-size.ts", "host/read-memory.ts", "host/heap-room.ts"];
+const ground = ["host/own-place.ts", "host/file-stamp.ts", "host/log.ts", "host/invariant.ts", "host/operator-error.ts", "host/log-format.ts", "host/byte-size.ts", "host/read-memory.ts", "host/heap-rest.ts", "host/heap-room.ts"];
 const host = [...contract, ...ground, "node:", "npm"];
 const traffic = ["host/exchange/", "host/flows/", "host/http/", "host/websocket/", "host/tls/", "host/net/"];
 const rooms = [...traffic, "host/access/", "host/layers/", "host/addons/", "host/cells/", "host/services/"];
@@ -60,6 +60,7 @@ const IMPORTS: readonly ImportRule[] = [
   { from: "host/testing/", may: [...host, "host/testing/", "host/trial/", "host/addons/", "host/cells/", "host/flows/", "host/http/", "host/services/"] },
   { from: "host/own-place.ts", may: ["node:"] },
   { from: "host/file-stamp.ts", may: ["node:"] },
+  { from: "host/heap-rest.ts", may: ["node:"] },
   { from: "host/heap-room.ts", may: ["node:"] },
   ...ground.map((from) => ({ from, may: [...contract, ...ground] })),
   // The files at the top of host know every room; main knows them all and is known by launch alone.

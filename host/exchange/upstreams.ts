@@ -10,7 +10,8 @@ import type { H2Upstream } from "./h2-upstream.ts";
 import { openUpstream } from "./open-upstream.ts";
 import { ServerLink } from "./server-link.ts";
 import { ServerRecords } from "./server-records.ts";
-import { http1Offer, http2Offer, keyOf, type Target, type TunnelOffer } from "./target.ts";
+import { KnownTargets } from "./target-facts.ts";
+import { http1Offer, http2Offer, type Target, type TunnelOffer } from "./target.ts";
 
 /** A server's side, whatever it speaks. */
 export type Upstream = H1Upstream | H2Upstream;
@@ -50,12 +51,7 @@ export class Upstreams {
   readonly #via: Via | null;
   /** Connections that speak HTTP, in the order of their last use. PERF: few, so that looking through them beats making keys. */
   readonly #kept: Kept[] = [];
-  readonly #faults = new Map<string, ExchangeFault>();
-  readonly #offers = new Map<string, TunnelOffer>();
-  /** Targets that may speak HTTP/2, while a connection to them is being opened. */
-  readonly #opening = new Map<string, Promise<LinkResult>>();
-  /** Targets that were found to speak HTTP/1 although they were offered HTTP/2: each exchange opens its own connection. */
-  readonly #h1Targets = new Set<string>();
+  readonly #known = new KnownTargets<Promise<LinkResult>>();
   /** Made when something outlives its exchange. */
   #lifetime: AbortController | null = null;
   #defaultOffer = http1Offer;
@@ -80,7 +76,7 @@ export class Upstreams {
 
   /** What a server at that target is offered: what the client said in its tunnel. For plain HTTP, "h2" means prior knowledge (RFC 9113 §3.3). */
   offer(target: Target, offer: TunnelOffer): void {
-    this.#offers.set(keyOf(target), offer);
+    this.#known.noted(target).offer = offer;
   }
 
   /** Servers for which there is no offer are offered HTTP/2, because the client speaks it. */
@@ -103,9 +99,8 @@ export class Upstreams {
 
   /** Opens a new connection (`serverconnect`, DNS, TCP, TLS), or waits for one that many can share. Never rejects. It is the caller's until `give`, or until it is abandoned. */
   async open(target: Target, signal: AbortSignal): Promise<UpstreamResult> {
-    const key = keyOf(target);
-    while (this.#maySpeakH2(target, key)) {
-      const result = await unlessAborted(this.#openShared(target, key), signal);
+    while (this.#maySpeakH2(target)) {
+      const result = await unlessAborted(this.#openShared(target), signal);
       if (result === null) return clientLeft;
       if (result.kind === "fault") return result;
       const upstream = this.take(target);
@@ -129,7 +124,7 @@ export class Upstreams {
     const deadline = AbortSignal.timeout(this.#context.timeouts.handshakeMs);
     if ((await unlessAborted(upstream.mayTunnel, AbortSignal.any([signal, deadline]))) === true) return result;
     upstream.release();
-    const offer = { ...this.#offerFor(keyOf(target)), alpnProtocols: http1Offer.alpnProtocols };
+    const offer = { ...this.#offerFor(target), alpnProtocols: http1Offer.alpnProtocols };
     const opened = await this.#connect(target, signal, { record: this.records.make({ host: target.host, port: target.port }), offer, mayTranslate: false });
     if (opened.kind === "fault") return opened;
     const kept = this.#kept.find(({ link }) => link === opened.link);
@@ -140,10 +135,11 @@ export class Upstreams {
 
   /** Opens a new connection on which nothing is spoken yet. Never rejects. It is the caller's until `keepUnspoken`, or until it is closed. */
   async openLink(target: Target, signal: AbortSignal): Promise<LinkResult> {
-    const known = this.#faults.get(keyOf(target));
-    if (known !== undefined) {
-      this.#faults.delete(keyOf(target));
-      return { kind: "fault", fault: known };
+    const facts = this.#known.get(target);
+    if (facts !== undefined && facts.fault !== null) {
+      const { fault } = facts;
+      facts.fault = null;
+      return { kind: "fault", fault };
     }
     const result = await this.#connectPlanned(target, signal);
     if (result.kind === "fault") return result;
@@ -153,7 +149,7 @@ export class Upstreams {
 
   /** The next `open` of that target fails so, without trying: it was tried on the client's behalf and failed. */
   failNext(target: Target, fault: ExchangeFault): void {
-    this.#faults.set(keyOf(target), fault);
+    this.#known.noted(target).fault = fault;
   }
 
   /** Takes a connection back: kept for the next exchange if it is fit, closed otherwise. */
@@ -201,47 +197,47 @@ export class Upstreams {
     return null;
   }
 
-  #offerFor(key: string): TunnelOffer {
-    return this.#offers.get(key) ?? this.#defaultOffer;
+  #offerFor(target: Target): TunnelOffer {
+    return this.#known.get(target)?.offer ?? this.#defaultOffer;
   }
 
-  #maySpeakH2({ scheme }: Target, key: string): boolean {
-    if (scheme === "http") return this.#offers.get(key)?.alpnProtocols.includes("h2") === true;
-    return this.#offerFor(key).alpnProtocols.includes("h2") && !this.#h1Targets.has(key);
+  #maySpeakH2(target: Target): boolean {
+    if (target.scheme === "http") return this.#known.get(target)?.offer?.alpnProtocols.includes("h2") === true;
+    return this.#offerFor(target).alpnProtocols.includes("h2") && this.#known.get(target)?.isH1 !== true;
   }
 
   /** One opening for everybody who wants that target meanwhile; nobody who leaves ends it. What it opens is free for all. */
-  #openShared(target: Target, key: string): Promise<LinkResult> {
-    const running = this.#opening.get(key);
-    if (running !== undefined) return running;
+  #openShared(target: Target): Promise<LinkResult> {
+    const facts = this.#known.noted(target);
+    if (facts.opening !== null) return facts.opening;
     const opening = this.openLink(target, (this.#lifetime ??= new AbortController()).signal).then((result) => {
-      this.#opening.delete(key);
+      facts.opening = null;
       if (result.kind === "open") {
-        if (!this.#speaksH2(target, result.link)) this.#h1Targets.add(key);
+        if (!this.#speaksH2(target, result.link)) facts.isH1 = true;
         this.keepUnspoken(result.link);
       }
       return result;
     });
-    this.#opening.set(key, opening);
+    facts.opening = opening;
     return opening;
   }
 
   #connectPlanned(target: Target, signal: AbortSignal): Promise<LinkResult> {
     const record = this.recordFor(target);
     this.records.takePlanned(target);
-    return this.#connect(target, signal, { record, offer: this.#offerFor(keyOf(target)), mayTranslate: true });
+    return this.#connect(target, signal, { record, offer: this.#offerFor(target), mayTranslate: true });
   }
 
   async #connect(target: Target, signal: AbortSignal, { record, offer, mayTranslate }: Approach): Promise<LinkResult> {
     const result = await openUpstream(this.#context, record, {
       secure: target.scheme === "http" ? null : { host: target.host, ...offer },
-      mayForward: target.scheme === "http" && target.isTunnel !== true && !this.#maySpeakH2(target, keyOf(target)),
+      mayForward: target.scheme === "http" && target.isTunnel !== true && !this.#maySpeakH2(target),
     }, signal);
     if (result.kind === "fault") {
       this.records.leaveLater(record);
       // A server that speaks nothing but HTTP/2, and a client that did not offer it: then we translate.
       if (!result.isProtocolRefused || !this.#context.http2 || !mayTranslate || offer.alpnProtocols.includes("h2")) return result;
-      this.#offers.set(keyOf(target), { ...offer, alpnProtocols: ["h2"] });
+      this.#known.noted(target).offer = { ...offer, alpnProtocols: ["h2"] };
       return this.#connectPlanned(target, signal);
     }
     const link: ServerLink = new ServerLink(result.facts, (closed) => this.#onClosed(link, closed));
@@ -267,7 +263,7 @@ export class Upstreams {
   }
 
   #speaksH2(target: Target, link: ServerLink): boolean {
-    return target.scheme === "http" ? this.#maySpeakH2(target, keyOf(target)) : link.alpn === "h2";
+    return target.scheme === "http" ? this.#maySpeakH2(target) : link.alpn === "h2";
   }
 
   /** Closes an idle connection where there are too many. */

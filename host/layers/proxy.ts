@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import type { Via } from "../flows/connection.ts";
 import type { HttpFlow } from "../flows/flow.ts";
 import type { Gate } from "../flows/gate.ts";
+import { HeapRest } from "../heap-rest.ts";
 import { HeapRoom } from "../heap-room.ts";
 import type { Log } from "../log.ts";
 import { createKeySource, type KeySource } from "../net/keys.ts";
@@ -89,6 +90,7 @@ export interface Proxy {
 /** A proxy that listens nowhere yet. */
 export function createProxy(options: ProxyOptions): Proxy {
   const wheel = new TimeoutWheel();
+  const heapRest = new HeapRest();
   const listeners: Listener[] = [];
   const connections = new Set<ServedConnection>();
   let closing: Promise<void> | null = null;
@@ -99,6 +101,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     if (closing !== null) return void socket.destroy();
     const connection = serveConnection(context, wheel, socket, mode);
     connections.add(connection);
+    heapRest.opened();
     void connection.done.then(() => connections.delete(connection));
   };
 
@@ -126,6 +129,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     while (connections.size > 0) await Promise.all([...connections].map(({ done }) => done));
     clearTimeout(timer);
     wheel.stop();
+    heapRest.stop();
   };
 
   return {

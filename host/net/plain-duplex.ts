@@ -32,8 +32,8 @@ export class PlainDuplex implements BytePipe {
   #hasEndedWriting = false;
   #outgoing: (string | Buffer)[] = [];
   #outgoingBytes = 0;
-  /** Those of `#outgoing` that are ours alone. */
-  readonly #passed = new Set<Buffer>();
+  /** Those of `#outgoing` that are ours alone; made when there is one. */
+  #passed: Set<Buffer> | null = null;
 
   /** Takes the socket over and begins to read. `transport`: the TCP socket below, when `socket` is TLS. */
   constructor(socket: Socket, transport: Socket = socket) {
@@ -107,7 +107,7 @@ export class PlainDuplex implements BytePipe {
   }
 
   pass(chunk: Buffer): void {
-    if (chunk.length >= worthGivingBackBytes) this.#passed.add(chunk);
+    if (chunk.length >= worthGivingBackBytes) (this.#passed ??= new Set()).add(chunk);
     this.write(chunk);
   }
 
@@ -118,7 +118,7 @@ export class PlainDuplex implements BytePipe {
     const bytes = this.#outgoingBytes;
     this.#outgoing = [];
     this.#outgoingBytes = 0;
-    if (this.#hasEndedWriting || this.isClosed) return this.#passed.clear();
+    if (this.#hasEndedWriting || this.isClosed) return void this.#passed?.clear();
     this.#sendAll(outgoing, bytes);
     // Who was held up by what was gathered here waits for news. Of one piece that the kernel takes at once the socket tells none: no "drain".
     if (bytes >= holdBytes && !this.#socket.writableNeedDrain) this.onNews();
@@ -129,8 +129,8 @@ export class PlainDuplex implements BytePipe {
     if (outgoing.length === 1 && first !== undefined) this.#send(first);
     else if (bytes < joinBelowBytes) {
       this.#socket.write(joined(outgoing, bytes));
-      for (const chunk of this.#passed) giveBack(chunk);
-      this.#passed.clear();
+      for (const chunk of this.#passed ?? []) giveBack(chunk);
+      this.#passed?.clear();
     } else {
       this.#socket.cork();
       for (const piece of outgoing) {
@@ -157,7 +157,7 @@ export class PlainDuplex implements BytePipe {
   destroy(): void {
     this.#outgoing = [];
     this.#outgoingBytes = 0;
-    this.#passed.clear();
+    this.#passed?.clear();
     this.#socket.destroy();
   }
 
@@ -192,7 +192,7 @@ export class PlainDuplex implements BytePipe {
 
   #send(piece: string | Buffer): void {
     if (typeof piece === "string") this.#socket.write(piece, "latin1");
-    else if (this.#passed.delete(piece)) this.#socket.write(piece, (error) => { if (!error) giveBack(piece); });
+    else if (this.#passed?.delete(piece) === true) this.#socket.write(piece, (error) => { if (!error) giveBack(piece); });
     else this.#socket.write(piece);
   }
 
