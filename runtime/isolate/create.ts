@@ -34,13 +34,20 @@ export interface GuestIsolate {
 
 
 /** What the guest reaches out by, besides its parts: of one instance. `work` counts what this process does for it, `lent` finds what lies beside the call that runs. */
-export interface Ports { readonly post: Bridge["post"]; readonly done: Bridge["done"]; readonly native: Native; readonly work: NativeWork; readonly lent: (call: number, index: number) => Uint8Array | undefined }
+export interface Ports { readonly post: Bridge["post"]; readonly done: Bridge["done"]; readonly native: Native; readonly work: NativeWork; readonly lent: (call: number, index: number) => Buffer | undefined }
 
 export interface IsolateMaker {
   /** `post` becomes `$post`, `done` `$done`, `native` `$native`. Throws when the guest bundle is broken: that is our fault, not an addon's. */
   make(memoryMiB: number, ports: Ports): GuestIsolate;
   /** To be called now and then, when nobody waits for an answer: does a piece of work that makes later isolates faster. False: there was none. */
   prepare(): boolean;
+}
+
+/** PERF: not zeroed first, every byte of it is written. */
+export function copyOf(bytes: Buffer): ArrayBuffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy.buffer;
 }
 
 const guestFile = "flowcell:guest";
@@ -86,6 +93,10 @@ function runGuest(vm: IsolatedVm, isolate: Isolate, source: string, { post, done
     if (typeof value === "number" && subject === undefined) return null;
     const result = text(form, subject);
     return result instanceof ArrayBuffer ? given(result) : result;
+  }));
+  offer("$body", (call: unknown, index: unknown) => work.run(() => {
+    const bytes = typeof call === "number" && typeof index === "number" ? lent(call, index) : undefined;
+    return bytes === undefined ? null : given(copyOf(bytes));
   }));
   offer("$part", (name: unknown) => part(context, name));
   const script = isolate.compileScriptSync(source, { filename: guestFile, ...options });

@@ -59,24 +59,35 @@ export function assignedBody(given: Uint8Array | BodyBytes, as: "raw" | "content
   return as === "raw" ? new Body(bytes, null, "not decoded: assigned by this addon", false, false, as) : new Body(null, bytes, null, false, false, as);
 }
 
-export type Attachments = readonly ArrayBuffer[];
-export const noAttachments: Attachments = bareArray<ArrayBuffer>();
+/** What lies beside an event, or beside the answer to a host call. */
+export type Attachments = readonly BodyBytes[];
+export const noAttachments: Attachments = bareArray<BodyBytes>();
+
+/** As they came with that call, which runs. */
+export function attachmentsOf(came: readonly (ArrayBuffer | number)[], call: number): Attachments {
+  if (came.length === 0) return noAttachments;
+  const attachments = bareArray<BodyBytes>();
+  for (let index = 0; index < came.length; index++) attachments[index] = BodyBytes.came(came[index]!, call, index);
+  return attachments;
+}
+
+/** To be called at the end of the entry with which they came: what is still lent is fetched, or is here as text. */
+export function keepAttachments(attachments: Attachments): void {
+  for (let index = 0; index < attachments.length; index++) attachments[index]!.keep();
+}
+
+const attached = (attachments: Attachments, index: number | null): BodyBytes | null => (index === null ? null : attachments[index] ?? null);
 
 export function attachedBytes(attachments: Attachments, index: number | null): Uint8Array | null {
-  const buffer = index === null ? undefined : attachments[index];
-  return buffer === undefined ? null : new RealUint8Array(buffer);
+  const bytes = attached(attachments, index);
+  return bytes === null ? null : bytes.bytes;
 }
 
-function attachedBody(attachments: Attachments, index: number | null, call: number): BodyBytes | null {
-  const buffer = index === null ? undefined : attachments[index];
-  return index === null || buffer === undefined ? null : BodyBytes.attached(buffer, { call, index });
-}
-
-/** From the text of a body part, which came with that call. */
-export function parseBody(text: string, attachments: Attachments, call: number): Body {
+/** From the text of a body part. */
+export function parseBody(text: string, attachments: Attachments): Body {
   const view: BodyView = jsonParse(text);
-  const raw = attachedBody(attachments, view.raw, call);
-  const content = attachedBody(attachments, view.content, call) ?? (view.contentError === null ? raw : null);
+  const raw = attached(attachments, view.raw);
+  const content = attached(attachments, view.content) ?? (view.contentError === null ? raw : null);
   return new Body(raw, content, view.contentError, view.truncated, view.streamed, null);
 }
 

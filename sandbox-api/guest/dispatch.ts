@@ -21,7 +21,7 @@ import type { Timers } from "./globals/timers.ts";
 import type { HostCalls } from "./host-calls.ts";
 import type { Parts } from "./kernel.ts";
 import type { Services } from "./services.ts";
-import { attachedBytes, noAttachments, type Attachments } from "./body.ts";
+import { attachedBytes, attachmentsOf, keepAttachments, noAttachments, type Attachments } from "./body.ts";
 import { collectChunks } from "./stream.ts";
 
 type ModuleFunction = (exports: object, module: object, require: (name: string) => unknown) => unknown;
@@ -71,10 +71,10 @@ export class Dispatch {
       dispatch: (callId, releasedKeys, text, ...attachments) => {
         // PERF: without a closure; this is the entry of every event.
         this.#last = "";
-        return (this.#last = this.#sent(callId, this.#dispatch(callId, releasedKeys, text, attachments)));
+        return (this.#last = attachments.length === 0 ? this.#sent(callId, this.#dispatch(callId, releasedKeys, text, noAttachments)) : this.#dispatchWith(callId, releasedKeys, text, attachmentsOf(attachments, callId)));
       },
       dispatchMany: (calls, releasedKeys, bodies, ...pieces) => this.#dispatchMany(calls, releasedKeys, pieces, bodies),
-      resume: (hostCallId, text, ...attachments) => this.#kept(() => this.#guarded("threw", () => this.#resume(hostCallId, text, attachments))),
+      resume: (hostCallId, text, ...attachments) => this.#kept(() => this.#guarded("threw", () => this.#resume(hostCallId, text, attachmentsOf(attachments, 0)))),
       rejected: (reasonJson) => this.#rejected(reasonJson),
       attachment: (callId, index) => this.#attachment(callId, index),
     });
@@ -152,12 +152,22 @@ export class Dispatch {
           own[index] = bufferOf(copyOf(new RealUint8Array(bodies, body, size)));
           body += size;
         }
-        attachments = own;
+        attachments = attachmentsOf(own, id);
       }
       const result = this.#dispatch(id, keys, text, attachments);
       if (at >= calls.length || result === pending || dateNow() - beganAt >= longEntryMs) return (this.#last = result);
       this.#around.port.done(result, this.#takeAttachments(id));
       keys = "";
+    }
+  }
+
+  #dispatchWith(callId: number, releasedKeys: string, text: string, attachments: Attachments): string {
+    const result = this.#sent(callId, this.#dispatch(callId, releasedKeys, text, attachments));
+    try {
+      keepAttachments(attachments);
+      return result;
+    } catch (thrown) {
+      return faultResult(thrown, "threw", failed);
     }
   }
 
@@ -182,7 +192,7 @@ export class Dispatch {
       const subject = this.#objects.find(event, key);
       const handler = this.#handlers.get(event);
       const call = new Call(callId, event, this.#mutationBytes, this.#grants);
-      const args = this.#takeParts(event, parts, text, end, subject, attachments, callId);
+      const args = this.#takeParts(event, parts, text, end, subject, attachments);
       if (event === "stream") return this.#stream(call, subject, args);
       if (handler === undefined) return unchanged;
       return this.#run(call, handler, subject, subject === null ? args : [subject.face]);
@@ -192,7 +202,7 @@ export class Dispatch {
   }
 
   /** Hands the parts to the object; gives the arguments of events that are about none. */
-  #takeParts(event: CallName, parts: Envelope["parts"], text: string, firstEnd: number, subject: EventSubjectState | null, attachments: Attachments, callId: number): readonly unknown[] {
+  #takeParts(event: CallName, parts: Envelope["parts"], text: string, firstEnd: number, subject: EventSubjectState | null, attachments: Attachments): readonly unknown[] {
     let args: readonly unknown[] = noArguments;
     let start = firstEnd + 1;
     for (let index = 0; index < parts.length; index++) {
@@ -209,7 +219,7 @@ export class Dispatch {
       } else if (name === "chunk" && event === "stream") {
         const { of, content }: { readonly of: "request" | "response"; readonly content: number | null } = jsonParse(part);
         args = [of, attachedBytes(attachments, content) ?? new RealUint8Array(0)];
-      } else subject?.accept(name, part, attachments, callId);
+      } else subject?.accept(name, part, attachments);
     }
     return args;
   }
@@ -246,7 +256,7 @@ export class Dispatch {
   /** The bodies of a result that is posted; nobody asks for them afterwards. */
   #takeAttachments(callId: number): readonly GivenAttachment[] {
     const attachments = mapGet(this.#attachments, callId);
-    if (attachments === undefined) return noAttachments;
+    if (attachments === undefined) return noneGiven;
     mapDelete(this.#attachments, callId);
     return attachments;
   }
@@ -319,13 +329,15 @@ export class Dispatch {
 
   /** Each attachment once; the last one lets go of the call. */
   #attachment(callId: number, index: number): ArrayBuffer {
-    const attachments = mapGet(this.#attachments, callId) ?? noAttachments;
+    const attachments = mapGet(this.#attachments, callId) ?? noneGiven;
     if (index >= attachments.length - 1) mapDelete(this.#attachments, callId);
     const buffer = attachments[index];
     if (buffer === undefined) throw refuse("", "no such attachment");
     return typeof buffer === "string" ? bufferOf(encodeUtf8(buffer)) : buffer;
   }
 }
+
+const noneGiven: readonly GivenAttachment[] = freeze(bareArray<GivenAttachment>());
 
 function hasText(attachments: readonly GivenAttachment[]): boolean {
   for (let index = 0; index < attachments.length; index++) if (typeof attachments[index] === "string") return true;

@@ -45,8 +45,7 @@ export class HttpFlowState implements Draftable {
     return (this.#client ??= new ViewState<ClientView>());
   }
 
-  /** `call`: the one that the part came with. */
-  accept(part: PartName, text: string, attachments: Attachments, call: number): void {
+  accept(part: PartName, text: string, attachments: Attachments): void {
     switch (part) {
       case "flow":
         this.#flowText = text;
@@ -55,10 +54,10 @@ export class HttpFlowState implements Draftable {
       case "server": return this.server.accept(text);
       case "request": return this.request.acceptHead(text);
       case "request.trailers": return this.request.acceptTrailers(text);
-      case "request.body": return this.request.acceptBody(text, attachments, call);
+      case "request.body": return this.request.acceptBody(text, attachments);
       case "response": return this.#ownResponse().acceptHead(text);
       case "response.trailers": return this.#response?.acceptTrailers(text);
-      case "response.body": return this.#ownResponse().acceptBody(text, attachments, call);
+      case "response.body": return this.#ownResponse().acceptBody(text, attachments);
       case "websocket": return (this.#webSocket ??= new WebSocketState(this.owner)).accept(text);
       case "message": return this.#webSocket?.acceptMessage(text, attachments);
       default: return;

@@ -44,7 +44,6 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   #trailersText = "null";
   #trailers: Fields | null | undefined = null;
   #bodyText = "";
-  #bodyCall = 0;
   #attachments: Attachments = noAttachments;
   #body: Body | null = noBody;
   #saved: Saved<H> | null = null;
@@ -67,10 +66,8 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
     this.#trailersText = text;
     this.#trailers = undefined;
   }
-  /** `call`: the one that it came with. */
-  acceptBody(text: string, attachments: Attachments, call: number): void {
+  acceptBody(text: string, attachments: Attachments): void {
     this.#bodyText = text;
-    this.#bodyCall = call;
     this.#attachments = attachments;
     this.#body = null;
   }
@@ -114,7 +111,7 @@ export abstract class MessageState<H extends Head<H>> implements Draftable {
   }
   get body(): Body {
     if (this.#body !== null) return this.#body;
-    this.#body = parseBody(this.#bodyText, this.#attachments, this.#bodyCall);
+    this.#body = parseBody(this.#bodyText, this.#attachments);
     this.#attachments = noAttachments;
     return this.#body;
   }

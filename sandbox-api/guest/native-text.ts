@@ -1,10 +1,12 @@
 // The cell's own codec of texts (`$text`), taken off the global before anything else runs. It does what it can exactly and says no
 // otherwise; byte-string.ts and charset.ts know the rest. Not there at all (tests in a realm of their own): it always says no.
 import type { RuntimePorts, TextForm } from "../schema/guest-contract.ts";
-import { RealArrayBuffer, RealUint8Array, bufferByteLength, bufferOf, byteLengthOf, byteOffsetOf, copyInto } from "./intrinsics.ts";
+import { RealArrayBuffer, RealError, RealUint8Array, bufferByteLength, bufferOf, byteLengthOf, byteOffsetOf, copyInto } from "./intrinsics.ts";
 import { takeGlobal } from "./lockdown.ts";
 
-const port = takeGlobal(globalThis as { [name: string]: unknown }, "$text") as RuntimePorts["$text"] | undefined;
+const realm = globalThis as { [name: string]: unknown };
+const port = takeGlobal(realm, "$text") as RuntimePorts["$text"] | undefined;
+const bodyPort = takeGlobal(realm, "$body") as RuntimePorts["$body"] | undefined;
 
 // PERF: below this a call to the outside costs more than it saves (bench/isolate-entry).
 const leastBytes = 512;
@@ -22,6 +24,13 @@ export function nativeText(form: TextForm, bytes: Uint8Array, from: number, end:
 export function nativeFrameText(form: TextForm, call: number, index: number): string | null {
   const text = port === undefined ? null : port(form, call, index);
   return typeof text === "string" ? text : null;
+}
+
+/** The bytes of what is lent to the call that runs. Throws where that call has ended. */
+export function lentBytes(call: number, index: number): Uint8Array {
+  const buffer = bodyPort === undefined ? null : bodyPort(call, index);
+  if (buffer === null) throw new RealError("this body is not here any more");
+  return new RealUint8Array(buffer);
 }
 
 function partOf(buffer: ArrayBuffer, from: number, length: number): ArrayBuffer {

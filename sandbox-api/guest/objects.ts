@@ -15,8 +15,7 @@ import { TcpFlowState } from "./tcp-flow.ts";
 export interface EventSubjectState extends Patchable {
   readonly owner: Owner;
   readonly face: object;
-  /** `call`: the one that the part came with. */
-  accept(part: PartName, text: string, attachments: Attachments, call: number): void;
+  accept(part: PartName, text: string, attachments: Attachments): void;
 }
 
 class HttpSubject implements EventSubjectState {
@@ -37,9 +36,9 @@ class HttpSubject implements EventSubjectState {
   get face(): object {
     return this.http.face;
   }
-  accept(part: PartName, text: string, attachments: Attachments, call: number): void {
+  accept(part: PartName, text: string, attachments: Attachments): void {
     if (part === "patch") applyPatch(this, jsonParse(text), attachments);
-    else this.http.accept(part, text, attachments, call);
+    else this.http.accept(part, text, attachments);
   }
 }
 

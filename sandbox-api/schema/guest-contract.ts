@@ -6,7 +6,7 @@
 export const noCallsLeft = "too many calls to the host";
 
 /**
- * The guest bundle is a script. Before it runs, the runtime has set `$post`, `$done`, `$part`, `$native` and `$text` on the global; the bundle takes them, deletes them, locks
+ * The guest bundle is a script. Before it runs, the runtime has set `$post`, `$done`, `$part`, `$native`, `$text` and `$body` on the global; the bundle takes them, deletes them, locks
  * the global down and leaves `$guest`, which the runtime takes as references and deletes before any addon code is compiled.
  */
 export interface RuntimePorts {
@@ -26,6 +26,8 @@ export interface RuntimePorts {
    * says exactly the same, or it is too large. A number: the text of that call's body of that index, as it came; null unless that call runs.
    */
   readonly $text: (form: TextForm, given: ArrayBuffer | string | number, index?: number) => string | ArrayBuffer | null;
+  /** A copy of what lies beside that call; likewise. */
+  readonly $body: (call: number, index: number) => ArrayBuffer | null;
 }
 
 /** How bytes can be text: latin1 is a byte string, one character for each byte; utf-16le may have lone surrogates, utf-8 none. */
@@ -43,8 +45,11 @@ export interface GuestEntries {
   readonly prepare: (settingsJson: string) => string;
   /** Runs the module body; result text is LoadedText. */
   readonly load: () => string;
-  /** Runs one event (schema/view.ts). `releasedKeys`: comma-separated ObjectKeys that ended since the last entry, or "". */
-  readonly dispatch: (callId: number, releasedKeys: string, text: string, ...attachments: ArrayBuffer[]) => string;
+  /**
+   * Runs one event (schema/view.ts). `releasedKeys`: comma-separated ObjectKeys that ended since the last entry, or "". A number in place of
+   * an attachment: so many bytes, to be had by `$body` and `$text` until the entry ends.
+   */
+  readonly dispatch: (callId: number, releasedKeys: string, text: string, ...attachments: (ArrayBuffer | number)[]) => string;
   /**
    * Runs events one after the other, as if each had been dispatched by itself. `calls`: JSON of [callId, number of pieces of its text, number of its bodies,
    * bytes of each, …]; `bodies`: those of all, joined, or nothing where there are none; `pieces`: those of all. Each result but that of the last one that ran goes out by `$done`, that one's is returned: of the last in the list, of one that is

@@ -44,8 +44,8 @@ export interface GuestRealm {
 
 export const defaultSettings = { name: "test", file: "addon.js", limits: { cpuMs: 50, startupMs: 1000, memoryMiB: 32, hostCalls: 1000, mutationBytes: 1_048_576, logLineBytes: 200, cryptoKeys: 100, cryptoKeyBytes: 65_536, rsaKeysAtOnce: 2 } } as const;
 
-/** Boots a guest with this addon. A load that failed is seen in `loaded`. */
-export async function guestRealm(addonSource: string, guest: string, settings: object = defaultSettings): Promise<GuestRealm> {
+/** Boots a guest with this addon. A load that failed is seen in `loaded`. `lends`: whether what lies beside an event is lent, as the cell does with what is large. */
+export async function guestRealm(addonSource: string, guest: string, settings: object = defaultSettings, lends: (index: number) => boolean = () => false): Promise<GuestRealm> {
   const posted: Posted[] = [];
   let callId = 0;
   let lent: readonly Uint8Array[] = [];
@@ -60,6 +60,7 @@ export async function guestRealm(addonSource: string, guest: string, settings: o
       if (typeof given === "number") return given === callId && lent[index ?? 0] !== undefined ? text(form, Buffer.from(lent[index ?? 0] ?? [])) : null;
       return text(form, typeof given === "string" ? given : new Uint8Array(new Uint8Array(given)).buffer);
     },
+    $body: (call: number, index: number) => (call === callId && lent[index] !== undefined ? Uint8Array.from(lent[index]).buffer : null),
     $done: () => { throw new Error("nothing follows"); },
     $part: (name: string) => void new Script(parts.get(name) ?? "$part();", { filename: `${name}.js` }).runInContext(context),
   });
@@ -80,7 +81,7 @@ export async function guestRealm(addonSource: string, guest: string, settings: o
       const text = [JSON.stringify({ event, key, parts: parts.map(([name]) => name) }), ...parts.map(([, part]) => part)].join("\0");
       callId++;
       lent = attachments;
-      const raw = entries.dispatch(callId, released, text, ...attachments.map((bytes) => new Uint8Array(bytes).buffer));
+      const raw = entries.dispatch(callId, released, text, ...attachments.map((bytes, index) => (lends(index) ? bytes.length : new Uint8Array(bytes).buffer)));
       lent = [];
       // What a handler settled before its entry ended is its answer; promises settle later here, so it was not waited for.
       const at = raw === "2" ? posted.findIndex((message) => message.kind === "settled" && message.id === callId) : -1;

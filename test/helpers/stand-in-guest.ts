@@ -5,7 +5,7 @@
 /** The script that runs first in each isolate. */
 export const standInGuest = `
 (() => {
-  const post = $post; delete globalThis.$post; const done = $done; delete globalThis.$done;
+  const post = $post; delete globalThis.$post; const done = $done; delete globalThis.$done; const body = $body; delete globalThis.$body;
   let factory; globalThis.$module = (f) => { factory = f; };
   const exports = {}; const attachments = new Map(); const waiting = new Map(); let nextHostCall = 1; let settings; let joined = 1;
   const ascii = (value) => JSON.stringify(value).replace(/[\\u007f-\\uffff]/g, (c) => "\\\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
@@ -18,8 +18,8 @@ export const standInGuest = `
       try { factory(exports, { exports }, undefined); } catch (error) { return failed(error); }
       return "10;" + ascii({ handlers: Object.keys(exports), warnings: [], manifest: exports.manifest ?? null });
     },
-    dispatch: (call, released, text, ...buffers) => {
-      const out = [];
+    dispatch: (call, released, text, ...given) => {
+      const out = []; const buffers = given.map((item, index) => (typeof item === "number" ? body(call, index) : item));
       const api = { call, released, post, settings, joined, attach: (b) => { out.push(b); return out.length - 1; }, log: (msg) => post("hostCall", nextHostCall++, ascii({ call: "log", level: "info", msg })), sleep: (ms) => ask({ call: "timer.set", ms }) };
       try {
         const event = JSON.parse(text.split("\\0", 1)[0]).event;

@@ -6,7 +6,7 @@ import { bundleGuest, guestRealm, sampleParts as part, type Part } from "../help
 const guest = await bundleGuest();
 const head = (type: string): Part => part.request({ method: "POST" }, [["Content-Type", type]]);
 const parts = (type: string): readonly Part[] => [part.flow(), head(type), part.body("request", { raw: 0 })];
-const realmWith = (body: string): ReturnType<typeof guestRealm> => guestRealm(`let kept = null; export const request = (flow) => { const { request } = flow; ${body} };`, guest);
+const realmWith = (body: string, isLent = false): ReturnType<typeof guestRealm> => guestRealm(`let kept = null; export const request = (flow) => { const { request } = flow; ${body} };`, guest, undefined, () => isLent);
 
 /** `P` is what comes, as one character; `result`: the comment, or what leaves as the body. */
 const cases: readonly (readonly [what: string, body: string, comment: string | null, sent: string | null])[] = [
@@ -26,11 +26,11 @@ const cases: readonly (readonly [what: string, body: string, comment: string | n
   ["what a copy of the flow shows stays", "request.text = request.text + '!'; const copy = flow.copy(); flow.request.text = 'other'.repeat(300); flow.comment = copy.request.text.at(-1)", "!", "other".repeat(300)],
 ];
 
-for (const [size, what] of [[40, "short"], [3_000, "long"]] as const) {
+for (const [size, what, isLent] of [[40, "short", false], [3_000, "long", false], [40, "short lent", true], [3_000, "long lent", true]] as const) {
   test(`${what} bodies as texts and as bytes`, async (t) => {
     const came = "P".repeat(size);
     for (const [name, body, comment, sent] of cases) {
-      const realm = await realmWith(body);
+      const realm = await realmWith(body, isLent);
       const answer = realm.dispatch("request", 1, parts("text/plain"), [Buffer.from(came)]);
       t.is(answer.status, 1, `${name}: ${answer.raw}`);
       const changes = answer.value as readonly (readonly [string, unknown])[];
@@ -42,17 +42,30 @@ for (const [size, what] of [[40, "short"], [3_000, "long"]] as const) {
 
 test("charsets other than UTF-8 are read and written as before", async (t) => {
   for (const [type, bytes] of [["text/plain; charset=latin1", Buffer.from("gr\xfc\xdf \x80 ".repeat(200), "latin1")], ["text/plain; charset=utf-16le", Buffer.from("grüß ".repeat(200), "utf16le")], ["text/plain; charset=utf-16be", Buffer.from("grüß ".repeat(200), "utf16le").swap16()]] as const) {
-    const realm = await realmWith("request.text = request.text.slice(0, 700);");
-    const { attachments } = realm.dispatch("request", 1, parts(type), [bytes]);
-    t.deepEqual(Buffer.from(attachments[0] ?? []), Buffer.from(bytes.subarray(0, type.includes("16") ? 1_400 : 700)), type);
+    for (const isLent of [false, true]) {
+      const realm = await realmWith("request.text = request.text.slice(0, 700);", isLent);
+      const { attachments } = realm.dispatch("request", 1, parts(type), [bytes]);
+      t.deepEqual(Buffer.from(attachments[0] ?? []), Buffer.from(bytes.subarray(0, type.includes("16") ? 1_400 : 700)), type);
+    }
   }
 });
 
-test("a flow that is kept shows its body after its event, and never that of another", async (t) => {
-  const realm = await realmWith("if (kept !== null) flow.comment = kept.text.slice(0, 3) + request.text.slice(0, 3) + kept.text.length; kept ??= request;");
-  realm.dispatch("request", 1, parts("text/plain"), [Buffer.from("one".repeat(400))]);
-  for (const key of [2, 3]) t.deepEqual(realm.dispatch("request", key, parts("text/plain"), [Buffer.from("two".repeat(500))], "1").value, [["flow.comment", "onetwo1200"]]);
-});
+const firstLooks: readonly (readonly [what: string, body: string])[] = [
+  ["never looked at", ""], ["as text", "void request.text;"], ["as bytes", "void request.body;"], ["as an array that is edited back and forth", "request.body[0] = 65; void request.text; request.body[0] = 111;"], ["by a filter that throws", "void request.text; throw new Error('no');"],
+];
+for (const isLent of [false, true]) {
+  test(`a flow that is kept shows its body after its event, and never that of another${isLent ? ": lent" : ""}`, async (t) => {
+    const body = "if (kept !== null) { flow.comment = kept.text.slice(0, 3) + request.text.slice(0, 3) + kept.text.length + kept.body.length + kept.content.at(-1); return; } kept = request;";
+    for (const [what, look] of firstLooks) {
+      for (const first of ["one".repeat(400), "on\u00e9".repeat(400)]) {
+        const realm = await realmWith(`${body} ${look}`, isLent);
+        const bytes = Buffer.from(first);
+        realm.dispatch("request", 1, parts("text/plain"), [bytes]);
+        for (const key of [2, 3]) t.deepEqual(realm.dispatch("request", key, parts("text/plain"), [Buffer.from("two".repeat(500))], "1").value, [["flow.comment", `${first.slice(0, 3)}two1200${bytes.length}${bytes.at(-1)}`]], what);
+      }
+    }
+  });
+}
 
 test("limits count what the texts are in bytes", async (t) => {
   const realm = await realmWith("request.text = '\\u20ac'.repeat(request.body.length); if (request.body.length < 0) flow.comment = '';");
