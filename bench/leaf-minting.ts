@@ -2,16 +2,15 @@
 // Measures, in one process and by turns: the signature alone, the leaf, leaf and context as the cache makes them, with and without a server's certificate of
 // 100 names; and the longest pause of the loop while 200 new hosts ask at once. It compares with no other program.
 // Run: node bench/leaf-minting.ts [--full]
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { sign } from "node:crypto";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { openAuthority, type Authority } from "../host/tls/authority.ts";
 import { createLeafCache } from "../host/tls/leaf-cache.ts";
 import { figure, type Claim, type Figure } from "./harness/figures.ts";
 import { runAlone } from "./harness/report.ts";
 import { createLeafKey, mintLeaf } from "../host/tls/leaf.ts";
+import { temporaryFolder } from "../test/helpers/temporary-folder.ts";
 
 const perRound = 200;
 const atOnce = 200;
@@ -21,7 +20,7 @@ export const leafMinting: Claim = {
   name: "leaf-minting",
   title: `a leaf and its TLS context for a new host (in process), and the loop while ${atOnce} hosts ask at once`,
   async run(effort) {
-    const folder = await mkdtemp(join(tmpdir(), "flowcell-bench-"));
+    const folder = temporaryFolder("bench");
     const authority = await openAuthority(folder);
     await rm(folder, { recursive: true });
     return [...(await costs(authority, effort.name === "quick" ? 3 : 7)), await pause(authority)];

@@ -1,8 +1,7 @@
 // Claim: saving a flow costs the proxy some tens of microseconds of CPU beside the traffic, and never waits for the disk. What the main thread
 // and the threads of the pool use together, for each flow, from its release to the file; by turns, medians of rounds, in one process.
 // Run: node bench/saving.ts
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { openFlowFile, type SavedOutput } from "../host/flows/saved/flow-file-output.ts";
 import { openHarFile } from "../host/flows/saved/har-file-output.ts";
@@ -14,6 +13,7 @@ import { makeLog } from "../host/log.ts";
 import { makeHttpFlow, makeRequest, makeResponse, type Pairs } from "../test/helpers/flows.ts";
 import type { HttpFlow } from "../host/flows/flow.ts";
 import { median } from "./harness/figures.ts";
+import { temporaryFolder } from "../test/helpers/temporary-folder.ts";
 
 const rounds = 7;
 const turns = 2_000;
@@ -21,7 +21,7 @@ const turns = 2_000;
 const atOnce = 20;
 
 const fields: Pairs = [["Host", "example.com"], ["User-Agent", "Mozilla/5.0 (X11; Linux x86_64)"], ...Array.from({ length: 10 }, (_, i) => [`X-Field-${i}`, `some value of ordinary length ${i}`] as const)];
-const folder = mkdtempSync(path.join(tmpdir(), "flowcell-bench-"));
+const folder = temporaryFolder("bench");
 const log = makeLog(() => {});
 
 async function play(gate: Gate, flows: readonly HttpFlow[], flush: () => Promise<void>): Promise<void> {

@@ -2,7 +2,6 @@
 // work on the machine counts; the CPU time beside it does not depend on it.
 // Run: node bench/start-up.ts [--full]
 import { rm } from "node:fs/promises";
-import { temporaryFolder } from "../test/helpers/flowcell.ts";
 import { headerAddon } from "./harness/addons.ts";
 import { figure, median, type Claim } from "./harness/figures.ts";
 import { oneRequest } from "./harness/one-request.ts";
@@ -10,13 +9,14 @@ import { startOrigin } from "./harness/origin.ts";
 import { readTree } from "./harness/process-tree.ts";
 import { runAlone } from "./harness/report.ts";
 import { startSubject } from "./harness/subject.ts";
+import { temporaryFolder } from "../test/helpers/temporary-folder.ts";
 
 export const startUp: Claim = {
   name: "start-up",
   title: "start to first proxied request",
   async run(effort) {
     await using origin = await startOrigin();
-    const confdir = await temporaryFolder("bench-confdir");
+    const confdir = temporaryFolder("bench-confdir");
     const addon = await headerAddon();
     const once = async (addons: readonly string[]): Promise<{ readonly wallMs: number; readonly cpuMs: number }> => {
       const began = performance.now();

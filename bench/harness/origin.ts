@@ -6,7 +6,7 @@ import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
-import { temporaryFolder } from "../../test/helpers/flowcell.ts";
+import { temporaryFolder } from "../../test/helpers/temporary-folder.ts";
 
 const run = promisify(execFile);
 
@@ -25,7 +25,7 @@ export interface Origin extends AsyncDisposable {
 }
 
 export async function startOrigin(): Promise<Origin> {
-  const folder = await temporaryFolder("origin");
+  const folder = temporaryFolder("origin");
   const certificate = await makeCertificate(folder);
   await writeFiles(path.join(folder, "www"));
   const [port, tlsPort] = [await freePort(), await freePort()];

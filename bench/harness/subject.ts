@@ -1,11 +1,11 @@
 // A proxy under measurement: its process tree, its port and what clients must trust. Flowcell's is made here; the others' in ../peers.
-import { rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { keepOwnBundle } from "../../host/addons/own-host.ts";
 import { findOwnBundle, wantsBundle } from "../../host/own-bundle.ts";
-import { startFlowcell, temporaryFolder, type RunningFlowcell } from "../../test/helpers/flowcell.ts";
+import { startFlowcell, type RunningFlowcell } from "../../test/helpers/flowcell.ts";
 import type { Origin } from "./origin.ts";
+import { temporaryFolder } from "../../test/helpers/temporary-folder.ts";
 
 export interface Subject extends AsyncDisposable {
   readonly name: string;
@@ -44,8 +44,7 @@ async function stopAndTell(name: string, flowcell: RunningFlowcell): Promise<voi
 
 /** Writes an addon's source into a folder that is removed when the bench ends; gives its path. */
 export async function addonFile(name: string, source: string): Promise<string> {
-  const folder = await temporaryFolder("bench-addon");
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("bench-addon");
   await mkdir(folder, { recursive: true });
   const file = path.join(folder, `${name}.ts`);
   await writeFile(file, source);

@@ -6,9 +6,9 @@ import { homedir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { temporaryFolder } from "../../test/helpers/flowcell.ts";
 import { freePort, waitForPort, withSbin, type Origin } from "../harness/origin.ts";
 import type { Subject } from "../harness/subject.ts";
+import { temporaryFolder } from "../../test/helpers/temporary-folder.ts";
 
 const run = promisify(execFile);
 
@@ -53,7 +53,7 @@ addons = [Header()]
 
 export async function startMitmproxy(addon: "header" | "none"): Promise<MaybeSubject> {
   if (!(await exists("mitmdump", "--version"))) return { missing: "mitmdump is not installed (apt-get install mitmproxy)" };
-  const folder = await temporaryFolder("mitmproxy");
+  const folder = temporaryFolder("mitmproxy");
   const script = path.join(folder, "header.py");
   await writeFile(script, headerScript);
   const port = await freePort();
@@ -68,7 +68,7 @@ export interface FloorWork { readonly scheme: "http" | "https"; readonly addsHea
 
 export async function startNginx(origin: Origin, { scheme, addsHeaders }: FloorWork): Promise<MaybeSubject> {
   if (!(await exists("nginx", "-v"))) return { missing: "nginx is not installed (apt-get install nginx-light)" };
-  const folder = await temporaryFolder("nginx-peer");
+  const folder = temporaryFolder("nginx-peer");
   const port = await freePort();
   const config = path.join(folder, "nginx.conf");
   const tls = scheme === "https" ? `ssl_certificate ${origin.caFile}; ssl_certificate_key ${origin.keyFile};` : "";
@@ -93,7 +93,7 @@ http {
 
 export async function startHaproxy(origin: Origin, { scheme, addsHeaders }: FloorWork): Promise<MaybeSubject> {
   if (!(await exists("haproxy", "-v"))) return { missing: "haproxy is not installed (apt-get install haproxy)" };
-  const folder = await temporaryFolder("haproxy");
+  const folder = temporaryFolder("haproxy");
   const port = await freePort();
   const config = path.join(folder, "haproxy.cfg");
   const pem = path.join(folder, "origin.pem");

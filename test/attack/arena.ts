@@ -18,9 +18,10 @@ import { createLeafCache, type LeafCache } from "../../host/tls/leaf-cache.ts";
 import type { UpstreamTrust } from "../../host/tls/policy.ts";
 import { openUpstreamTrust } from "../../host/tls/trust.ts";
 import { defaultLimits, type Limits } from "../../sandbox-api/schema/limits.ts";
-import { temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { writeAddon } from "../helpers/flowcell.ts";
 import type { AttackCase } from "./attack-case.ts";
 import { bundleLyingRuntime, findNode } from "./cell-parts.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 export const attackLimits: Limits = { ...defaultLimits, wallMs: 1_000, cellMemoryMiB: 400 };
 
@@ -83,7 +84,7 @@ export class Arena {
   }
 
   static async open(options: ArenaOptions = {}): Promise<Arena> {
-    const authority = await openAuthority(await temporaryFolder("attack-ca"));
+    const authority = await openAuthority(temporaryFolder("attack-ca"));
     return new Arena({
       options, guest: await bundleGuest(), leafCache: createLeafCache(authority), trust: await openUpstreamTrust({ sslInsecure: false }),
       innocentPath: await writeAddon(innocent, {}, "innocent.ts"),

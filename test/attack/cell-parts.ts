@@ -2,17 +2,16 @@
 // Finds and builds files; starts nothing but `node --version`.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import type { CellEntry } from "../../host/cells/binary.ts";
 import { runtimeBuildOptions } from "../../sandbox-api/schema/own-builds.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 /** The runtime with lies.ts before it, as one file, since a cell may read one only. */
 export async function bundleLyingRuntime(): Promise<CellEntry> {
-  const file = join(await mkdtemp(join(tmpdir(), "flowcell-liar-")), "cell.cjs");
+  const file = join(temporaryFolder("liar"), "cell.cjs");
   await build({ ...runtimeBuildOptions, entryPoints: [join(import.meta.dirname, "lying-runtime.ts")], outfile: file, logLevel: "silent" });
   return { file, imports: [] };
 }

@@ -7,7 +7,8 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { openAuthority } from "../../host/tls/authority.ts";
 import { createLeafCache } from "../../host/tls/leaf-cache.ts";
-import { projectRoot, startFlowcell, temporaryFolder, type RunningFlowcell } from "../helpers/flowcell.ts";
+import { projectRoot, startFlowcell, type RunningFlowcell } from "../helpers/flowcell.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const run = promisify(execFile);
 const say = (text: string): void => { process.stdout.write(`${text}\n`); };
@@ -53,7 +54,7 @@ async function demonstrate(proxy: RunningFlowcell, url: string): Promise<boolean
 }
 
 async function main(): Promise<void> {
-  const folder = await temporaryFolder("demo");
+  const folder = temporaryFolder("demo");
   const origin = await startOrigin(folder);
   const addons = ["addons/add-header", "addons/hostile/loop.ts"].map((addon) => path.join(projectRoot, addon));
   say("Two addons: add-header (good) counts and adds a header; hostile/loop runs `for (;;) {}` at every request.\n");

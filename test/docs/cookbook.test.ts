@@ -5,7 +5,7 @@ import path from "node:path";
 import test from "ava";
 import { makeRequestFlow, makeResponseFlow, makeTcpFlow, makeWebSocketFlow, loadAddon, type HttpTestEvent, type RequestInit, type ResponseInit, type TestAddon } from "../../host/testing/index.ts";
 import { samples } from "../helpers/doc-samples.ts";
-import { temporaryFolder } from "../helpers/flowcell.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 type Try = (addon: TestAddon) => Promise<unknown>;
 
@@ -116,7 +116,7 @@ test("each addon of the cookbook is tried", (t) => {
 
 for (const [title, rows] of Object.entries(recipes)) {
   test.serial(title, async (t) => {
-    const folder = await temporaryFolder("cookbook");
+    const folder = temporaryFolder("cookbook");
     for (const [index, [act, expected]] of rows.entries()) {
       const file = path.join(folder, `recipe-${index}.ts`);
       await writeFile(file, cookbook.filter((sample) => sample.title === title)[index]?.text ?? "");

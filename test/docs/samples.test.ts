@@ -10,7 +10,8 @@ import { readCommandLine } from "../../host/cli.ts";
 import { runInit } from "../../host/init-command.ts";
 import { loadAddon, makeResponseFlow } from "../../host/testing/index.ts";
 import { commands, links, samples, samplesOf, shellWords, type Sample } from "../helpers/doc-samples.ts";
-import { projectRoot, temporaryFolder } from "../helpers/flowcell.ts";
+import { projectRoot } from "../helpers/flowcell.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const place = ({ page, line }: { readonly page: string; readonly line: number }): string => `${page}:${line}`;
 const of = (kind: Sample["kind"]): readonly Sample[] => samples.filter((sample) => sample.kind === kind);
@@ -48,20 +49,20 @@ test("blocks are found, indented and fenced", (t) => {
 });
 
 test("addons have types", async (t) => {
-  const folder = await temporaryFolder("doc-types");
+  const folder = temporaryFolder("doc-types");
   for (const sample of of("addon")) await writeFile(path.join(folder, fileOf(sample)), sample.text);
   await typesOf(t, folder, "sandbox-api/tsconfig.json", { compilerOptions: { paths: { flowcell: [path.join(projectRoot, "sandbox-api", "index.ts")] } }, include: [".", path.join(projectRoot, "sandbox-api", "globals.d.ts")] });
 });
 
 test("authors' tests have types", async (t) => {
-  const folder = await temporaryFolder("doc-test-types");
+  const folder = temporaryFolder("doc-test-types");
   for (const sample of of("test")) await writeFile(path.join(folder, fileOf(sample)), sample.text);
   await writeFile(path.join(folder, "package.json"), '{ "type": "module" }');
   await typesOf(t, folder, "tsconfig.json", { compilerOptions: { paths: { "flowcell/testing": [path.join(projectRoot, "host", "testing", "index.ts")] }, typeRoots: [path.join(projectRoot, "node_modules", "@types")] }, include: ["."] });
 });
 
 test.serial("addons load in an isolate and take events", async (t) => {
-  const folder = await temporaryFolder("doc-addons");
+  const folder = temporaryFolder("doc-addons");
   // The cookbook's are loaded by cookbook.test, each with what it does.
   for (const sample of of("addon").filter(({ page }) => page !== "docs/cookbook.md")) {
     const file = path.join(folder, fileOf(sample));
@@ -75,7 +76,7 @@ test.serial("addons load in an isolate and take events", async (t) => {
 
 test.serial("authors' tests pass: with the addon above them on the page, else with the one of init", async (t) => {
   for (const sample of of("test")) {
-    const folder = path.join(await temporaryFolder("doc-test"), "shout");
+    const folder = path.join(temporaryFolder("doc-test"), "shout");
     await mkdir(path.dirname(folder), { recursive: true });
     await runInit({ folder, command: "flowcell", version: "0" }, new Writable({ write: (_chunk, _encoding, done) => { done(); } }));
     const above = of("addon").findLast(({ page, line }) => page === sample.page && line < sample.line);
@@ -106,7 +107,7 @@ test("links to files lead to files", (t) => {
 });
 
 test.serial("the first addon's mistake is told as the page says", async (t) => {
-  const file = path.join(await temporaryFolder("doc-mistake"), "shout.ts");
+  const file = path.join(temporaryFolder("doc-mistake"), "shout.ts");
   const whole = of("addon").find(({ page }) => page === "docs/first-addon.md")?.text ?? "";
   await writeFile(file, whole.replace(/\n\}$/, '\n  response.headers.set("x-loud", "yes");\n}'));
   await using addon = await loadAddon(file);

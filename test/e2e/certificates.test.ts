@@ -2,7 +2,7 @@
 // 1.2 and 1.3, nginx). What cannot work is refused at the start with a sentence.
 import test, { type ExecutionContext } from "ava";
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { openAuthority } from "../../host/tls/authority.ts";
@@ -14,17 +14,17 @@ import { openUpstreamTrust } from "../../host/tls/trust.ts";
 import { testCertificate, type TestCertificate } from "../helpers/certificate.ts";
 import { freePort, startDaemon } from "../helpers/daemon.ts";
 import { curl, startHttpOrigin, startHttpsOrigin } from "../helpers/e2e.ts";
-import { startFlowcell, temporaryFolder } from "../helpers/flowcell.ts";
+import { startFlowcell } from "../helpers/flowcell.ts";
 import { requireProgram } from "../helpers/programs.ts";
 import { startProxy } from "../helpers/proxy.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 let server: TestCertificate;
 let client: TestCertificate;
 test.before(async () => { [server, client] = await Promise.all([testCertificate(), testCertificate("DNS:client.test")]); });
 
-async function folderOf(t: ExecutionContext, files: Readonly<Record<string, string>> = {}): Promise<string> {
-  const folder = await temporaryFolder("own-certs");
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+async function folderOf(files: Readonly<Record<string, string>> = {}): Promise<string> {
+  const folder = temporaryFolder("own-certs");
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   return folder;
 }
@@ -33,12 +33,12 @@ const both = ({ key, cert }: TestCertificate): string => key + cert;
 
 test("by host, nearest first; a listener's own", async (t) => {
   const [shop, exact, door] = [await testCertificate("DNS:*.shop.test,DNS:shop.test"), await testCertificate("DNS:any.test"), await testCertificate("DNS:proxy.test,IP:127.0.0.1")];
-  const folder = await folderOf(t, { "shop.pem": both(shop), "any.pem": both(exact), "door.pem": both(door) });
+  const folder = await folderOf({ "shop.pem": both(shop), "any.pem": both(exact), "door.pem": both(door) });
   const origin = await startHttpsOrigin();
   const plain = await startHttpOrigin();
   t.teardown(() => { origin.close(); plain.close(); });
   const own = [readOwnCertificate(`*.shop.test=${folder}/shop.pem`), readOwnCertificate(`any.test=${folder}/any.pem`)];
-  const authority = await openAuthority(await folderOf(t));
+  const authority = await openAuthority(await folderOf());
   const proxy = await startProxy(t, { sslInsecure: true, leafSource: await openOwnCertificates(own, createLeafCache(authority)), listenerCertificate: await openOwnCertificate(join(folder, "door.pem"), "--cert") });
   const ask = (name: string, caFile: string): ReturnType<typeof curl> => curl(t, ["-i", "-x", proxy.url, "--cacert", caFile, "--connect-to", `::localhost:${origin.port}`, `https://${name}/`]);
   t.is((await ask("a.shop.test", shop.certFile)).status, 200);
@@ -59,7 +59,7 @@ test("which pattern is nearest, and what is none", (t) => {
 
 test("files that are refused at the start", async (t) => {
   const encrypted = await promisify(execFile)("openssl", ["pkey", "-in", client.keyFile, "-aes128", "-passout", "pass:x"]);
-  const folder = await folderOf(t, {
+  const folder = await folderOf({
     "cert-only.pem": client.cert, "key-only.pem": client.key, "mismatch.pem": server.key + client.cert, "order.pem": client.key + server.cert + client.cert, "encrypted.pem": encrypted.stdout + client.cert, "empty.pem": "",
     "garbage.pem": `${client.key}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, "good.pem": both(client),
   });
@@ -73,8 +73,8 @@ test("files that are refused at the start", async (t) => {
   await t.throwsAsync(readCertificateFile(join(folder, "good.pem"), "--certs", new Date(Date.now() + 5 * day)), { code: "ERR_CERTIFICATE_EXPIRED", message: /expired on/ });
   await t.throwsAsync(readCertificateFile(join(folder, "good.pem"), "--certs", new Date(Date.now() - 5 * day)), { code: "ERR_CERTIFICATE_EXPIRED", message: /clock/ });
   await t.throwsAsync(openUpstreamTrust({ sslInsecure: true, clientCertsPath: join(folder, "nothing") }), { code: "ERR_CERTIFICATE_UNREADABLE" });
-  await t.throwsAsync(openUpstreamTrust({ sslInsecure: true, clientCertsPath: await folderOf(t) }), { message: /no files HOST\.pem/ });
-  await t.throwsAsync(openUpstreamTrust({ sslInsecure: true, clientCertsPath: await folderOf(t, { "a b.pem": both(client) }) }), { message: /not named after a host/ });
+  await t.throwsAsync(openUpstreamTrust({ sslInsecure: true, clientCertsPath: await folderOf() }), { message: /no files HOST\.pem/ });
+  await t.throwsAsync(openUpstreamTrust({ sslInsecure: true, clientCertsPath: await folderOf({ "a b.pem": both(client) }) }), { message: /not named after a host/ });
 });
 
 /** A server that insists on a certificate of the client's authority. */
@@ -90,8 +90,8 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
   test(`a server that asks for a certificate, ${version}: one for all, one for its name, none`, async (t) => {
     const port = await demanding(t, version);
     if (port === null) return;
-    const file = await folderOf(t, { "client.pem": both(client) });
-    const folder = await folderOf(t, { "localhost.pem": both(client), "other.test.pem": both(server) });
+    const file = await folderOf({ "client.pem": both(client) });
+    const folder = await folderOf({ "localhost.pem": both(client), "other.test.pem": both(server) });
     for (const clientCertsPath of [join(file, "client.pem"), folder]) {
       const proxy = await startProxy(t, { upstreamCaFile: server.certFile, clientCertsPath });
       const answer = await curl(t, ["-i", "-x", proxy.url, "--cacert", proxy.caFile, `https://localhost:${port}/`]);
@@ -101,7 +101,7 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
     const refused = await curl(t, ["-i", "-x", without.url, "--cacert", without.caFile, `https://localhost:${port}/`]);
     t.is(refused.status, 502);
     t.regex(refused.body, /client certificate.*--client-certs/);
-    const folderOfOthers = await folderOf(t, { "other.test.pem": both(client) });
+    const folderOfOthers = await folderOf({ "other.test.pem": both(client) });
     const elsewhere = await startProxy(t, { upstreamCaFile: server.certFile, clientCertsPath: folderOfOthers });
     t.is((await curl(t, ["-i", "-x", elsewhere.url, "--cacert", elsewhere.caFile, `https://localhost:${port}/`])).status, 502, "a certificate for another host is not shown");
   });
@@ -110,7 +110,7 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
 test("nginx that wants a certificate for HTTP/2", async (t) => {
   const nginx = requireProgram(t, "nginx", "nginx-light");
   if (nginx === undefined) return;
-  const folder = await folderOf(t, { "client.pem": both(client), "body.txt": "inside" });
+  const folder = await folderOf({ "client.pem": both(client), "body.txt": "inside" });
   const port = await freePort();
   await mkdir(join(folder, "tmp"));
   await writeFile(join(folder, "nginx.conf"), `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
@@ -124,7 +124,7 @@ test("nginx that wants a certificate for HTTP/2", async (t) => {
 });
 
 test("the command line: --certs, --cert and --client-certs reach the proxy, and are refused with exit 1", async (t) => {
-  const folder = await folderOf(t, { "own.pem": both(server), "client.pem": both(client) });
+  const folder = await folderOf({ "own.pem": both(server), "client.pem": both(client) });
   await copyFile(server.certFile, join(folder, "cert-only.pem"));
   const origin = await startHttpsOrigin();
   t.teardown(() => origin.close());

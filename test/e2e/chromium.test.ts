@@ -3,9 +3,8 @@
 import test from "ava";
 import { execFile, spawn } from "node:child_process";
 import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { WebSocketServer } from "ws";
@@ -13,6 +12,7 @@ import { testCertificate } from "../helpers/certificate.ts";
 import { requireProgram } from "../helpers/programs.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { recordingGate } from "../helpers/recording-gate.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const resources = 60;
 const run = promisify(execFile);
@@ -40,7 +40,7 @@ function serve(stream: ServerHttp2Stream, place: string, done: (text: string) =>
 
 /** A home whose browser trusts that authority, as `flowcell ca install-help` explains it. */
 async function home(certutil: string, caFile: string): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), "flowcell-chromium-"));
+  const folder = temporaryFolder("chromium");
   const database = path.join(folder, ".pki", "nssdb");
   await mkdir(database, { recursive: true });
   await run(certutil, ["-d", `sql:${database}`, "-N", "--empty-password"]);
@@ -66,7 +66,6 @@ test.serial("Chromium: a page with many resources over HTTP/2, server-sent event
   const gate = recordingGate({ on: { websocket_message: (flow) => { messages.push(flow.webSocket?.message?.fromClient === true ? "->" : "<-"); } } });
   const proxy = await startProxy(t, { gate, upstreamCaFile: certificate.certFile });
   const folder = await home(certutil, proxy.caFile);
-  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const url = `https://localhost:${(origin.address() as AddressInfo).port}/`;
   const browser = spawn(chromium, [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking", "--disable-component-update",

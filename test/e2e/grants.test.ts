@@ -3,8 +3,9 @@ import test from "ava";
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { projectRoot, startFlowcell, temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { projectRoot, startFlowcell, writeAddon } from "../helpers/flowcell.ts";
 import { curl, startHttpOrigin } from "../helpers/e2e.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 interface Ended { readonly code: number; readonly stdout: string; readonly stderr: string }
 const flowcell = (...words: readonly string[]): Promise<Ended> => new Promise((resolve) => {
@@ -41,7 +42,7 @@ test.serial("words that are no grants or limits end the program with one line an
 
 test.serial("a changed addon that asks for more is held until flowcell approve says otherwise", async (t) => {
   const origin = await startHttpOrigin();
-  const confdir = await temporaryFolder("confdir");
+  const confdir = temporaryFolder("confdir");
   const addon = await writeAddon(source(["request"], "first"), {}, "marker.ts");
   const proxy = await startFlowcell([addon], ["--confdir", confdir]);
   const body = async (): Promise<string> => (await curl(t, ["-x", proxy.proxyUrl, `http://127.0.0.1:${origin.port}/`])).body;
@@ -65,7 +66,7 @@ test.serial("a changed addon that asks for more is held until flowcell approve s
 
 test.serial("inspect says what an addon asks for and what it would have seen, for people and for programs", async (t) => {
   const addon = await writeAddon('export const manifest = { hosts: ["*.bank.example"], permissions: { read: ["request"], headers: ["cookie"], fetch: ["https://api.other.example"] } };\nexport function request() {}', {}, "spy.ts");
-  const har = path.join(await temporaryFolder("har"), "traffic.har");
+  const har = path.join(temporaryFolder("har"), "traffic.har");
   await writeFile(har, JSON.stringify({ log: { entries: [{ request: { method: "GET", url: "https://www.bank.example/?q=1", headers: [{ name: "Cookie", value: "s3cret" }] }, response: { status: 200, headers: [], content: {} } }] } }));
   const pretty = await flowcell("inspect", addon, har);
   t.is(pretty.code, 0, pretty.stderr);

@@ -4,8 +4,9 @@ import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import test from "ava";
-import { projectRoot, startFlowcell, temporaryFolder } from "../helpers/flowcell.ts";
+import { projectRoot, startFlowcell } from "../helpers/flowcell.ts";
 import { curl, startHttpOrigin } from "../helpers/e2e.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 interface Ended { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
@@ -21,7 +22,7 @@ const flowcell = (...words: readonly string[]): Promise<Ended> => run(path.join(
 const typesOf = (folder: string): Promise<Ended> => run(path.join(projectRoot, "node_modules", "typescript", "bin", "tsc"), ["-p", "."], folder);
 
 test.serial("the folder type-checks, its test passes, the addon runs", async (t) => {
-  const folder = path.join(await temporaryFolder("init"), "my-addon");
+  const folder = path.join(temporaryFolder("init"), "my-addon");
   const made = await flowcell("init", folder);
   t.is(made.code, 0, made.stderr);
   t.regex(made.stdout, /my-addon is ready/);
@@ -45,7 +46,7 @@ test.serial("the folder type-checks, its test passes, the addon runs", async (t)
 });
 
 test.serial("it writes over nothing, and refuses names that are none", async (t) => {
-  const folder = path.join(await temporaryFolder("init"), "taken");
+  const folder = path.join(temporaryFolder("init"), "taken");
   await mkdir(folder);
   await writeFile(path.join(folder, "index.ts"), "mine");
   const taken = await flowcell("init", folder);

@@ -7,14 +7,15 @@ import { onboardingSite } from "../../host/tls/onboarding-site.ts";
 import { openAuthority } from "../../host/tls/authority.ts";
 import { rawClient } from "../helpers/client.ts";
 import { curl } from "../helpers/e2e.ts";
-import { startFlowcell, temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { startFlowcell, writeAddon } from "../helpers/flowcell.ts";
 import { requireProgram } from "../helpers/programs.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { recordingGate } from "../helpers/recording-gate.ts";
 import { runProgram } from "../helpers/client.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 async function site(): Promise<{ readonly pages: ReturnType<typeof onboardingSite>; readonly folder: string }> {
-  const folder = await temporaryFolder("site");
+  const folder = temporaryFolder("site");
   return { pages: onboardingSite(await openAuthority(folder)), folder };
 }
 

@@ -4,8 +4,9 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import test from "ava";
-import { projectRoot, startFlowcell, temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { projectRoot, startFlowcell, writeAddon } from "../helpers/flowcell.ts";
 import { curl, startHttpOrigin } from "../helpers/e2e.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 interface Ended { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
@@ -31,7 +32,7 @@ test.serial("command line over environment over file over default; an edit of th
   const origin = await startHttpOrigin();
   t.teardown(() => origin.close());
   const addon = await writeAddon(source, {}, "tool.ts");
-  const confdir = await temporaryFolder("confdir");
+  const confdir = temporaryFolder("confdir");
   const config = path.join(confdir, "config.json");
   await writeFile(config, '{ "options": { "banner": "file", "tool.count": 2, "list": ["a", "b"], "mode": "off" } }');
   const proxy = await startFlowcell([addon], ["--confdir", confdir, "--set", "banner=line"], { FLOWCELL_SET_BANNER: "variable", FLOWCELL_SET_TOOL__COUNT: "3" });
@@ -50,7 +51,7 @@ test.serial("command line over environment over file over default; an edit of th
 test.serial("--options lists them, readable and as JSON", async (t) => {
   const addon = await writeAddon(source, {}, "tool.ts");
   const script = await writeAddon("export function request() {}", {}, "script.ts");
-  const confdir = await temporaryFolder("confdir");
+  const confdir = temporaryFolder("confdir");
   const config = path.join(confdir, "own.json");
   await writeFile(config, '{ "options": { "count": 5 } }');
   const pretty = await flowcell(["run", "--options", addon, script, "--confdir", confdir, "--config", config, "--set", "loose=1"], { FLOWCELL_SET_MODE: "off" });
@@ -73,7 +74,7 @@ for (const [what, words, file, code, stderr] of [
   ["a file that is not there", ["--config", "/nowhere/x.json"], null, 2, /there is no configuration file \/nowhere\/x\.json/],
 ] as const) {
   test.serial(`refused at the start: ${what}`, async (t) => {
-    const confdir = await temporaryFolder("confdir");
+    const confdir = temporaryFolder("confdir");
     if (file !== null) await writeFile(path.join(confdir, "config.json"), file);
     const ended = await flowcell(["run", await writeAddon(source), "--port", "0", "--confdir", confdir, ...words]);
     t.is(ended.code, code);

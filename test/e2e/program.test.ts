@@ -4,8 +4,9 @@ import { createServer } from "node:net";
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import test from "ava";
-import { projectRoot, startFlowcell, temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { projectRoot, startFlowcell, writeAddon } from "../helpers/flowcell.ts";
 import { curl, startHttpOrigin } from "../helpers/e2e.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 interface Ended { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
@@ -45,7 +46,7 @@ test.serial("a port that is taken is named, and ends with 1", async (t) => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = address !== null && typeof address === "object" ? address.port : 0;
-  const ended = await flowcell("run", "-p", String(port), "--confdir", await temporaryFolder("confdir"));
+  const ended = await flowcell("run", "-p", String(port), "--confdir", temporaryFolder("confdir"));
   server.close();
   t.is(ended.code, 1);
   t.regex(ended.stderr, new RegExp(String(port)));
@@ -53,13 +54,13 @@ test.serial("a port that is taken is named, and ends with 1", async (t) => {
 });
 
 test.serial("an addon that is not there ends with 1 and says so", async (t) => {
-  const ended = await flowcell("run", "/nowhere/addon.ts", "-p", "0", "--confdir", await temporaryFolder("confdir"));
+  const ended = await flowcell("run", "/nowhere/addon.ts", "-p", "0", "--confdir", temporaryFolder("confdir"));
   t.is(ended.code, 1);
   t.regex(ended.stderr, /no addon at \/nowhere\/addon\.ts/);
 });
 
 test.serial("a CA file that cannot be used ends with 1 and names it", async (t) => {
-  const confdir = await temporaryFolder("confdir");
+  const confdir = temporaryFolder("confdir");
   await writeFile(path.join(confdir, "flowcell-ca.pem"), "nonsense");
   const ended = await flowcell("run", "-p", "0", "--confdir", confdir);
   t.is(ended.code, 1);
@@ -82,7 +83,7 @@ test.serial("check lists handlers, warns of near misses, and fails on what does 
 });
 
 test.serial("ca prints, exports and helps", async (t) => {
-  const confdir = await temporaryFolder("confdir");
+  const confdir = temporaryFolder("confdir");
   t.regex((await flowcell("ca", "--confdir", confdir)).stdout, /-----BEGIN CERTIFICATE-----/);
   t.regex((await flowcell("ca", "install-help", "--confdir", confdir)).stdout, /update-ca-certificates/);
   const out = path.join(confdir, "out.pem");
@@ -138,7 +139,7 @@ test.serial("an unreadable addon is told with its path", async (t) => {
 });
 
 test.serial("a confdir that cannot be made ends with 1", async (t) => {
-  const folder = await temporaryFolder("confdir");
+  const folder = temporaryFolder("confdir");
   await writeFile(path.join(folder, "file"), "");
   const ended = await flowcell("run", "-p", "0", "--confdir", path.join(folder, "file", "below"));
   t.is(ended.code, 1);

@@ -11,11 +11,11 @@ import { linesOf } from "../helpers/flows.ts";
 import { rawClient } from "../helpers/client.ts";
 import { testCertificate, type TestCertificate } from "../helpers/certificate.ts";
 import { curl } from "../helpers/e2e.ts";
-import { temporaryFolder } from "../helpers/flowcell.ts";
 import { startProxy, type TestProxy, type TestProxyOptions } from "../helpers/proxy.ts";
 import { recordingGate } from "../helpers/recording-gate.ts";
-import { rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const secret = "hunter2:é";
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString("base64")}`;
@@ -138,8 +138,7 @@ test("without --proxy-auth a credential that a client sends all the same is not 
 });
 
 test("an htpasswd file: a right user among many who guess waits for none of them, and names inject nothing", async (t) => {
-  const folder = await temporaryFolder("users");
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder("users");
   const file = path.join(folder, "users");
   await writeFile(file, `ada:${await hash(secret, 6)}\n`);
   const proxyAuth = await openProxyAuth({ kind: "file", file });

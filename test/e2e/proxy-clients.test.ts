@@ -5,8 +5,7 @@ import { createServer as createHttp, request as httpRequest, type IncomingMessag
 import { Agent as HttpsAgent, createServer as createHttps, request as httpsRequest } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { runProgram, tunnelClient } from "../helpers/client.ts";
@@ -14,6 +13,7 @@ import { testCertificate, type TestCertificate } from "../helpers/certificate.ts
 import { requireProgram } from "../helpers/programs.ts";
 import { startProxy, type TestProxy } from "../helpers/proxy.ts";
 import { recordingGate } from "../helpers/recording-gate.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 let certificate: TestCertificate;
 test.before(async () => { certificate = await testCertificate(); });
@@ -129,7 +129,7 @@ test("Python: urllib and http.client", async (t) => {
 test("Python's http.server as origin: files, HTTP/1.0 without keep-alive", async (t) => {
   const program = requireProgram(t, "python3", "python3");
   if (program === undefined) return;
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-files-"));
+  const folder = temporaryFolder("files");
   const content = randomBytes(200_000);
   await writeFile(join(folder, "file.bin"), content);
   const child = spawn(program, ["-u", "-c", "import http.server,sys,os; os.chdir(sys.argv[1]); s=http.server.ThreadingHTTPServer(('127.0.0.1',0),http.server.SimpleHTTPRequestHandler); print(s.server_port); s.serve_forever()", folder], { stdio: ["ignore", "pipe", "ignore"] });

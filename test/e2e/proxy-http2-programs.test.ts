@@ -1,8 +1,7 @@
 // HTTP/2 with clients and servers that are not Node's: curl, nghttp, h2load and nginx.
 import test, { type ExecutionContext } from "ava";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { testCertificate, type TestCertificate } from "../helpers/certificate.ts";
 import { runProgram } from "../helpers/client.ts";
@@ -12,6 +11,7 @@ import { answering, rawOrigin } from "../helpers/origin.ts";
 import { requireProgram } from "../helpers/programs.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { recordingGate } from "../helpers/recording-gate.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 let certificate: TestCertificate;
 test.before(async () => { certificate = await testCertificate(); });
@@ -20,14 +20,13 @@ test.before(async () => { certificate = await testCertificate(); });
 async function nginxOrigin(t: ExecutionContext, body: Buffer, more = ""): Promise<number | null> {
   const nginx = requireProgram(t, "nginx", "nginx-light");
   if (nginx === undefined) return null;
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-nginx-"));
+  const folder = temporaryFolder("nginx");
   const port = await freePort();
   await writeFile(join(folder, "body.bin"), body);
   await writeFile(join(folder, "nginx.conf"), `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
     events { worker_connections 256; }
     http { access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
       server { listen 127.0.0.1:${port} ssl http2; ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile}; root ${folder}; ${more} } }`);
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
   await startDaemon(t, nginx, ["-e", `${folder}/error.log`, "-c", `${folder}/nginx.conf`], port);
   return port;
 }
@@ -39,8 +38,7 @@ test.serial("curl --http2 through the proxy to nginx: version, body and upload",
   if (curl === undefined || port === null) return;
   const gate = recordingGate();
   const proxy = await startProxy(t, { gate, upstreamCaFile: certificate.certFile });
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-curl-"));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("curl");
   const out = join(folder, "out");
   const end = await runProgram(curl, ["-sS", "--http2", "-x", proxy.url, "--cacert", proxy.caFile, "-o", out, "-w", "%{http_version} %{response_code} %{size_download}", `https://localhost:${port}/body.bin`]);
   t.is(end.stdout, `2 200 ${body.length}`, end.stderr);

@@ -2,8 +2,7 @@
 // Apache at the other end.
 import test from "ava";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { PassThrough } from "node:stream";
 import { connect, TLSSocket, type ConnectionOptions } from "node:tls";
@@ -16,6 +15,7 @@ import { bare } from "../helpers/h2.ts";
 import { answering, rawOrigin } from "../helpers/origin.ts";
 import { requireProgram } from "../helpers/programs.ts";
 import { startProxy } from "../helpers/proxy.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -28,9 +28,8 @@ async function ask(proxyPort: number, place: string, options: ConnectionOptions)
   return socket;
 }
 
-async function folderOf(t: { readonly teardown: (clean: () => Promise<void>) => void }): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), "flowcell-tls-"));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+async function folderOf(): Promise<string> {
+  const folder = temporaryFolder("tls");
   return folder;
 }
 
@@ -38,7 +37,7 @@ test("SSLKEYLOGFILE: the keys of both sides, for the owner alone, and a file tha
   const certificate = await testCertificate();
   const server = await rawOrigin(answering(ok), { tls: certificate });
   t.teardown(() => server.close());
-  const file = path.join(await folderOf(t), "keys.txt");
+  const file = path.join(await folderOf(), "keys.txt");
   const keyLog = openKeyLog(file, makeLog(() => undefined));
   const { port, ca } = await startProxy(t, { keyLog, upstreamCaFile: certificate.certFile });
   (await ask(port, `localhost:${server.port}`, { ca })).destroy();
@@ -56,7 +55,7 @@ test("SSLKEYLOGFILE: the keys of both sides, for the owner alone, and a file tha
 });
 
 test("SSLKEYLOGFILE on a disk that does not keep up: what waits is bounded, the loss is said once, the rest is written", async (t) => {
-  const file = path.join(await folderOf(t), "slow");
+  const file = path.join(await folderOf(), "slow");
   t.is((await runProgram("mkfifo", [file])).code, 0);
   const records: LogRecord[] = [];
   // Nobody reads the pipe yet: nothing can be written.
@@ -106,7 +105,7 @@ test("curl to Apache through the proxy: TLS, a body up and down, keep-alive", as
   const curl = requireProgram(t, "curl", "curl");
   if (apache === undefined || curl === undefined) return;
   const certificate = await testCertificate();
-  const [folder, port] = [await folderOf(t), await freePort()];
+  const [folder, port] = [await folderOf(), await freePort()];
   const body = randomBytes(300_000);
   await writeFile(path.join(folder, "body.bin"), body);
   await writeFile(path.join(folder, "apache.conf"), [

@@ -1,22 +1,21 @@
 // Recorded traffic used again: requests sent once more through the proxy's own pipeline (--replay-client), responses given in place of
 // servers (--replay-server), from our own form and from HAR, with addons that see both.
-import { rm } from "node:fs/promises";
 import { execFile } from "node:child_process";
 import path from "node:path";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { openFlowFile } from "../../host/flows/saved/flow-file-output.ts";
 import { openHarFile } from "../../host/flows/saved/har-file-output.ts";
 import { readFlows } from "../../host/flows/saved/read-flows.ts";
 import type { SavedFlow } from "../../host/flows/saved/saved-flow.ts";
 import { curl, startHttpOrigin, startHttpsOrigin } from "../helpers/e2e.ts";
-import { projectRoot, startFlowcell, temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { projectRoot, startFlowcell, writeAddon } from "../helpers/flowcell.ts";
 import { savedHttp, savedTcp } from "../helpers/saved-flows.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 interface Ended { readonly code: number | null; readonly lines: readonly Record<string, unknown>[]; readonly stderr: string }
 
-async function flowcell(t: ExecutionContext, ...words: readonly string[]): Promise<Ended> {
-  const confdir = await temporaryFolder("confdir");
-  t.teardown(() => rm(confdir, { recursive: true }));
+async function flowcell(...words: readonly string[]): Promise<Ended> {
+  const confdir = temporaryFolder("confdir");
   return new Promise((resolve) => {
     execFile(process.execPath, [path.join(projectRoot, "host", "main.ts"), ...words, "--confdir", confdir, "--log-format", "json"], { timeout: 60_000 }, (error, stdout, stderr) => {
       const lines = stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -25,9 +24,8 @@ async function flowcell(t: ExecutionContext, ...words: readonly string[]): Promi
   });
 }
 
-async function recording(t: ExecutionContext, form: "own" | "har", ...flows: readonly SavedFlow[]): Promise<string> {
-  const folder = await temporaryFolder("recorded");
-  t.teardown(() => rm(folder, { recursive: true }));
+async function recording(form: "own" | "har", ...flows: readonly SavedFlow[]): Promise<string> {
+  const folder = temporaryFolder("recorded");
   const file = path.join(folder, form === "own" ? "t.flows" : "t.har");
   const output = form === "own" ? await openFlowFile(file) : await openHarFile(file, "1");
   for (const flow of flows) await output.write((await output.encode(flow)) ?? []);
@@ -58,10 +56,10 @@ test.serial("--replay-client sends recorded requests with their events, counts w
   });
   t.teardown(() => origin.close());
   const base = `http://127.0.0.1:${origin.port}`;
-  const own = await recording(t, "own", savedHttp({ url: `${base}/1`, requestHeaders: [["Host", "x"], ["X-Own", "a"]] }), savedTcp([true, "x"]), savedHttp({ url: `${base}/2`, method: "POST", body: "b=2", requestHeaders: [["Host", "x"], ["X-Own", "b"], ["Content-Length", "99"]] }));
-  const har = await recording(t, "har", savedHttp({ url: `${base}/3`, requestHeaders: [["Host", "x"], ["X-Own", "c"]] }), savedHttp({ url: "http://127.0.0.1:1/" }));
+  const own = await recording("own", savedHttp({ url: `${base}/1`, requestHeaders: [["Host", "x"], ["X-Own", "a"]] }), savedTcp([true, "x"]), savedHttp({ url: `${base}/2`, method: "POST", body: "b=2", requestHeaders: [["Host", "x"], ["X-Own", "b"], ["Content-Length", "99"]] }));
+  const har = await recording("har", savedHttp({ url: `${base}/3`, requestHeaders: [["Host", "x"], ["X-Own", "c"]] }), savedHttp({ url: "http://127.0.0.1:1/" }));
   const out = path.join(path.dirname(own), "out.flows");
-  const ended = await flowcell(t, "run", await writeAddon(witness), "-p", "0", "--replay-client", own, "--replay-client", har, "-w", out);
+  const ended = await flowcell("run", await writeAddon(witness), "-p", "0", "--replay-client", own, "--replay-client", har, "-w", out);
   t.is(ended.code, 1, ended.stderr);
   t.deepEqual(got, ["GET /1  a", "POST /2 b=2 b", "GET /3  c"]);
   t.like(ended.lines.find(({ event }) => event === "replay-ended"), { answered: 3, failed: 1, skipped: 1, level: "warn" });
@@ -80,8 +78,8 @@ test.serial("--replay-concurrency sends several at once; a good end is 0", async
     void isMet.promise.then(() => { open--; response.end(); });
   });
   t.teardown(() => origin.close());
-  const file = await recording(t, "own", ...Array.from({ length: 12 }, (_, at) => savedHttp({ url: `http://127.0.0.1:${origin.port}/${at}` })));
-  const ended = await flowcell(t, "run", "-p", "0", "--replay-client", file, "--replay-concurrency", "4");
+  const file = await recording("own", ...Array.from({ length: 12 }, (_, at) => savedHttp({ url: `http://127.0.0.1:${origin.port}/${at}` })));
+  const ended = await flowcell("run", "-p", "0", "--replay-client", file, "--replay-concurrency", "4");
   t.is(ended.code, 0, ended.stderr);
   t.is(most, 4);
 });
@@ -93,7 +91,7 @@ test.serial("--replay-server answers from a recording, over HTTP and HTTPS, with
     savedHttp({ url: "https://nowhere.example/b", method: "POST", body: "q=1", answer: gzipSync("recorded b"), responseHeaders: [["Content-Encoding", "gzip"]] }),
   ];
   for (const form of ["own", "har"] as const) {
-    const running = await startFlowcell([await writeAddon(witness)], ["--replay-server", await recording(t, form, ...recorded), "--replay-kill-extra"]);
+    const running = await startFlowcell([await writeAddon(witness)], ["--replay-server", await recording(form, ...recorded), "--replay-kill-extra"]);
     const ask = (...more: readonly string[]): ReturnType<typeof curl> => curl(t, ["-i", "-x", running.proxyUrl, "--cacert", running.caFile, ...more]);
     const plain = await ask("http://nowhere.example/a?x=1");
     t.is(plain.status, 200);
@@ -113,7 +111,7 @@ test.serial("--replay-server answers from a recording, over HTTP and HTTPS, with
 test.serial("without kill-extra the server answers what is not recorded, also behind TLS", async (t) => {
   const origin = await startHttpsOrigin((_request, response) => response.end("from the server"));
   t.teardown(() => origin.close());
-  const running = await startFlowcell([], ["--replay-server", await recording(t, "own", savedHttp({ url: `https://localhost:${origin.port}/known`, requestHeaders: [["Host", `localhost:${origin.port}`]], answer: "recorded" })), "--upstream-ca", origin.caFile, "--replay-reuse"]);
+  const running = await startFlowcell([], ["--replay-server", await recording("own", savedHttp({ url: `https://localhost:${origin.port}/known`, requestHeaders: [["Host", `localhost:${origin.port}`]], answer: "recorded" })), "--upstream-ca", origin.caFile, "--replay-reuse"]);
   t.teardown(() => running.stop());
   for (const [place, body] of [["known", "recorded"], ["other", "from the server"], ["known", "recorded"]] as const) {
     t.is((await curl(t, ["-x", running.proxyUrl, "--cacert", running.caFile, "-i", `https://localhost:${origin.port}/${place}`])).body, body);
@@ -125,7 +123,7 @@ for (const [what, words, code, message] of [
   ["requests that are not there", ["run", "-p", "0", "--replay-client", "/nowhere/x"], 1, /\/nowhere\/x cannot be read/],
 ] as const) {
   test.serial(`refused with one line: ${what}`, async (t) => {
-    const ended = await flowcell(t, ...words);
+    const ended = await flowcell(...words);
     t.is(ended.code, code, ended.stderr);
     t.regex(ended.stderr, message);
     t.is(ended.stderr.trim().split("\n").length, 1, ended.stderr);

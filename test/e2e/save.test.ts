@@ -1,17 +1,16 @@
 // The program saves what passes (-w, --har), survives its own death with what it saved, runs addons over saved flows (-r), and says
 // clearly what does not work. Real sockets, real cells, real files.
 import { execFile, spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { readFlows } from "../../host/flows/saved/read-flows.ts";
 import type { SavedFlow, SavedHttpFlow } from "../../host/flows/saved/saved-flow.ts";
 import { rawClient, tunnelClient } from "../helpers/client.ts";
 import { curl, startHttpOrigin } from "../helpers/e2e.ts";
-import { projectRoot, startFlowcell, temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { projectRoot, startFlowcell, writeAddon } from "../helpers/flowcell.ts";
 import { rawOrigin } from "../helpers/origin.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 async function read(file: string): Promise<{ readonly flows: readonly SavedFlow[]; readonly skipped: number }> {
   let skipped = 0;
@@ -23,7 +22,7 @@ async function read(file: string): Promise<{ readonly flows: readonly SavedFlow[
 interface Ended { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
 async function flowcell(...words: readonly string[]): Promise<Ended> {
-  const confdir = await temporaryFolder("confdir");
+  const confdir = temporaryFolder("confdir");
   return new Promise((resolve) => {
     execFile(process.execPath, [path.join(projectRoot, "host", "main.ts"), ...words, "--confdir", confdir, "--log-format", "json"], { timeout: 60_000 }, (error, stdout, stderr) => {
       void rm(confdir, { recursive: true }).then(() => resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : null, stdout, stderr }));
@@ -31,16 +30,15 @@ async function flowcell(...words: readonly string[]): Promise<Ended> {
   });
 }
 
-async function savedFolder(t: ExecutionContext): Promise<string> {
-  const folder = await temporaryFolder("saved");
-  t.teardown(() => rm(folder, { recursive: true }));
+async function savedFolder(): Promise<string> {
+  const folder = temporaryFolder("saved");
   return folder;
 }
 
 const httpOnly = (flows: readonly SavedFlow[]): readonly SavedHttpFlow[] => flows.filter((flow) => flow.kind === "http");
 
 test.serial("-w and --har save what passed: bodies that nobody wanted, failures, TCP; never proxy credentials", async (t) => {
-  const folder = await savedFolder(t);
+  const folder = await savedFolder();
   const [own, har] = [path.join(folder, "t.flows"), path.join(folder, "t.har")];
   const origin = await startHttpOrigin((request, response) => {
     request.resume().on("end", () => { response.writeHead(200, { "Content-Type": "application/octet-stream", Trailer: "x-sum" }); response.write("part one, "); response.addTrailers({ "x-sum": "7" }); response.end(Buffer.from([0, 255])); });
@@ -78,7 +76,7 @@ test.serial("-w and --har save what passed: bodies that nobody wanted, failures,
 });
 
 test.serial("killed in the middle of writing: everything but the last batch is read", async (t) => {
-  const folder = await savedFolder(t);
+  const folder = await savedFolder();
   const own = path.join(folder, "t.flows");
   const har = path.join(folder, "t.har");
   const origin = await startHttpOrigin((_request, response) => response.end("x".repeat(50_000)));
@@ -115,7 +113,7 @@ const marker = `
   export function done() { console.log("done", count); }`;
 
 test.serial("-r runs addons over saved flows without a network, and -w saves what they make of it", async (t) => {
-  const folder = await savedFolder(t);
+  const folder = await savedFolder();
   const [own, out, har] = [path.join(folder, "in.flows"), path.join(folder, "out.flows"), path.join(folder, "out.har")];
   const origin = await startHttpOrigin((request, response) => response.end(`you asked ${request.url ?? ""}`));
   const flowcellRunning = await startFlowcell([], ["-w", own]);
@@ -155,7 +153,7 @@ for (const [what, words, code, message] of [
 }
 
 test.serial("a torn file is read as far as it goes, and the rest is told in bytes", async (t) => {
-  const folder = await savedFolder(t);
+  const folder = await savedFolder();
   const own = path.join(folder, "t.flows");
   const origin = await startHttpOrigin((_request, response) => response.end("hello"));
   t.teardown(() => origin.close());
@@ -171,7 +169,7 @@ test.serial("a torn file is read as far as it goes, and the rest is told in byte
 });
 
 test.serial("a disk that fills: traffic goes on, the loss is told, what was saved is read", async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), "flowcell-disk-"));
+  const folder = temporaryFolder("disk");
   if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k,mode=0700", "none", folder]).status !== 0) {
     t.log("skipped: no small file system can be mounted here (not root, or no mount)");
     return t.pass();

@@ -3,7 +3,8 @@ import test from "ava";
 import { statSync } from "node:fs";
 import path from "node:path";
 import { curl, startHttpOrigin, startHttpsOrigin } from "../helpers/e2e.ts";
-import { startFlowcell, temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { startFlowcell, writeAddon } from "../helpers/flowcell.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const source = (api: string): string => `
   import { ctx, Response, type HTTPFlow } from "flowcell";
@@ -21,7 +22,7 @@ test.serial("an addon keeps and fetches by its manifest; a failed call leaves no
   const api = await startHttpsOrigin((request, response) => { let body = ""; request.on("data", (chunk) => { body += String(chunk); }).on("end", () => response.end(`api got ${request.method ?? ""} ${body}`)); });
   const origin = await startHttpOrigin();
   t.teardown(() => { api.close(); origin.close(); });
-  const confdir = await temporaryFolder("confdir");
+  const confdir = temporaryFolder("confdir");
   const addon = await writeAddon(source(`https://localhost:${api.port}`), {}, "counter.ts");
   const args = ["--confdir", confdir, "--upstream-ca", api.caFile];
   const ask = async (port: number, where = "/"): Promise<string> => (await curl(t, ["-x", `http://127.0.0.1:${port}`, `http://127.0.0.1:${origin.port}${where}`])).body;
@@ -39,7 +40,7 @@ test.serial("an addon keeps and fetches by its manifest; a failed call leaves no
 test.serial("an addon never fetches through the proxy or from it", async (t) => {
   const origin = await startHttpOrigin();
   t.teardown(() => origin.close());
-  const confdir = await temporaryFolder("confdir");
+  const confdir = temporaryFolder("confdir");
   const probe = await startFlowcell([], ["--confdir", confdir]);
   const { port } = probe;
   await probe.stop();

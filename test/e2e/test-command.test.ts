@@ -7,8 +7,9 @@ import test from "ava";
 import { fileHeader, recordHeader } from "../../host/flows/saved/frame.ts";
 import { writeRecord } from "../../host/flows/saved/record.ts";
 import type { SavedFlow } from "../../host/flows/saved/saved-flow.ts";
-import { projectRoot, temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { projectRoot, writeAddon } from "../helpers/flowcell.ts";
 import { savedHttp, savedTcp } from "../helpers/saved-flows.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 interface Ended { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
@@ -25,12 +26,12 @@ const entry = (url: string, text = "one\ntwo\nthree"): object => ({
   response: { status: 200, statusText: "OK", httpVersion: "HTTP/1.1", headers: [{ name: "Content-Type", value: "text/plain" }, { name: "Content-Encoding", value: "gzip" }], content: { text } },
 });
 async function har(...entries: readonly object[]): Promise<string> {
-  const file = path.join(await temporaryFolder("har"), "traffic.har");
+  const file = path.join(temporaryFolder("har"), "traffic.har");
   await writeFile(file, JSON.stringify({ log: { entries } }));
   return file;
 }
 async function flowFile(...flows: readonly SavedFlow[]): Promise<string> {
-  const file = path.join(await temporaryFolder("flows"), "saved.flows");
+  const file = path.join(temporaryFolder("flows"), "saved.flows");
   const records = flows.flatMap((flow) => { const { head, blobs } = writeRecord(flow); return [recordHeader(head, blobs), head, ...blobs]; });
   await writeFile(file, Buffer.concat([fileHeader(), ...records]));
   return file;
@@ -77,7 +78,7 @@ test.serial("what would change is shown as a difference, the rest is counted; a 
 test.serial("--record writes what is expected, --expect ends with 1 where it differs", async (t) => {
   const addon = await writeAddon(source, {}, "tool.ts");
   const file = await har(entry("https://example.com/text"), entry("https://example.com/same"), entry("https://example.com/throw"));
-  const expectation = path.join(await temporaryFolder("expected"), "expected.json");
+  const expectation = path.join(temporaryFolder("expected"), "expected.json");
   t.is((await flowcell(addon, file, "--record", expectation)).code, 1);
   const same = await flowcell(addon, file, "--expect", expectation);
   t.is(same.code, 0, same.stdout);
@@ -138,7 +139,7 @@ for (const [what, name, text, stderr] of [
   ["no HAR", "a.har", "{}", /a\.har has no "log" with "entries"/], ["not there", "", "", /cannot be read/],
 ] as const) {
   test.serial(`refused with one line: ${what}`, async (t) => {
-    const file = path.join(await temporaryFolder("har"), name === "" ? "missing" : name);
+    const file = path.join(temporaryFolder("har"), name === "" ? "missing" : name);
     if (name !== "") await writeFile(file, text);
     const ended = await flowcell(await writeAddon(source), file);
     t.is(ended.code, 1);
@@ -148,7 +149,7 @@ for (const [what, name, text, stderr] of [
 }
 
 test.serial("expectations of a stranger: no JSON, another file, prototypes", async (t) => {
-  const folder = await temporaryFolder("expected");
+  const folder = temporaryFolder("expected");
   const file = await har(entry("https://example.com/same"));
   const addon = await writeAddon(source);
   for (const [text, stderr] of [["{", /is not JSON/], ["{}", /no file that --record/], ['{"flowcell":1}', /no "flows"/], ['{"flowcell":1,"flows":1,"changes":[{"flow":"__proto__","lines":[1]}]}', /without "flow" or "lines"/]] as const) {

@@ -2,11 +2,11 @@
 // informational, and is not about being a public server, is a finding.
 import test from "ava";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { requireProgram } from "../helpers/programs.ts";
 import { startProxy } from "../helpers/proxy.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 interface Finding { readonly id: string; readonly severity: string; readonly finding: string }
 
@@ -18,8 +18,7 @@ test.serial("testssl.sh finds TLS 1.2 and 1.3, no old protocol, no renegotiation
   const testssl = requireProgram(t, "testssl", "testssl.sh");
   if (testssl === undefined) return;
   const { port, caFile } = await startProxy(t, { mode: "regular+tls" });
-  const folder = await mkdtemp(path.join(tmpdir(), "flowcell-testssl-"));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("testssl");
   const report = path.join(folder, "report.json");
   const args = ["--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--add-ca", caFile, "--jsonfile", report, "-p", "-R", `localhost:${port}`];
   const end = await new Promise<string>((resolve) => execFile(testssl, args, { timeout: 100_000, killSignal: "SIGKILL" }, (_error, stdout, stderr) => resolve(`${stdout}\n${stderr}`)));

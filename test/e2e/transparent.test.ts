@@ -2,12 +2,13 @@
 // By policy routing (the listener has the server's port) and by nftables' TPROXY (any port). Where no namespaces can be made, there is
 // nothing to test; what is refused is tested everywhere.
 import test, { type ExecutionContext } from "ava";
-import { chmod, rm, writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram, type ProgramEnd } from "../helpers/client.ts";
 import { testCertificate } from "../helpers/certificate.ts";
-import { projectRoot, temporaryFolder } from "../helpers/flowcell.ts";
+import { projectRoot } from "../helpers/flowcell.ts";
 import { requireProgram } from "../helpers/programs.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 /** client 10.9.1.2 – 10.9.1.1 proxy 10.9.2.1 – 10.9.2.2 = 198.51.100.7 server. `rules` and `ask` are shell. */
 const scene = (setting: { readonly rules: string; readonly mode: string; readonly ask: string; readonly folder: string; readonly key: string; readonly cert: string; readonly python: string; readonly nft: string }): string => `set -eu
@@ -63,8 +64,7 @@ async function play(t: ExecutionContext, setting: { readonly rules: string; read
     t.pass();
     return null;
   }
-  const folder = await temporaryFolder("transparent");
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("transparent");
   const certificate = await testCertificate("DNS:origin.test,IP:198.51.100.7");
   await chmod(folder, 0o755);
   await writeFile(join(folder, "origin.py"), origin);
@@ -107,8 +107,7 @@ test.serial("without the right to take such connections it does not start, and s
   const unshare = requireProgram(t, "unshare", "util-linux");
   if (unshare === undefined) return;
   if ((await runProgram(unshare, ["-r", "true"])).code !== 0) return t.pass();
-  const folder = await temporaryFolder("transparent");
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("transparent");
   // Root of a user namespace of its own has no rights over the network.
   const end = await runProgram(unshare, ["-r", process.execPath, join(projectRoot, "host", "main.ts"), "run", "--confdir", folder, "--jail", "off", "-m", "transparent@127.0.0.1:0"], "", 60_000);
   t.is(end.code, 1, end.stderr);

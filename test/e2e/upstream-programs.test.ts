@@ -1,7 +1,6 @@
 // upstream:URL through proxies that are not ours: squid, in the clear and under TLS, with a password; and mitmdump, with a password.
 import test, { type ExecutionContext } from "ava";
-import { chmod, copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "../helpers/client.ts";
 import { testCertificate, type TestCertificate } from "../helpers/certificate.ts";
@@ -9,15 +8,15 @@ import { freePort, startDaemon } from "../helpers/daemon.ts";
 import { curl, startHttpOrigin, startHttpsOrigin } from "../helpers/e2e.ts";
 import { findProgram, requireProgram } from "../helpers/programs.ts";
 import { startProxy } from "../helpers/proxy.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 let certificate: TestCertificate;
 test.before(async () => { certificate = await testCertificate(); });
 
 /** A folder that servers which give up their rights can read. */
-async function openFolder(t: ExecutionContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-next-"));
+async function openFolder(): Promise<string> {
+  const folder = temporaryFolder("next");
   await chmod(folder, 0o755);
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -29,7 +28,7 @@ async function startSquid(t: ExecutionContext): Promise<Squid | null> {
   if (squid === undefined || openssl === undefined) return null;
   const helper = findProgram("basic_ncsa_auth", { PATH: "/usr/lib/squid:/usr/lib64/squid:/usr/libexec/squid" });
   if (helper === undefined) throw new Error("squid's basic_ncsa_auth is missing");
-  const folder = await openFolder(t);
+  const folder = await openFolder();
   const [http, https] = [await freePort(), await freePort()];
   const { stdout: hash } = await runProgram(openssl, ["passwd", "-apr1", "secret"]);
   await writeFile(join(folder, "users"), `ada:${hash.trim()}\n`);
@@ -89,7 +88,7 @@ test.serial("mitmdump: as the next proxy with a password, and as the client's ow
   if (mitmdump === undefined) return;
   const [plain, secure] = [await startHttpOrigin(), await startHttpsOrigin()];
   t.teardown(() => { plain.close(); secure.close(); });
-  const folder = await openFolder(t);
+  const folder = await openFolder();
   const run = async (...args: string[]): Promise<number> => {
     const port = await freePort();
     await startDaemon(t, mitmdump, ["-q", "--listen-host", "127.0.0.1", "-p", String(port), "--set", `confdir=${folder}`, "--ssl-insecure", ...args], port);

@@ -1,17 +1,17 @@
 // No room on the disk of --confdir: a first start says so in one sentence and leaves no half-made authority; a proxy that has its authority
 // starts and serves; one that runs when the disk fills goes on. On a small file system of its own, which only root can mount; else skipped.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { curl, startHttpOrigin } from "../helpers/e2e.ts";
 import { projectRoot, startFlowcell, writeAddon } from "../helpers/flowcell.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 /** A folder of 128 KiB in all, or null where this user cannot mount. Unmounted when the test ends. */
 function smallDisk(t: ExecutionContext): string | null {
-  const folder = mkdtempSync(path.join(tmpdir(), "flowcell-disk-"));
+  const folder = temporaryFolder("disk");
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k,mode=0700", "none", folder], { encoding: "utf8" });
   if (mounted.status !== 0) {
     t.log("skipped: no small file system can be mounted here (not root, or no mount)");

@@ -1,7 +1,6 @@
 // An addon host with real cells for tests: addons from source texts, a log that is kept, one pool of cells per test file. Not for
 // traffic over sockets (helpers/proxy, helpers/flowcell).
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ExecutionContext, TestFn } from "ava";
 import { createAddonHost, type AddonHost, type AddonHostSettings, type LoadProblem } from "../../host/addons/addon-host.ts";
@@ -10,6 +9,7 @@ import type { CellPool } from "../../host/cells/cell.ts";
 import { makeCellPool } from "../../host/cells/pool.ts";
 import { makeLog, type LogRecord } from "../../host/log.ts";
 import { defaultLimits, type Limits } from "../../sandbox-api/schema/limits.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface Stage { readonly host: AddonHost; readonly records: LogRecord[]; readonly paths: readonly string[]; readonly problems: readonly LoadProblem[] }
 export type StageSettings = Partial<Omit<AddonHostSettings, "limits">> & { readonly limits?: Partial<Limits> };
@@ -33,7 +33,7 @@ export function useCells(test: TestFn): Cells {
 
 /** Writes each source as NAME.ts into a folder of its own; gives the paths in order. */
 export function writeSources(sources: { readonly [name: string]: string }): readonly string[] {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-addons-"));
+  const folder = temporaryFolder("addons");
   return Object.entries(sources).map(([name, source]) => {
     const path = join(folder, `${name}.ts`);
     writeFileSync(path, source);

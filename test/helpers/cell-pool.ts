@@ -1,7 +1,5 @@
 // Cells for tests: a pool of real processes started from a bundled runtime (made once per test process), and a recorder of what a
 // cell tells its owner. Not for tests of the source entry, which take the default.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
@@ -13,11 +11,11 @@ import { instanceId } from "../../sandbox-api/schema/ids.ts";
 import { defaultLimits, type Limits } from "../../sandbox-api/schema/limits.ts";
 import type { HostCallText } from "../../sandbox-api/wire/messages.ts";
 import { bundleOf, eventText, standInGuest } from "./stand-in-guest.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 /** Bundles the runtime as the host does; the folder goes with the process. */
 export function bundledEntry(): CellEntry {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-cell-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("cell");
   const file = join(folder, "cell.cjs");
   buildSync({ entryPoints: [fileURLToPath(new URL("../../runtime/main.ts", import.meta.url))], bundle: true, platform: "node", format: "cjs", minify: true, target: "node24", outfile: file });
   return { file, imports: [] };

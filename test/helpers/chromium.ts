@@ -1,8 +1,7 @@
 // Headless Chromium as a client of the proxy: opens one page and is killed when the test ends. What it saw, the page must tell its server.
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 interface Owner {
   log(...values: unknown[]): void;
@@ -11,7 +10,7 @@ interface Owner {
 
 /** Opens `url` through the proxy, believing every certificate: the proxy's authority can be given to it only by tools of its own. `program`: of `requireProgram(t, "chromium", "chromium")`. */
 export async function openInChromium(t: Owner, program: string, url: string, proxyPort: number): Promise<void> {
-  const profile = await mkdtemp(join(tmpdir(), "flowcell-chromium-"));
+  const profile = temporaryFolder("chromium");
   const child = spawn(program, [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-features=OptimizationHints,MediaRouter", `--user-data-dir=${profile}`, `--proxy-server=http://127.0.0.1:${proxyPort}`,

@@ -7,8 +7,8 @@ import type { AddressInfo, Server } from "node:net";
 import type { ExecutionContext } from "ava";
 import { openAuthority } from "../../host/tls/authority.ts";
 import { createLeafCache } from "../../host/tls/leaf-cache.ts";
-import { temporaryFolder } from "./flowcell.ts";
 import { requireProgram } from "./programs.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface CurlAnswer {
   /** Exit code of curl. */
@@ -61,7 +61,7 @@ export async function startHttpOrigin(listener: RequestListener = echo): Promise
 
 /** Likewise with TLS, for the name localhost, signed by an authority of its own (`caFile`). */
 export async function startHttpsOrigin(listener: RequestListener = echo): Promise<Origin> {
-  const authority = await openAuthority(await temporaryFolder("origin-ca"));
+  const authority = await openAuthority(temporaryFolder("origin-ca"));
   const { secureContext } = await createLeafCache(authority).contextFor({ sni: "localhost", host: "localhost" });
   return opened(createHttpsServer({ SNICallback: (_name, done) => done(null, secureContext) }, listener), authority.files.certPem);
 }

@@ -1,10 +1,10 @@
 // Starts the real program (`flowcell run …`) as a child process for end-to-end tests, reads its JSON log and stops it. Every started
 // process is killed at the latest when the test process ends. It never looks inside the proxy.
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm, writeFile, mkdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile, mkdir } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export const projectRoot = path.join(import.meta.dirname, "..", "..");
 
@@ -28,7 +28,7 @@ export interface RunningFlowcell {
 /** Runs `flowcell run` with a confdir of its own and in one process, unless `args` says otherwise. Resolves at the ready line. */
 export async function startFlowcell(addons: readonly string[], args: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<RunningFlowcell> {
   const given = args.indexOf("--confdir");
-  const confdir = given === -1 ? await temporaryFolder("confdir") : args[given + 1] ?? "";
+  const confdir = given === -1 ? temporaryFolder("confdir") : args[given + 1] ?? "";
   const words = ["run", ...addons, "--port", "0", "--log-format", "json", ...(given === -1 ? ["--confdir", confdir] : []), ...(args.includes("--workers") ? [] : ["--workers", "1"]), ...args];
   const child = spawn(process.execPath, [path.join(projectRoot, "host", "launch.ts"), ...words], {
     // Compiled code is kept, as for an operator, but not in the home of whoever runs this.
@@ -95,14 +95,9 @@ class Journal {
   }
 }
 
-/** A fresh folder under the system's temporary folder. */
-export function temporaryFolder(name: string): Promise<string> {
-  return mkdtemp(path.join(tmpdir(), `flowcell-${name}-`));
-}
-
 /** Writes an addon (and files beside it) into a folder of its own; gives the addon's path. */
 export async function writeAddon(source: string, files: Readonly<Record<string, string>> = {}, name = "addon.ts"): Promise<string> {
-  const folder = await temporaryFolder("addon");
+  const folder = temporaryFolder("addon");
   for (const [relative, text] of Object.entries({ ...files, [name]: source })) {
     const file = path.join(folder, relative);
     await mkdir(path.dirname(file), { recursive: true });

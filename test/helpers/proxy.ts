@@ -1,14 +1,13 @@
 // A proxy inside the test process, with a certificate authority of its own in a temporary folder, a log that is kept, and an owner:
 // the test it was started for closes it. Addons are stood in for by a gate.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { openGate, type Gate } from "../../host/flows/gate.ts";
 import { createProxy, type Proxy, type ProxyOptions } from "../../host/layers/proxy.ts";
 import { makeLog, type LogRecord } from "../../host/log.ts";
 import { openAuthority } from "../../host/tls/authority.ts";
 import { createLeafCache } from "../../host/tls/leaf-cache.ts";
 import { openUpstreamTrust } from "../../host/tls/trust.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
 export interface TestProxy {
   readonly proxy: Proxy;
@@ -37,7 +36,7 @@ interface Owner { teardown(clean: () => Promise<void>): void }
 /** Starts it on 127.0.0.1 and a free port; it is closed when the test ends. */
 export async function startProxy(t: Owner, options: TestProxyOptions = {}): Promise<TestProxy> {
   const { gate = openGate, mode = "regular", upstreamCaFile, clientCertsPath, leafSource, sslInsecure = false, ...rest } = options;
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-proxy-"));
+  const folder = temporaryFolder("proxy");
   const authority = await openAuthority(folder);
   const trust = await openUpstreamTrust({ sslInsecure, ...(upstreamCaFile !== undefined && { upstreamCaFile }), ...(clientCertsPath !== undefined && { clientCertsPath }) });
   const log: LogRecord[] = [];

@@ -3,8 +3,6 @@
 // means is tested in test/sandbox-api/filter.test.ts.
 import test from "ava";
 import { gzipSync } from "node:zlib";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeConfig } from "../../host/config.ts";
 import { openGate } from "../../host/flows/gate.ts";
@@ -18,6 +16,7 @@ import { objectKey, type ObjectKey } from "../../sandbox-api/schema/ids.ts";
 import { filterTable } from "../../sandbox-api/schema/filter.ts";
 import { useCells } from "../helpers/addon-stage.ts";
 import { savedHttp, savedTcp } from "../helpers/saved-flows.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const cells = useCells(test);
 
@@ -111,7 +110,7 @@ test.serial("the filter of a manifest gives what the save file's filter gives", 
 });
 
 test.serial("--filter reads of a file what the save file's filter saves", async (t) => {
-  const file = join(mkdtempSync(join(tmpdir(), "flowcell-filter-")), "all.flows");
+  const file = join(temporaryFolder("filter"), "all.flows");
   const output = await openFlowFile(file);
   for (const [, flow] of flowList) await output.write((await output.encode(flow)) ?? []);
   await output.close();

@@ -1,23 +1,22 @@
 // How a checkout starts from a bundle of its sources: taken when it is whole and nothing has changed since, else the sources are. The first
 // tests run `launch.ts` in a folder that only looks like a checkout.
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { keepOwnBundle } from "../../host/addons/own-host.ts";
 import { findOwnBundle } from "../../host/own-bundle.ts";
 import { ownCacheFolder } from "../../host/own-place.ts";
 import { projectRoot, startFlowcell, writeAddon } from "../helpers/flowcell.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 delete process.env["FLOWCELL_FROM_SOURCES"];
 
 interface Checkout { readonly folder: string; readonly cache: string; readonly source: string; launch(environment?: NodeJS.ProcessEnv): string; writeBundle(bundle: unknown): void }
 
-function makeCheckout(t: ExecutionContext): Checkout {
-  const folder = mkdtempSync(path.join(tmpdir(), "flowcell-checkout-"));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+function makeCheckout(): Checkout {
+  const folder = temporaryFolder("checkout");
   const cache = path.join(folder, "node_modules", ".cache", "flowcell");
   const bundle = path.join(cache, "host-0123456789abcdef");
   for (const name of ["host", "runtime"]) mkdirSync(path.join(folder, name));
@@ -38,7 +37,7 @@ function makeCheckout(t: ExecutionContext): Checkout {
 const stamp = (file: string): readonly [string, number, number] => [file, statSync(file).size, statSync(file).mtimeMs];
 
 test("the bundle is taken until a source changes, and never where the environment says so", (t) => {
-  const { source, launch, writeBundle } = makeCheckout(t);
+  const { source, launch, writeBundle } = makeCheckout();
   t.is(launch(), "sources");
   writeBundle({ folder: "host-0123456789abcdef", stamps: [stamp(source)] });
   t.is(launch(), "bundle");
@@ -53,7 +52,7 @@ test("the bundle is taken until a source changes, and never where the environmen
 });
 
 test("whatever is not a whole bundle is none", (t) => {
-  const { folder, cache, source, launch, writeBundle } = makeCheckout(t);
+  const { folder, cache, source, launch, writeBundle } = makeCheckout();
   writeFileSync(path.join(folder, "main.js"), 'console.log("elsewhere");\n');
   const stamps = [stamp(source)];
   const rest = { folder: "host-0123456789abcdef" };

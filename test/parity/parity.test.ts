@@ -1,14 +1,15 @@
 // One script of flows through Debian's mitmdump and through Flowcell, each with an addon that records every event with what it shows: the
 // recordings are the same, but for the differences of differences.ts, each of which is intended, needed and explained in docs/parity.md.
 import test, { type ExecutionContext } from "ava";
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { freePort, startDaemon } from "../helpers/daemon.ts";
-import { projectRoot, startFlowcell, temporaryFolder, type RunningFlowcell } from "../helpers/flowcell.ts";
+import { projectRoot, startFlowcell, type RunningFlowcell } from "../helpers/flowcell.ts";
 import { requireProgram } from "../helpers/programs.ts";
 import { differences } from "./differences.ts";
 import { linesOf, record, type Recorded, type Recording } from "./recordings.ts";
 import { openPlaces, scenarios, type Places } from "./script.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const fixtures = path.join(import.meta.dirname, "fixtures");
 
@@ -26,8 +27,7 @@ async function throughFlowcell(t: ExecutionContext, places: Places): Promise<Rec
 }
 
 async function throughMitmdump(t: ExecutionContext, mitmdump: string, places: Places): Promise<Recording> {
-  const folder = await temporaryFolder("parity");
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("parity");
   const port = await freePort();
   const out = path.join(folder, "recorded");
   await startDaemon(t, mitmdump, ["-q", "--listen-host", "127.0.0.1", "-p", String(port), "--set", `confdir=${folder}`, "--ssl-insecure", "-s", path.join(fixtures, "mitmproxy-recorder.py"), "--set", `parity_out=${out}`], port);

@@ -3,13 +3,13 @@
 import test, { type ExecutionContext } from "ava";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, request, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 interface Finished {
   readonly code: number | string | null;
@@ -19,7 +19,7 @@ interface Finished {
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const version = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly version: string }).version;
-const folder = mkdtempSync(join(tmpdir(), "flowcell-pack-"));
+const folder = temporaryFolder("pack");
 const commandMs = 150_000;
 
 // Neither npm's own variables nor CI may change what a stranger would see.
@@ -39,7 +39,6 @@ function succeeded(t: ExecutionContext, { code, stdout, stderr }: Finished): voi
   t.is(code, 0);
 }
 
-test.after.always(() => rmSync(folder, { recursive: true, force: true }));
 
 test.serial("the tarball installs into an empty folder", async (t) => {
   t.timeout(2 * commandMs);

@@ -1,11 +1,11 @@
 // The pre-script of `npm start` and `npm test`, with a stand-in for npm that notes how it was called, so that no network is
 // needed. That the real npm installs the real packages, `.ci/run` shows from a fresh clone.
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -36,9 +36,8 @@ if (command === "ci") {
 `;
 const installed = ["ci --ignore-scripts --include=dev --include=optional", "rebuild node esbuild --no-ignore-scripts"];
 
-function clone(t: ExecutionContext): Clone {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-prepare-"));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+function clone(): Clone {
+  const folder = temporaryFolder("prepare");
   mkdirSync(join(folder, ".ci"));
   copyFileSync(join(root, ".ci/prepare.mjs"), join(folder, ".ci/prepare.mjs"));
   writeFileSync(join(folder, "npm-cli.js"), standIn);
@@ -65,14 +64,14 @@ function run(folder: string, environment: NodeJS.ProcessEnv): Promise<Finished> 
 }
 
 test("a fresh clone is installed, with one line that says so, and the second run does nothing", async (t) => {
-  const { calls, prepare } = clone(t);
+  const { calls, prepare } = clone();
   t.deepEqual(await prepare(), { code: 0, stderr: "flowcell: the dependencies are not installed yet; running npm ci (half a minute, once)\n" });
   t.deepEqual(await prepare(), { code: 0, stderr: "" });
   t.deepEqual(calls(), installed);
 });
 
 test("a changed lock file, a missing stamp and a missing Node are installed anew", async (t) => {
-  const { folder, calls, prepare } = clone(t);
+  const { folder, calls, prepare } = clone();
   await prepare();
   writeLock(folder, "1.0.1");
   t.regex((await prepare()).stderr, /differs from package-lock\.json/);
@@ -84,7 +83,7 @@ test("a changed lock file, a missing stamp and a missing Node are installed anew
 });
 
 test("what `npm install` by hand put there is recognised", async (t) => {
-  const { folder, calls, prepare } = clone(t);
+  const { folder, calls, prepare } = clone();
   mkdirSync(join(folder, "node_modules/.bin"), { recursive: true });
   symlinkSync(process.execPath, join(folder, "node_modules/.bin/node"));
   symlinkSync(join(root, "node_modules/isolated-vm"), join(folder, "node_modules/isolated-vm"));
@@ -94,14 +93,14 @@ test("what `npm install` by hand put there is recognised", async (t) => {
 });
 
 test("two runs at once install once", async (t) => {
-  const { calls, prepare } = clone(t);
+  const { calls, prepare } = clone();
   const both = await Promise.all([prepare(), prepare()]);
   t.deepEqual(both.map(({ code }) => code), [0, 0]);
   t.deepEqual(calls(), installed);
 });
 
 test("the lock of a process that died is taken over", async (t) => {
-  const { folder, calls, prepare } = clone(t);
+  const { folder, calls, prepare } = clone();
   mkdirSync(join(folder, ".cache"));
   const died = spawn(process.execPath, ["-e", ""]);
   await new Promise((resolve) => died.once("exit", resolve));
@@ -111,7 +110,7 @@ test("the lock of a process that died is taken over", async (t) => {
 });
 
 test("when npm fails the run fails, says so, and the next one tries again", async (t) => {
-  const { calls, prepare } = clone(t);
+  const { calls, prepare } = clone();
   const { code, stderr } = await prepare({ STAND_IN_FAILS: "rebuild" });
   t.is(code, 1);
   t.regex(stderr, /`npm rebuild` failed \(exit 7\)/);
@@ -120,14 +119,14 @@ test("when npm fails the run fails, says so, and the next one tries again", asyn
 });
 
 test("an installation without the pinned Node is not taken for one", async (t) => {
-  const { prepare } = clone(t);
+  const { prepare } = clone();
   const { code, stderr } = await prepare({ STAND_IN_FORGETS: "node" });
   t.is(code, 1);
   t.regex(stderr, /installed, but the pinned Node v\d+\.\d+\.\d+ does not run/);
 });
 
 test("inside its own npm it does nothing", async (t) => {
-  const { calls, prepare } = clone(t);
+  const { calls, prepare } = clone();
   t.deepEqual(await prepare({ FLOWCELL_PREPARING: "1" }), { code: 0, stderr: "" });
   t.deepEqual(calls(), []);
 });

@@ -1,9 +1,9 @@
 // requireProgram: finds, skips loudly on a user's machine, fails in CI.
 import test from "ava";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram, requireProgram, type Witness } from "../helpers/programs.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 type Said = readonly [what: "log" | "pass" | "fail", text?: string];
 
@@ -21,9 +21,8 @@ function listener(): Witness & { readonly said: Said[] } {
   };
 }
 
-const folderWith = (t: { teardown: (undo: () => void) => void }): string => {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-programs-"));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+const folderWith = (): string => {
+  const folder = temporaryFolder("programs");
   writeFileSync(join(folder, "flowcell-probe"), "#!/bin/sh\n");
   chmodSync(join(folder, "flowcell-probe"), 0o755);
   writeFileSync(join(folder, "flowcell-text"), "", { mode: 0o644 });
@@ -32,14 +31,14 @@ const folderWith = (t: { teardown: (undo: () => void) => void }): string => {
 };
 
 test("a program on the path is found, and nothing is said", (t) => {
-  const PATH = folderWith(t);
+  const PATH = folderWith();
   const witness = listener();
   t.is(requireProgram(witness, "flowcell-probe", "probe", { PATH, CI: "true" }), join(PATH, "flowcell-probe"));
   t.deepEqual(witness.said, []);
 });
 
 test("a file that may not be run, and a folder, are not programs", (t) => {
-  const PATH = folderWith(t);
+  const PATH = folderWith();
   t.is(findProgram("flowcell-text", { PATH }), undefined);
   t.is(findProgram("flowcell-folder", { PATH }), undefined);
 });

@@ -1,14 +1,13 @@
 // The cell's end of the pipe: frames come out as they were put in however they were cut, what lies beside them is lent until the next
 // read, and answers leave whole and in order. A file stands for the pipe, where reading and writing come one after the other.
 import test from "ava";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeCellLink, type ReceivedFrame } from "../../runtime/link.ts";
 import { frameSize, readFrame, writeFrameHead } from "../../sandbox-api/wire/frame.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "flowcell-link-"));
-test.after.always(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("link");
 
 /** A frame as the host writes it. */
 function frame(id: number, text: string, bodies: readonly Buffer[]): Buffer {

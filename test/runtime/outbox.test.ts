@@ -1,20 +1,19 @@
 // When answers of a cell leave and what it marks, with a link that only counts and a real file for the mark.
-import test, { type ExecutionContext } from "ava";
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import test from "ava";
+import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { SentFrame } from "../../runtime/link.ts";
 import { makeOutbox, type Outbox } from "../../runtime/outbox.ts";
 import { markBytes, readMark, type Mark } from "../../sandbox-api/wire/mark.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const frame: SentFrame = { type: 66, status: 0, id: 1, instance: 1, cpuMicros: 0, text: "", attachments: [] };
 
 interface Stage { readonly outbox: Outbox; readonly sent: () => number; readonly mark: () => Mark | null; readonly clock: { now: number }; readonly descriptor: number }
 
-function stage(t: ExecutionContext, hasMark = true): Stage {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-mark-"));
+function stage(hasMark = true): Stage {
+  const folder = temporaryFolder("mark");
   const descriptor = openSync(join(folder, "mark"), "wx+");
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   let added = 0;
   let sent = 0;
   const clock = { now: 0 };
@@ -27,7 +26,7 @@ function stage(t: ExecutionContext, hasMark = true): Stage {
 }
 
 test("a call is marked where its answer is not the next that the host will see, until everything is answered", (t) => {
-  const { outbox, sent, mark } = stage(t);
+  const { outbox, sent, mark } = stage();
   outbox.enter(1, 7, true);
   t.is(mark(), null, "the host waits for that one anyway");
   outbox.add(frame);
@@ -45,7 +44,7 @@ test("a call is marked where its answer is not the next that the host will see, 
 });
 
 test("what has waited for a millisecond leaves", (t) => {
-  const { outbox, sent, clock } = stage(t);
+  const { outbox, sent, clock } = stage();
   outbox.add(frame);
   clock.now = 1;
   outbox.flushLate();
@@ -56,8 +55,8 @@ test("what has waited for a millisecond leaves", (t) => {
 });
 
 test("without a mark, from the start or since it could not be written, every answer is out before the next call", (t) => {
-  const none = stage(t, false);
-  const broken = stage(t);
+  const none = stage(false);
+  const broken = stage();
   closeSync(broken.descriptor);
   for (const { outbox, sent } of [none, broken]) {
     outbox.add(frame);

@@ -3,11 +3,11 @@
 // (built-ins that never end, unhandled rejections with hostile reasons) is the watchdog's work and tested with the runtime.
 import test from "ava";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleAddon, bundleGuest, sampleParts as part } from "../helpers/guest-realm.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const guest = await bundleGuest();
 const child = fileURLToPath(new URL("../helpers/guest-isolate.cjs", import.meta.url));
@@ -23,7 +23,7 @@ const text = (event: string, key: number): string =>
   [JSON.stringify({ event, key, parts: ["flow", "request"] }), part.flow()[1], part.request()[1]].join("\0");
 
 async function run(source: string, steps: readonly string[]): Promise<Report> {
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-guest-"));
+  const folder = temporaryFolder("guest");
   try {
     const job = join(folder, "job.json");
     await writeFile(job, JSON.stringify({ guest, addon: await bundleAddon(source), steps }));

@@ -13,7 +13,8 @@ import { createLeafCache } from "../../host/tls/leaf-cache.ts";
 import { openUpstreamTrust } from "../../host/tls/trust.ts";
 import { defaultLimits } from "../../sandbox-api/schema/limits.ts";
 import { descriptorCount, isRunning, residentMiB, until } from "../faults/leftovers.ts";
-import { temporaryFolder, writeAddon } from "../helpers/flowcell.ts";
+import { writeAddon } from "../helpers/flowcell.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 export interface SoakOptions {
   readonly loads: number;
@@ -137,7 +138,7 @@ async function passTraffic(census: Census, requests: number, say: SoakOptions["s
   const addons = openAddons(census);
   const paths = await Promise.all(Object.entries({ good, ...hostile }).map(([name, source]) => writeAddon(source, {}, `${name}.ts`)));
   const problems = (await addons.loadAll(paths)).map(({ message }) => message);
-  const proxy = createProxy({ gate: addons.gate, log: makeLog(() => undefined), leafCache: createLeafCache(await openAuthority(await temporaryFolder("soak"))), trust: await openUpstreamTrust({ sslInsecure: false }), bodyBytes: defaultLimits.bodyBytes });
+  const proxy = createProxy({ gate: addons.gate, log: makeLog(() => undefined), leafCache: createLeafCache(await openAuthority(temporaryFolder("soak"))), trust: await openUpstreamTrust({ sslInsecure: false }), bodyBytes: defaultLimits.bodyBytes });
   const { port } = await proxy.listen({ host: "127.0.0.1", port: 0, mode: "regular" });
   const origin = createServer((request, response) => { request.resume(); response.end(`echo ${request.url}`); });
   await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve));

@@ -1,24 +1,23 @@
 // Who may use the proxy: pairs, files and names; hashes computed once and beside the loop; files that are refused.
 import test, { type ExecutionContext } from "ava";
 import { hash } from "bcryptjs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readHtpasswd } from "../../../host/access/htpasswd.ts";
 import { openProxyAuth, readBasic, type ProxyAuth } from "../../../host/access/proxy-auth.ts";
 import { OperatorError } from "../../../host/operator-error.ts";
 import { runProgram } from "../../helpers/client.ts";
 import { requireProgram } from "../../helpers/programs.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
-async function fileOf(t: ExecutionContext, text: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-htpasswd-"));
-  t.teardown(() => rm(folder, { recursive: true }));
+async function fileOf(text: string): Promise<string> {
+  const folder = temporaryFolder("htpasswd");
   await writeFile(join(folder, "users"), text);
   return join(folder, "users");
 }
 
 async function fileAuth(t: ExecutionContext, text: string): Promise<ProxyAuth> {
-  const auth = await openProxyAuth({ kind: "file", file: await fileOf(t, text) });
+  const auth = await openProxyAuth({ kind: "file", file: await fileOf(text) });
   t.teardown(() => auth.close());
   return auth;
 }

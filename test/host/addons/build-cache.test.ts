@@ -1,15 +1,14 @@
 // What was built is kept until an input, or how it is built, changes; and a cache that is damaged is none.
 import test from "ava";
-import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { builtOnce } from "../../../host/addons/build-cache.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const longAgo = new Date("2020-01-01");
 
 test("made once, and again after any change", async (t) => {
-  const folder = await mkdtemp(path.join(tmpdir(), "flowcell-built-"));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("built");
   const [one, two] = [path.join(folder, "one.ts"), path.join(folder, "two.ts")];
   const write = async (file: string, text: string, date = longAgo): Promise<void> => { await writeFile(file, text); await utimes(file, date, date); };
   await write(one, "1");
@@ -35,8 +34,7 @@ test("made once, and again after any change", async (t) => {
 });
 
 test("what changes while it is built is not kept, and a folder that cannot be had is no error", async (t) => {
-  const folder = await mkdtemp(path.join(tmpdir(), "flowcell-built-"));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("built");
   const input = path.join(folder, "input.ts");
   let made = 0;
   const build = (where: string): Promise<Buffer> => builtOnce(where, "thing", "a", async () => {

@@ -1,15 +1,15 @@
 // The compiler's wall: what an addon may be made of, what it may not reach, and what its author reads about it.
 import test, { type ExecutionContext } from "ava";
-import { mkdirSync, mkdtempSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { bundleAddon, type BundleResult } from "../../../host/addons/bundle.ts";
 import { bundleGuest } from "../../../host/addons/own-code.ts";
 import { BundleSourceMap } from "../../../host/addons/source-map.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const limit = 1_000_000;
-const root = realpathSync(mkdtempSync(join(tmpdir(), "flowcell-bundle-")));
+const root = temporaryFolder("bundle");
 
 /** Writes files (a path ending in "@" is a symbolic link to the text) and gives the folder. */
 function folder(name: string, files: { readonly [path: string]: string }): string {

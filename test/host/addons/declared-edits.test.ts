@@ -2,8 +2,7 @@
 // suspension, budgets, grants, policies and reloads treat them as any work of their addon.
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createAddonHost, type AddonHost, type AddonHostSettings } from "../../../host/addons/addon-host.ts";
 import { readGrants, GrantProblem, type GrantRules } from "../../../host/addons/grant-rules.ts";
@@ -14,9 +13,10 @@ import { loadAddon, makeRequestFlow } from "../../../host/testing/index.ts";
 import { useCells, writeSources } from "../../helpers/addon-stage.ts";
 import { FakePool, type Handler, type ScriptedAddon } from "../../helpers/fake-cell.ts";
 import { linesOf, makeHttpFlow, makeRequest, makeResponse, type Pairs } from "../../helpers/flows.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const cells = useCells(test);
-const folder = mkdtempSync(join(tmpdir(), "flowcell-edits-"));
+const folder = temporaryFolder("edits");
 
 interface Stage { readonly host: AddonHost; readonly pool: FakePool; readonly records: LogRecord[] }
 

@@ -1,8 +1,7 @@
 // The gate with everything real behind it: addons compiled from TypeScript, run in isolates in cells. What an author writes is what
 // happens to the flow, and what a hostile one does stays with it.
 import test, { type ExecutionContext } from "ava";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import zlib from "node:zlib";
@@ -14,6 +13,7 @@ import { makeCellPool } from "../../../host/cells/pool.ts";
 import { makeLog, type LogRecord } from "../../../host/log.ts";
 import { defaultLimits, type Limits } from "../../../sandbox-api/schema/limits.ts";
 import { linesOf, makeHttpFlow, makeLayer, makeRequest, makeResponse, makeRoot, makeServer, makeTcpFlow } from "../../helpers/flows.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const cells: { pool?: CellPool } = {};
 test.before(async () => {
@@ -25,7 +25,7 @@ interface Stage { readonly host: AddonHost; readonly records: LogRecord[]; reado
 type Settings = Partial<Omit<AddonHostSettings, "limits">> & { readonly limits?: Partial<Limits> };
 
 async function stage(t: ExecutionContext, sources: { readonly [name: string]: string }, { limits, ...settings }: Settings = {}): Promise<Stage> {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-addons-"));
+  const folder = temporaryFolder("addons");
   const records: LogRecord[] = [];
   const pool = cells.pool ?? t.fail("no cells") as never;
   const host = createAddonHost({
@@ -202,7 +202,7 @@ test.serial("an intercepted flow goes on when the addon resumes it, from a timer
 });
 
 test.serial("check says what an addon handles and may, or where it is broken", async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-check-"));
+  const folder = temporaryFolder("check");
   const check = (name: string, source: string): ReturnType<typeof checkAddon> => {
     const path = join(folder, name);
     writeFileSync(path, source);

@@ -1,17 +1,17 @@
 // The lock file: what counts as more, what is recorded and what is held, also while a proxy runs; broken and unwritable files.
 import test, { type ExecutionContext } from "ava";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AddonLock, beyond, type Asks } from "../../../host/addons/lock.ts";
 import { checkManifest, type Manifest } from "../../../sandbox-api/schema/manifest.ts";
 import { useCells } from "../../helpers/addon-stage.ts";
 import { makeHttpFlow } from "../../helpers/flows.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const cells = useCells(test);
 const manifestOf = (value: unknown): Manifest => { const result = checkManifest(value); if (result.kind === "problems") throw new Error(result.problems.join()); return result.manifest; };
-const folder = (): string => mkdtempSync(join(tmpdir(), "flowcell-lock-"));
+const folder = (): string => temporaryFolder("lock");
 const base: Asks = { permissions: ["read:request"], hosts: ["a.example"], filter: "~q", fetch: ["https://api.example"], storageBytes: 10 };
 
 const differences: readonly (readonly [name: string, asks: Partial<Asks>, news: readonly string[]])[] = [

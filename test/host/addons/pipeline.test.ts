@@ -1,7 +1,6 @@
 // The gate with scripted cells: who is asked in which order with what, what becomes of the answers, and what a failure costs whom.
 import test, { type ExecutionContext } from "ava";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import zlib from "node:zlib";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,11 +9,12 @@ import { makeLog, type LogRecord } from "../../../host/log.ts";
 import { defaultLimits, type Limits } from "../../../sandbox-api/schema/limits.ts";
 import { FakePool, type Handler, type ScriptedAddon } from "../../helpers/fake-cell.ts";
 import { linesOf, makeHttpFlow, makeLayer, makeRequest, makeResponse, makeRoot, makeServer, makeTcpFlow } from "../../helpers/flows.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 interface Stage { readonly host: AddonHost; readonly pool: FakePool; readonly records: LogRecord[] }
 type Settings = Partial<Omit<AddonHostSettings, "limits">> & { readonly limits?: Partial<Limits> };
 
-const folder = mkdtempSync(join(tmpdir(), "flowcell-pipeline-"));
+const folder = temporaryFolder("pipeline");
 
 async function stage(t: ExecutionContext, scripts: { readonly [name: string]: ScriptedAddon }, settings: Settings = {}): Promise<Stage> {
   const records: LogRecord[] = [];
@@ -432,7 +432,7 @@ test("a reload serves new flows; a flow in flight finishes on the old version, t
   });
   const host = createAddonHost({ log: makeLog(() => {}), pool, limits: defaultLimits, failure: "open", cells: "shared", options: new Map(), watch: true });
   t.teardown(() => host.close());
-  const path = join(mkdtempSync(join(tmpdir(), "flowcell-reload-")), "addon.ts");
+  const path = join(temporaryFolder("reload"), "addon.ts");
   writeFileSync(path, "export const version = 1;");
   await host.loadAll([path]);
   const old = makeHttpFlow();

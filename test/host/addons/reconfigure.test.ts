@@ -1,12 +1,12 @@
 // Options that change while addons run in real cells: who is told, with what, and that all go back when one refuses, loops or never
 // answers; edits of the configuration file included.
 import test, { type ExecutionContext } from "ava";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readOptionsFile } from "../../../host/addons/options-file.ts";
 import type { LogRecord } from "../../../host/log.ts";
 import { useCells, type Stage } from "../../helpers/addon-stage.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const cells = useCells(test);
 
@@ -101,7 +101,7 @@ async function edit(t: ExecutionContext, stage: Stage, file: string, text: strin
 }
 
 test.serial("an edit of the configuration file counts for all or for none, and the log says why", async (t) => {
-  const file = join(mkdtempSync(join(tmpdir(), "flowcell-options-")), "config.json");
+  const file = join(temporaryFolder("options"), "config.json");
   writeFileSync(file, '{ "options": { "one.count": 1 } }');
   const read = await readOptionsFile(file, false);
   const stage = await cells.stage(t, { one: teller('count: { type: "number", default: 0 }'), two: teller('mode: { type: "string", default: "a" }') },

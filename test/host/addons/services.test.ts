@@ -1,10 +1,9 @@
 // Storage and fetch as addons use them: real isolates in real cells, a real SQLite file, a real server on this machine. What a failed
 // call wrote is gone, what is not granted throws with the line of the manifest, and an unload cuts what is under way.
 import test, { type ExecutionContext } from "ava";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAddonHost, type AddonHost } from "../../../host/addons/addon-host.ts";
@@ -16,6 +15,7 @@ import { makeLog, type LogRecord } from "../../../host/log.ts";
 import { StorageFile } from "../../../host/services/storage-file.ts";
 import { defaultLimits, type Limits } from "../../../sandbox-api/schema/limits.ts";
 import { makeHttpFlow } from "../../helpers/flows.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const cells: { pool?: CellPool } = {};
 test.before(async () => {
@@ -25,7 +25,7 @@ test.after.always(() => cells.pool?.close());
 
 interface Stage { readonly host: AddonHost; readonly records: LogRecord[]; readonly folder: string; readonly paths: readonly string[]; readonly storage: StorageFile }
 
-async function stage(t: ExecutionContext, sources: { readonly [name: string]: string }, limits: Partial<Limits> = {}, folder = mkdtempSync(join(tmpdir(), "flowcell-services-"))): Promise<Stage> {
+async function stage(t: ExecutionContext, sources: { readonly [name: string]: string }, limits: Partial<Limits> = {}, folder = temporaryFolder("services")): Promise<Stage> {
   const records: LogRecord[] = [];
   const log = makeLog((record) => { records.push(record); });
   const storage = new StorageFile({ path: join(folder, "storage.sqlite"), log });

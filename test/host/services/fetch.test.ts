@@ -4,9 +4,6 @@ import test, { type ExecutionContext } from "ava";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { createServer as createTcpServer, type AddressInfo, type Server } from "node:net";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import zlib from "node:zlib";
 import { classifyAddress, type AddressClass } from "../../../host/services/address-classes.ts";
 import { boundedLookup } from "../../../host/services/bounded-lookup.ts";
@@ -17,6 +14,7 @@ import { openAuthority } from "../../../host/tls/authority.ts";
 import { createLeafCache } from "../../../host/tls/leaf-cache.ts";
 import { openUpstreamTrust } from "../../../host/tls/trust.ts";
 import { defaultLimits, type Limits } from "../../../sandbox-api/schema/limits.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const addresses: readonly (readonly [address: string, is: AddressClass])[] = [
   ["93.184.215.14", "public"], ["8.8.8.8", "public"], ["1.1.1.1", "public"], ["172.15.255.255", "public"], ["172.32.0.0", "public"], ["100.63.255.255", "public"], ["100.128.0.0", "public"],
@@ -237,7 +235,7 @@ test("a signal cuts a fetch while it waits for a name, a connection, a body", as
 });
 
 test("TLS is verified with the proxy's trust; the name is checked", async (t) => {
-  const authority = await openAuthority(mkdtempSync(join(tmpdir(), "flowcell-fetch-")));
+  const authority = await openAuthority(temporaryFolder("fetch"));
   const { secureContext } = await createLeafCache(authority).contextFor({ sni: "localhost", host: "localhost" });
   const origin = await listen(t, createTlsServer({ SNICallback: (_name, done) => done(null, secureContext) }, (request, response) => response.end(`${request.socket.constructor.name} ${request.headers.host}`)), "https");
   const url = origin.replace("127.0.0.1", "localhost");

@@ -1,13 +1,12 @@
 // One storage file and several processes, as with several workers: made by all at once, nothing lost, the quota counted once.
 import { execFile } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import test from "ava";
 import { makeLog } from "../../../host/log.ts";
 import { StorageFile } from "../../../host/services/storage-file.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const writer = fileURLToPath(new URL("../../helpers/storage-writer.ts", import.meta.url));
 
@@ -26,7 +25,7 @@ async function write(path: string, processes: number, keys: number, most: number
 
 test("three processes that make the file and write at once lose nothing", async (t) => {
   t.timeout(120_000);
-  const path = join(mkdtempSync(join(tmpdir(), "flowcell-storage-")), "storage.sqlite");
+  const path = join(temporaryFolder("storage"), "storage.sqlite");
   const { reports, usage, listed } = await write(path, 3, 150, 10_000);
   t.deepEqual(reports.map(({ problems }) => problems), [[], [], []]);
   t.is(usage.keys, 450);
@@ -35,7 +34,7 @@ test("three processes that make the file and write at once lose nothing", async 
 
 test("a quota holds for all processes together", async (t) => {
   t.timeout(120_000);
-  const path = join(mkdtempSync(join(tmpdir(), "flowcell-storage-")), "storage.sqlite");
+  const path = join(temporaryFolder("storage"), "storage.sqlite");
   const { reports, usage, listed } = await write(path, 2, 100, 130);
   t.is(reports.reduce((sum, { kept }) => sum + kept, 0), 130);
   t.is(usage.keys, 130);

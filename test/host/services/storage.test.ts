@@ -1,14 +1,14 @@
 // Storage of addons with a real SQLite file: quotas at their edges, drafts of calls, neighbours, damage, locks and a full disk.
 import test, { type ExecutionContext } from "ava";
-import { chmodSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeLog, type LogRecord } from "../../../host/log.ts";
 import { AddonStorage, type StorageLimits } from "../../../host/services/storage.ts";
 import { StorageFile, type StoredEntry } from "../../../host/services/storage-file.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const json = (value: unknown): StoredEntry => ({ isJson: true, bytes: Buffer.from(JSON.stringify(value)) });
 const read = (entry: StoredEntry | null): unknown => (entry === null ? null : JSON.parse(Buffer.from(entry.bytes).toString()));
@@ -16,7 +16,7 @@ const roomy: StorageLimits = { storageBytes: 10_000, storageKeys: 100, storageKe
 
 interface Opened { readonly path: string; readonly file: StorageFile; readonly records: LogRecord[]; readonly clock: { now: number } }
 
-function open(t: ExecutionContext, path = join(mkdtempSync(join(tmpdir(), "flowcell-storage-")), "storage.sqlite")): Opened {
+function open(t: ExecutionContext, path = join(temporaryFolder("storage"), "storage.sqlite")): Opened {
   const records: LogRecord[] = [];
   const clock = { now: 0 };
   const file = new StorageFile({ path, log: makeLog((record) => { records.push(record); }), now: () => clock.now });
@@ -205,7 +205,7 @@ test("a disk that is full: nothing half written, and writing goes on when there 
 });
 
 test("a folder that cannot be written, and a file of a later version", (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-storage-"));
+  const folder = temporaryFolder("storage");
   const missing = open(t, join(folder, "no", "storage.sqlite"));
   t.throws(() => new AddonStorage(missing.file, "operator/a").get(null, "k", roomy), { message: "the storage cannot be used" });
   t.regex(missing.records[0]?.msg ?? "", /ENOENT/);
@@ -219,7 +219,7 @@ test("a folder that cannot be written, and a file of a later version", (t) => {
 });
 
 test("a process that is killed while it writes leaves whole transactions", async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "flowcell-storage-"));
+  const folder = temporaryFolder("storage");
   const path = join(folder, "storage.sqlite");
   const program = `
     import { StorageFile } from ${JSON.stringify(new URL("../../../host/services/storage-file.ts", import.meta.url).href)};

@@ -7,12 +7,13 @@ import { AuthorityError } from "../../../host/tls/authority-error.ts";
 import { openAuthority } from "../../../host/tls/authority.ts";
 import { LeafCache } from "../../../host/tls/leaf-cache.ts";
 import { requireProgram } from "../../helpers/programs.ts";
-import { run, temporaryAuthority, temporaryFolder, written } from "./support.ts";
+import { run, temporaryAuthority, written } from "./support.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const dayMs = 86_400_000;
 
 test("makes a folder, five files and their modes", async (t) => {
-  const folder = join(await temporaryFolder(t), "deep", "conf");
+  const folder = join(temporaryFolder("tls"), "deep", "conf");
   const authority = await openAuthority(folder);
   t.true(authority.isNew);
   t.deepEqual(authority.warnings, []);
@@ -26,7 +27,7 @@ test("makes a folder, five files and their modes", async (t) => {
 });
 
 test("is the same at the second start, and puts missing or changed copies back", async (t) => {
-  const { folder, authority } = await temporaryAuthority(t);
+  const { folder, authority } = await temporaryAuthority();
   await rm(authority.files.certP12);
   await writeFile(authority.files.certDer, "kept, as nothing says it is wrong");
   const second = await openAuthority(folder);
@@ -42,7 +43,7 @@ test("is the same at the second start, and puts missing or changed copies back",
 test("openssl finds a strict, sensible root", async (t) => {
   const openssl = requireProgram(t, "openssl", "openssl");
   if (openssl === undefined) return;
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const { certPem, certDer } = authority.files;
   t.is((await run(openssl, ["verify", "-x509_strict", "-check_ss_sig", "-CAfile", certPem, certPem])).output, `${certPem}: OK\n`);
   const { output } = await run(openssl, ["x509", "-in", certDer, "-inform", "DER", "-noout", "-text", "-fingerprint", "-sha256"]);
@@ -62,7 +63,7 @@ test("openssl finds a strict, sensible root", async (t) => {
 test("openssl imports both PKCS#12 files with an empty password", async (t) => {
   const openssl = requireProgram(t, "openssl", "openssl");
   if (openssl === undefined) return;
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const cert = await run(openssl, ["pkcs12", "-info", "-in", authority.files.certP12, "-passin", "pass:", "-nodes"]);
   t.is(cert.status, 0, cert.output);
   t.true(cert.output.includes(authority.certificatePem.trim()));
@@ -76,7 +77,7 @@ test("openssl imports both PKCS#12 files with an empty password", async (t) => {
 });
 
 test("processes that start at once end with one authority", async (t) => {
-  const folder = await temporaryFolder(t);
+  const folder = temporaryFolder("tls");
   const script = `import { openAuthority } from ${JSON.stringify(new URL("../../../host/tls/authority.ts", import.meta.url).href)};
     const { fingerprint256, files } = await openAuthority(${JSON.stringify(join(folder, "conf"))}); console.log(fingerprint256);`;
   const results = await Promise.all(Array.from({ length: 4 }, () => run(process.execPath, ["--input-type=module", "--eval", script])));
@@ -87,13 +88,13 @@ test("processes that start at once end with one authority", async (t) => {
 });
 
 test("openers within one process share it too", async (t) => {
-  const folder = join(await temporaryFolder(t), "conf");
+  const folder = join(temporaryFolder("tls"), "conf");
   const opened = await Promise.all(Array.from({ length: 8 }, () => openAuthority(folder)));
   t.is(new Set(opened.map(({ fingerprint256 }) => fingerprint256)).size, 1);
 });
 
 test("warns about a key that others can read, a folder others can change, and an end that is near", async (t) => {
-  const { folder, authority } = await temporaryAuthority(t);
+  const { folder, authority } = await temporaryAuthority();
   await chmod(authority.files.keyAndCertPem, 0o640);
   await chmod(folder, 0o770);
   const soon = await openAuthority(folder, { now: new Date(authority.notAfter.getTime() - 10 * dayMs) });
@@ -104,7 +105,7 @@ test("warns about a key that others can read, a folder others can change, and an
 });
 
 test("says so when the key was gone and a new authority takes its place", async (t) => {
-  const { folder, authority } = await temporaryAuthority(t);
+  const { folder, authority } = await temporaryAuthority();
   await rm(authority.files.keyAndCertPem);
   const second = await openAuthority(folder);
   t.true(second.isNew);
@@ -129,8 +130,8 @@ const spoilt: readonly (readonly [what: string, spoil: (pem: string, other: stri
 ];
 for (const [what, spoil, code, words] of spoilt) {
   test(`explains ${what}`, async (t) => {
-    const { folder, authority } = await temporaryAuthority(t);
-    const other = await temporaryAuthority(t);
+    const { folder, authority } = await temporaryAuthority();
+    const other = await temporaryAuthority();
     const pem = await readFile(authority.files.keyAndCertPem, "utf8");
     await writeFile(authority.files.keyAndCertPem, spoil(pem, await readFile(other.authority.files.keyAndCertPem, "utf8")));
     const error = await t.throwsAsync(openAuthority(folder), { instanceOf: AuthorityError, code, message: words });
@@ -140,7 +141,7 @@ for (const [what, spoil, code, words] of spoilt) {
 }
 
 test("explains an authority outside its time", async (t) => {
-  const { folder, authority } = await temporaryAuthority(t);
+  const { folder, authority } = await temporaryAuthority();
   const after = new Date(authority.notAfter.getTime() + 1000);
   await t.throwsAsync(openAuthority(folder, { now: after }), { code: "ERR_CA_EXPIRED", message: /expired on .*move .* away and start again/ });
   const before = new Date(authority.issuer.notBefore.getTime() - 1000);
@@ -148,7 +149,7 @@ test("explains an authority outside its time", async (t) => {
 });
 
 test("explains places that are no folder, no file, too large, or not ours", async (t) => {
-  const folder = await temporaryFolder(t);
+  const folder = temporaryFolder("tls");
   const file = await written(folder, "file", "");
   await t.throwsAsync(openAuthority(file), { code: "ERR_CA_CONFDIR", message: /EEXIST.*--confdir/ });
   await t.throwsAsync(openAuthority(join(file, "below")), { code: "ERR_CA_CONFDIR", message: /ENOTDIR.*--confdir/ });
@@ -157,7 +158,7 @@ test("explains places that are no folder, no file, too large, or not ours", asyn
   await mkdir(join(folder, "b"));
   await written(join(folder, "b"), "flowcell-ca.pem", Buffer.alloc(2_000_000, "x"));
   await t.throwsAsync(openAuthority(join(folder, "b")), { code: "ERR_CA_CORRUPT", message: /larger than/ });
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   if (process.getuid?.() === 0) return t.log("root reads everything: the last case needs another user");
   await chmod(authority.files.keyAndCertPem, 0);
   await t.throwsAsync(openAuthority(join(authority.files.keyAndCertPem, "..")), { code: "ERR_CA_UNREADABLE", message: /EACCES/ });
@@ -171,7 +172,7 @@ for (const [kind, newKey] of ownKeys) {
   test(`uses the operator's own ${kind} authority`, async (t) => {
     const openssl = requireProgram(t, "openssl", "openssl");
     if (openssl === undefined) return;
-    const folder = await temporaryFolder(t);
+    const folder = temporaryFolder("tls");
     const [key, cert] = [join(folder, "own.key"), join(folder, "own.crt")];
     await run(openssl, ["req", "-x509", ...newKey, "-nodes", "-keyout", key, "-out", cert, "-days", "30", "-subj", "/C=DE/O=Own & Co/CN=Ünser CA", "-utf8", "-addext", "keyUsage=critical,keyCertSign"]);
     await written(folder, "flowcell-ca.pem", (await readFile(key, "utf8")) + (await readFile(cert, "utf8")));
@@ -187,7 +188,7 @@ for (const [kind, newKey] of ownKeys) {
 test("sends the chain when the operator's authority is itself signed by another, and refuses what is no authority", async (t) => {
   const openssl = requireProgram(t, "openssl", "openssl");
   if (openssl === undefined) return;
-  const folder = await temporaryFolder(t);
+  const folder = temporaryFolder("tls");
   const path = (name: string): string => join(folder, name);
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
   await run(openssl, ["req", "-x509", ...key, "-keyout", path("root.key"), "-out", path("root.crt"), "-days", "30", "-subj", "/CN=Root"]);

@@ -7,10 +7,11 @@ import { describeAuthority, exportCertificate } from "../../../host/tls/export.t
 import { installHelp, installSystems, isInstallSystem } from "../../../host/tls/install-help.ts";
 import { openUpstreamTrust } from "../../../host/tls/trust.ts";
 import { requireProgram } from "../../helpers/programs.ts";
-import { run, temporaryAuthority, temporaryFolder, written } from "./support.ts";
+import { run, temporaryAuthority, written } from "./support.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 test("exports the certificate in three forms, and never the key", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   for (const format of ["pem", "der"] as const) {
     t.is(new X509Certificate(exportCertificate(authority, format)).fingerprint256, authority.fingerprint256);
   }
@@ -23,7 +24,7 @@ test("exports the certificate in three forms, and never the key", async (t) => {
 test("openssl reads the exported PKCS#12", async (t) => {
   const openssl = requireProgram(t, "openssl", "openssl");
   if (openssl === undefined) return;
-  const { folder, authority } = await temporaryAuthority(t);
+  const { folder, authority } = await temporaryAuthority();
   const file = await written(folder, "out.p12", exportCertificate(authority, "p12"));
   const { status, output } = await run(openssl, ["pkcs12", "-in", file, "-passin", "pass:", "-nokeys"]);
   t.is(status, 0, output);
@@ -33,7 +34,7 @@ test("openssl reads the exported PKCS#12", async (t) => {
 test("Java's keytool imports the PEM that the help names", async (t) => {
   const keytool = requireProgram(t, "keytool", "default-jre-headless");
   if (keytool === undefined) return;
-  const { folder, authority } = await temporaryAuthority(t);
+  const { folder, authority } = await temporaryAuthority();
   const store = ["-keystore", `${folder}/trust.p12`, "-storepass", "changeit"];
   const imported = await run(keytool, ["-importcert", "-noprompt", "-alias", "flowcell-ca", ...store, "-file", authority.files.certPem]);
   t.is(imported.status, 0, imported.output);
@@ -41,7 +42,7 @@ test("Java's keytool imports the PEM that the help names", async (t) => {
 });
 
 test("describes the authority by name, fingerprint, end and files", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const text = describeAuthority(authority);
   for (const part of [authority.commonName, authority.fingerprint256, authority.files.certPem, authority.files.certP12]) t.true(text.includes(part));
   t.false(text.includes(authority.files.keyAndCertPem));
@@ -67,7 +68,7 @@ test("help covers every system at once, with paths that a shell takes as one wor
 });
 
 test("a file of further roots is read, or explained", async (t) => {
-  const folder = await temporaryFolder(t);
+  const folder = temporaryFolder("tls");
   const trust = async (name: string, content: string) => openUpstreamTrust({ sslInsecure: false, upstreamCaFile: await written(folder, name, content) });
   const [root = ""] = getCACertificates("bundled");
   t.true((await trust("good.pem", `words before\r\n${root.replaceAll("\n", "\r\n")}\r\n${root}\n`)).isVerified);

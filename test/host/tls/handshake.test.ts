@@ -68,7 +68,7 @@ function ping(options: ConnectionOptions): Promise<{ readonly answer: string; re
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   test(`Node as client over ${version}: names, addresses, no SNI, ALPN`, async (t) => {
-    const { authority } = await temporaryAuthority(t);
+    const { authority } = await temporaryAuthority();
     const cache = new LeafCache(authority);
     const common = { ca: authority.certificatePem, minVersion: version, maxVersion: version } as const;
     const byName = await intercept(t, cache, { host: "192.0.2.1" }, "http/1.1");
@@ -85,7 +85,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   test(`Python as client over ${version}`, async (t) => {
     const python = requireProgram(t, "python3", "python3");
     if (python === undefined) return;
-    const { authority } = await temporaryAuthority(t);
+    const { authority } = await temporaryAuthority();
     const { port, results } = await intercept(t, new LeafCache(authority), { host: "127.0.0.1" });
     const script = (host: string, trust: boolean): string => `
 import socket, ssl
@@ -111,7 +111,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", ${port})), serve
 test("curl accepts names and addresses, and its distrust is explained", async (t) => {
   const curl = requireProgram(t, "curl", "curl");
   if (curl === undefined) return;
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const { port, results } = await intercept(t, new LeafCache(authority), { host: "127.0.0.1" });
   const get = (host: string, ...args: string[]) => run(curl, ["-sS", "-m", "5", "--http0.9", "--resolve", `${host}:${port}:127.0.0.1`, ...args, `https://${host}:${port}/path`]);
   t.regex((await get("curl.example", "--cacert", authority.files.certPem)).output, /^GET \/path HTTP\/1\.1/);
@@ -124,7 +124,7 @@ test("curl accepts names and addresses, and its distrust is explained", async (t
 test("openssl verifies the leaf and its chain end", async (t) => {
   const openssl = requireProgram(t, "openssl", "openssl");
   if (openssl === undefined) return;
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const { port } = await intercept(t, new LeafCache(authority));
   const { output } = await run(openssl, ["s_client", "-connect", `127.0.0.1:${port}`, "-servername", "s.example", "-verify_hostname", "s.example", "-x509_strict", "-CAfile", authority.files.certPem], "ping");
   t.regex(output, /Verify return code: 0 \(ok\)/);
@@ -132,7 +132,7 @@ test("openssl verifies the leaf and its chain end", async (t) => {
 });
 
 test("a session resumes after its context was dropped and made again, and never with another host", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const cache = new LeafCache(authority, { maxEntries: 1 });
   const { port } = await intercept(t, cache);
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
@@ -159,7 +159,7 @@ const badClients: readonly (readonly [what: string, send: (socket: Socket) => un
 ];
 for (const [what, send, code] of badClients) {
   test(`a client that ${what} is a fault`, async (t) => {
-    const { authority } = await temporaryAuthority(t);
+    const { authority } = await temporaryAuthority();
     const leaf = await new LeafCache(authority).contextFor({ sni: "a.example" });
     const result = await new Promise<HandshakeResult>((resolve, reject) => {
       listen(t, (socket) => {
@@ -177,7 +177,7 @@ for (const [what, send, code] of badClients) {
 test("an old client is told apart", async (t) => {
   const openssl = requireProgram(t, "openssl", "openssl");
   if (openssl === undefined) return;
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const { port, results } = await intercept(t, new LeafCache(authority));
   await run(openssl, ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]);
   await run(openssl, ["s_client", "-connect", `127.0.0.1:${port}`, "-tls1_2", "-cipher", "AES128-SHA"]);
@@ -185,7 +185,7 @@ test("an old client is told apart", async (t) => {
 });
 
 test("a signal ends a handshake on both sides, before and while it runs", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const leaf = await new LeafCache(authority).contextFor({ sni: "a.example" });
   const trust = await openUpstreamTrust({ sslInsecure: true });
   const port = await listen(t, () => undefined);
@@ -199,7 +199,7 @@ test("a signal ends a handshake on both sides, before and while it runs", async 
 });
 
 test("a handshake that takes too long ends on both sides", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const leaf = await new LeafCache(authority).contextFor({ sni: "a.example" });
   const trust = await openUpstreamTrust({ sslInsecure: true });
   const port = await listen(t, () => undefined);
@@ -240,7 +240,7 @@ const upstreams: readonly (readonly [what: string, upstream: Upstream, outcome: 
 ];
 for (const [what, upstream, outcome] of upstreams) {
   test(`a server that ${what}: ${outcome}`, async (t) => {
-    const { authority } = await temporaryAuthority(t);
+    const { authority } = await temporaryAuthority();
     const now = (): number => Date.now() - (upstream.daysAgo ?? 0) * 86_400_000;
     // Before its authority's time a leaf is cut to nothing, so the clock that runs ahead moves both.
     const { secureContext } = await new LeafCache({ issuer: { ...authority.issuer, notBefore: new Date(0) } }, { now }).contextFor(upstream.subject ?? { sni: "good.example" });

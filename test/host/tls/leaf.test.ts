@@ -36,7 +36,7 @@ const ip = (...octets: number[]): der.Asn1 => der.implicit(7, Uint8Array.from(oc
 test("openssl accepts leaves strictly, for their names and addresses and no others", async (t) => {
   const openssl = requireProgram(t, "openssl", "openssl");
   if (openssl === undefined) return;
-  const { folder, authority } = await temporaryAuthority(t);
+  const { folder, authority } = await temporaryAuthority();
   const { certificatePem } = mintLeaf({ sni: "www.bücher.example", host: "2001:db8::7", upstreamCertificate: serverCertificate("x", [dns("*.example.net")]) }, authority.issuer, key, new Date());
   const file = await written(folder, "leaf.pem", certificatePem);
   const verify = async (...args: string[]): Promise<number> =>
@@ -57,7 +57,7 @@ test("openssl accepts leaves strictly, for their names and addresses and no othe
 });
 
 test("validity is what browsers accept, and inside the authority's own", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const now = Date.now();
   const usual = mint(authority, { sni: "a.example" });
   t.true(usual.validFromDate.getTime() < now - dayMs);
@@ -68,7 +68,7 @@ test("validity is what browsers accept, and inside the authority's own", async (
 });
 
 test("serial numbers differ", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   t.is(new Set(Array.from({ length: 50 }, () => mint(authority, { sni: "a.example" }).serialNumber)).size, 50);
 });
 
@@ -89,7 +89,7 @@ const subjects: readonly (readonly [what: string, subject: LeafSubject, names: r
 ];
 for (const [what, subject, names, commonName] of subjects) {
   test(`names of a leaf for ${what}`, async (t) => {
-    const { authority } = await temporaryAuthority(t);
+    const { authority } = await temporaryAuthority();
     const leaf = mintLeaf(subject, authority.issuer, key, new Date());
     t.deepEqual(leaf.names, names);
     const certificate = new X509Certificate(leaf.certificateDer);
@@ -111,7 +111,7 @@ test("hostile names of a server are dropped, the rest is kept", (t) => {
 });
 
 test("thousands of names are cut at the limit, the client's own first", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const upstreamCertificate = serverCertificate("c", Array.from({ length: 3000 }, (_, index) => dns(`n${index}.example`)));
   const leaf = mintLeaf({ sni: "mine.example", upstreamCertificate }, authority.issuer, key, new Date());
   t.is(leaf.names.length, 200);
@@ -121,7 +121,7 @@ test("thousands of names are cut at the limit, the client's own first", async (t
 });
 
 test("reads real certificates as Node does", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const facts = readCertificate(authority.certificateDer);
   t.is(facts?.commonName, authority.commonName);
   t.deepEqual(facts?.keyIdentifier, authority.issuer.keyIdentifier);
@@ -130,7 +130,7 @@ test("reads real certificates as Node does", async (t) => {
 });
 
 test("a certificate spoilt anywhere is read or refused, and never breaks a mint", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const good = serverCertificate("www.a.example", [dns("*.a.example"), ip(192, 0, 2, 9)]);
   fc.assert(fc.property(fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }), fc.nat(good.length), (changes, cut) => {
     const spoiltBytes = Buffer.from(good);
@@ -148,7 +148,7 @@ test("a certificate spoilt anywhere is read or refused, and never breaks a mint"
 });
 
 test("any text as SNI and host gives a certificate that Node reads", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   fc.assert(fc.property(fc.string({ unit: "binary" }), fc.domain(), (sni, host) => {
     const certificate = mint(authority, { sni, host });
     return certificate.checkHost(host) !== undefined;
@@ -157,6 +157,6 @@ test("any text as SNI and host gives a certificate that Node reads", async (t) =
 });
 
 test("a leaf of a reopened authority still verifies", async (t) => {
-  const { folder, authority } = await temporaryAuthority(t);
+  const { folder, authority } = await temporaryAuthority();
   t.true(mint(await openAuthority(folder), { sni: "a.example" }).checkIssued(new X509Certificate(authority.certificateDer)));
 });

@@ -2,22 +2,15 @@
 // Nothing here asserts by itself.
 import type { ExecutionContext } from "ava";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAuthority, type Authority } from "../../../host/tls/authority.ts";
-
-/** A folder for one test. */
-export async function temporaryFolder(t: ExecutionContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-tls-"));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 /** An authority of the test's own, and the folder it is in. */
-export async function temporaryAuthority(t: ExecutionContext): Promise<{ readonly folder: string; readonly authority: Authority }> {
-  const folder = await temporaryFolder(t);
+export async function temporaryAuthority(): Promise<{ readonly folder: string; readonly authority: Authority }> {
+  const folder = temporaryFolder("tls");
   return { folder, authority: await openAuthority(folder) };
 }
 

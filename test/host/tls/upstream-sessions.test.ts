@@ -42,7 +42,7 @@ test("sessions are bounded in number, size and age", (t) => {
 
 for (const version of ["TLSv1.2", "TLSv1.3"] as const satisfies readonly SecureVersion[]) {
   test(`the second connection to a server resumes, with the certificate of the first: ${version}`, async (t) => {
-    const { authority } = await temporaryAuthority(t);
+    const { authority } = await temporaryAuthority();
     const { certificatePem, keyPem } = mintLeaf({ sni: "a.example", host: "b.example" }, authority.issuer, createLeafKey(), new Date());
     const secureContext = createSecureContext({ cert: certificatePem, key: keyPem, maxVersion: version });
     const port = await listen(t, (socket) => {
@@ -69,7 +69,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const satisfies readonly SecureV
 }
 
 test("a server that was not verified leaves no session behind", async (t) => {
-  const { authority } = await temporaryAuthority(t);
+  const { authority } = await temporaryAuthority();
   const { secureContext } = await new LeafCache(authority).contextFor({ sni: "other.example" });
   const port = await listen(t, (socket) => {
     new TLSSocket(socket, clientSideOptions({ secureContext }, undefined)).on("error", () => undefined);

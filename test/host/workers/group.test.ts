@@ -7,15 +7,16 @@ import type { Flowcell } from "../../../host/host.ts";
 import type { LogRecord } from "../../../host/log.ts";
 import { startGroup } from "../../../host/workers/group.ts";
 import { startHttpOrigin } from "../../helpers/e2e.ts";
-import { temporaryFolder, writeAddon } from "../../helpers/flowcell.ts";
+import { writeAddon } from "../../helpers/flowcell.ts";
 import { isolateName, mark, visitEach } from "../../helpers/visitor.ts";
+import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const shared = existsSync("/proc/self/status") ? test.serial : test.serial.skip;
 
 async function start(t: ExecutionContext, source: string, more: { readonly onFailure?: "closed" } = {}): Promise<{ readonly flowcell: Flowcell; readonly records: LogRecord[]; readonly port: number; readonly url: string }> {
   t.timeout(120_000);
   const origin = await startHttpOrigin();
-  const confdir = await temporaryFolder("group");
+  const confdir = temporaryFolder("group");
   const records: LogRecord[] = [];
   t.teardown(async () => { origin.close(); await rm(confdir, { recursive: true, force: true }); });
   const flowcell = await startGroup(makeConfig({ addons: [await writeAddon(source)], port: 0, workers: 2, jail: "off", confdir, ...more }), (record) => void records.push(record));

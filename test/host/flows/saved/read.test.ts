@@ -1,8 +1,8 @@
 // Reading saved flows from files: what was written comes back equal, what was torn is measured and skipped, and what a stranger wrote
 // costs no more than its size and gives a sentence.
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import fc from "fast-check";
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileHeader, fileHeaderBytes, recordHeader, recordHeaderBytes } from "../../../../host/flows/saved/frame.ts";
@@ -10,10 +10,10 @@ import { readFlows, type ReadProblem } from "../../../../host/flows/saved/read-f
 import { writeRecord } from "../../../../host/flows/saved/record.ts";
 import type { SavedFlow } from "../../../../host/flows/saved/saved-flow.ts";
 import { anySavedFlow, savedHttp, savedTcp } from "../../../helpers/saved-flows.ts";
+import { temporaryFolder } from "../../../helpers/temporary-folder.ts";
 
-async function fileOf(t: ExecutionContext, ...pieces: readonly Buffer[]): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-saved-"));
-  t.teardown(() => rm(folder, { recursive: true }));
+async function fileOf(...pieces: readonly Buffer[]): Promise<string> {
+  const folder = temporaryFolder("saved");
   const file = join(folder, "flows");
   await writeFile(file, Buffer.concat(pieces));
   return file;
@@ -35,7 +35,7 @@ async function read(file: string): Promise<{ readonly flows: readonly SavedFlow[
 
 test("what is written is read: any flows", async (t) => {
   await fc.assert(fc.asyncProperty(fc.array(anySavedFlow, { maxLength: 4 }), async (flows) => {
-    const back = await read(await fileOf(t, fileHeader(), ...flows.map(record)));
+    const back = await read(await fileOf(fileHeader(), ...flows.map(record)));
     t.deepEqual(back, { flows, problems: [] });
   }), { numRuns: 60 });
 });
@@ -46,7 +46,7 @@ test("a file cut anywhere gives every whole record and says how many bytes were 
   const whole = Buffer.concat([fileHeader(), ...records]);
   const ends = records.map((_, at) => fileHeaderBytes + records.slice(0, at + 1).reduce((sum, { length }) => sum + length, 0));
   for (let cut = fileHeaderBytes; cut <= whole.length; cut += 7) {
-    const back = await read(await fileOf(t, whole.subarray(0, cut)));
+    const back = await read(await fileOf(whole.subarray(0, cut)));
     const kept = ends.filter((end) => end <= cut);
     t.deepEqual(back.flows, flows.slice(0, kept.length));
     const skipped = cut - (kept.at(-1) ?? fileHeaderBytes);
@@ -57,7 +57,7 @@ test("a file cut anywhere gives every whole record and says how many bytes were 
 test("one damaged record is skipped, the next is read", async (t) => {
   const damaged = record(savedHttp());
   damaged[recordHeaderBytes + 30]! ^= 1;
-  const back = await read(await fileOf(t, fileHeader(), damaged, record(savedTcp([true, "x"]))));
+  const back = await read(await fileOf(fileHeader(), damaged, record(savedTcp([true, "x"]))));
   t.deepEqual(back.flows, [savedTcp([true, "x"])]);
   t.regex(back.problems[0]?.message ?? "", /checksum/);
   t.is(back.problems[0]?.bytes, damaged.length);
@@ -89,7 +89,7 @@ const hostile: readonly (readonly [what: string, record: Buffer, message: RegExp
 ];
 for (const [what, bytes, message] of hostile) {
   test(`hostile record, skipped alone: ${what}`, async (t) => {
-    const back = await read(await fileOf(t, fileHeader(), bytes, record(savedTcp([true, "x"]))));
+    const back = await read(await fileOf(fileHeader(), bytes, record(savedTcp([true, "x"]))));
     t.deepEqual(back.flows, [savedTcp([true, "x"])]);
     t.is(back.problems.length, 1);
     t.regex(back.problems[0]?.message ?? "", message);
@@ -100,7 +100,7 @@ test("garbage after the header is one problem, and a length beyond the file cost
   const huge = recordHeader(Buffer.alloc(0), []);
   huge.writeUInt32BE(0xffff_ffff, 4);
   for (const tail of [Buffer.alloc(100_000, 0xa5), huge, Buffer.from("FLWR")]) {
-    const back = await read(await fileOf(t, fileHeader(), record(savedHttp()), tail));
+    const back = await read(await fileOf(fileHeader(), record(savedHttp()), tail));
     t.is(back.flows.length, 1);
     t.deepEqual(back.problems.map(({ bytes }) => bytes), [tail.length]);
   }
@@ -113,7 +113,7 @@ test("random bytes never throw anything but a sentence", async (t) => {
     for (const [at, byte] of edits) bytes[at % bytes.length] = byte;
     return bytes;
   })), async (bytes) => {
-    const file = await fileOf(t, Buffer.from(bytes));
+    const file = await fileOf(Buffer.from(bytes));
     const outcome = await read(file).catch((error: unknown) => error);
     t.true(!(outcome instanceof Error) || ("code" in outcome && outcome.code === "ERR_SAVED_FLOWS"), String(outcome));
   }), { numRuns: 200 });
@@ -129,12 +129,12 @@ const refused: readonly (readonly [what: string, bytes: Buffer, message: RegExp]
 ];
 for (const [what, bytes, message] of refused) {
   test(`refused with a sentence: ${what}`, async (t) => {
-    await t.throwsAsync(async () => read(await fileOf(t, bytes)), { code: "ERR_SAVED_FLOWS", message });
+    await t.throwsAsync(async () => read(await fileOf(bytes)), { code: "ERR_SAVED_FLOWS", message });
   });
 }
 
 test("a HAR file too large to be read as a whole is refused before it is", async (t) => {
-  const file = await fileOf(t, Buffer.from("{"));
+  const file = await fileOf(Buffer.from("{"));
   await truncate(file, 401 * 1024 * 1024);
   await t.throwsAsync(read(file), { code: "ERR_SAVED_FLOWS", message: /is a HAR file of \d+ bytes; at most \d+ are read/ });
 });

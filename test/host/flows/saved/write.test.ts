@@ -1,7 +1,6 @@
 // Saving flows to files: batches, bounds, files that are there already, disks that refuse. What is on the disk is always readable.
-import test, { type ExecutionContext } from "ava";
-import { mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import test from "ava";
+import { readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openFlowFile, type SavedOutput } from "../../../../host/flows/saved/flow-file-output.ts";
 import { openHarFile } from "../../../../host/flows/saved/har-file-output.ts";
@@ -12,10 +11,10 @@ import { makeLog, type LogRecord } from "../../../../host/log.ts";
 import { parseFilter } from "../../../../sandbox-api/schema/filter-parse.ts";
 import type { Filter } from "../../../../sandbox-api/schema/filter.ts";
 import { savedHttp, savedTcp } from "../../../helpers/saved-flows.ts";
+import { temporaryFolder } from "../../../helpers/temporary-folder.ts";
 
-async function folder(t: ExecutionContext): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), "flowcell-saver-"));
-  t.teardown(() => rm(made, { recursive: true }));
+async function folder(): Promise<string> {
+  const made = temporaryFolder("saver");
   return made;
 }
 
@@ -34,7 +33,7 @@ function saverOf(output: SavedOutput, more: { readonly filter?: Filter; readonly
 const numbered = (count: number): readonly SavedFlow[] => Array.from({ length: count }, (_, at) => savedHttp({ url: `http://example.com/${at}`, answer: Buffer.alloc(at * 37, at) }));
 
 test("flows are saved in order; a second run writes over, or adds with +", async (t) => {
-  const file = join(await folder(t), "flows");
+  const file = join(await folder(), "flows");
   const flows = [...numbered(300), savedTcp([true, "a"])];
   for (const name of [file, file, `+${file}`]) {
     const { saver, log } = saverOf(await openFlowFile(name));
@@ -47,7 +46,7 @@ test("flows are saved in order; a second run writes over, or adds with +", async
 });
 
 test("what is added to a file that was torn comes after its last whole record", async (t) => {
-  const file = join(await folder(t), "flows");
+  const file = join(await folder(), "flows");
   const first = saverOf(await openFlowFile(file));
   for (const flow of numbered(3)) first.saver.add(flow);
   await first.saver.close();
@@ -63,7 +62,7 @@ test("what is added to a file that was torn comes after its last whole record", 
 });
 
 test("a HAR file is whole JSON after every batch, also when the next one is cut off", async (t) => {
-  const file = join(await folder(t), "t.har");
+  const file = join(await folder(), "t.har");
   const output = await openHarFile(file, "1");
   t.is((await read(file)).flows.length, 0);
   for (const [at, flow] of numbered(3).entries()) {
@@ -81,7 +80,7 @@ const taken: readonly (readonly [what: string, open: (file: string) => Promise<u
 ];
 for (const [what, openIt, content] of taken) {
   test(`a file is not written over: ${what}`, async (t) => {
-    const file = join(await folder(t), "file");
+    const file = join(await folder(), "file");
     await writeFile(file, content, "latin1");
     await t.throwsAsync(openIt(file), { code: "ERR_CANNOT_WRITE", message: /another name/ });
     t.is(await readFile(file, "latin1"), content);
@@ -89,7 +88,7 @@ for (const [what, openIt, content] of taken) {
 }
 
 test("a folder, and a file in a folder that is not there, are refused with a sentence", async (t) => {
-  const place = await folder(t);
+  const place = await folder();
   for (const openIt of [openFlowFile, (name: string) => openHarFile(name, "1")]) {
     await t.throwsAsync(openIt(place), { code: "ERR_CANNOT_WRITE", message: /is not a file/ });
     await t.throwsAsync(openIt(join(place, "no", "file")), { code: "ERR_CANNOT_WRITE", message: /ENOENT/ });
@@ -102,7 +101,7 @@ test("a filter says what is saved, bodies decoded and messages included", async 
   const saved = async (expression: string): Promise<readonly number[]> => {
     const parsed = parseFilter(expression);
     if (parsed.kind === "problem") throw new Error(parsed.message);
-    const file = join(await folder(t), "flows");
+    const file = join(await folder(), "flows");
     const { saver } = saverOf(await openFlowFile(file), { filter: parsed.filter });
     for (const flow of flows) saver.add(flow);
     await saver.close();
