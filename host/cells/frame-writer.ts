@@ -36,15 +36,15 @@ export class FrameWriter {
     this.#onFlush = onFlush;
   }
 
-  /** Adds a frame; it leaves at the end of this turn of the event loop. */
-  add({ type, status, id, instance, words, text, attachments }: OutgoingFrame): void {
+  /** Adds a frame; it leaves at the end of this turn of the event loop. `mayWait`: with the next one that does, or with `flush`. */
+  add({ type, status, id, instance, words, text, attachments }: OutgoingFrame, mayWait = false): void {
     const attachmentBytes = attachments.length === 0 ? noSizes : attachments.map((bytes) => bytes.length);
     this.#makeRoom(frameSize(words.length, text.length, noSizes) + 4 * attachmentBytes.length);
     const textStart = writeFrameHead(this.#view, this.#filled, { type, status, id, instance, cpuMicros: 0, words, textBytes: text.length, attachmentBytes });
     this.#filled += textStart;
     this.#filled += this.#bytes.write(text, this.#filled, "latin1");
     for (const bytes of attachments) this.#addAttachment(bytes);
-    if (this.#isScheduled) return;
+    if (this.#isScheduled || mayWait) return;
     this.#isScheduled = true;
     setImmediate(() => this.flush());
   }

@@ -72,6 +72,7 @@ export class CellLink implements Cell {
       ledger: this.#ledger, running: () => this.#running(), health, unresponsiveMs, cellMemoryMiB,
       condemn: (fault, ran) => this.#finish(fault, ran?.instance ?? null, ran),
       expire: () => this.#expire(),
+      remind: () => this.#writer.flush(),
     });
     this.#listen();
   }
@@ -145,7 +146,11 @@ export class CellLink implements Cell {
   release(instance: InstanceId, keys: readonly number[]): void {
     const mostWordsPerFrame = 1_024;
     if (this.#record(instance) === null) return;
-    for (let at = 0; at < keys.length; at += mostWordsPerFrame) this.#write("release", 0, instance, keys.slice(at, at + mostWordsPerFrame), "", noBuffers);
+    for (let at = 0; at < keys.length; at += mostWordsPerFrame) {
+      // PERF: nobody waits for it, and a cell that is woken for it alone costs both processes more than half an event.
+      this.#writer.add({ type: hostMessages.release.type, status: 0, id: 0, instance, words: keys.slice(at, at + mostWordsPerFrame), text: "", attachments: noBuffers }, true);
+    }
+    this.#watchdog.wake();
   }
 
   stat(): Promise<StatText | null> {

@@ -15,6 +15,8 @@ export interface WatchdogOptions {
   readonly condemn: (fault: Fault, ran: Head | null) => void;
   /** Called on each tick while calls wait for something. */
   readonly expire: () => void;
+  /** Called on each tick after something was asked, 25 ms later at the most. */
+  readonly remind: () => void;
 }
 
 const busyTickMs = 25;
@@ -57,10 +59,11 @@ export class Watchdog {
   }
 
   #tick(): void {
-    const { ledger, running, expire } = this.#options;
+    const { ledger, running, expire, remind } = this.#options;
     const now = performance.now();
     if (ledger.isBusy || now - this.#lastReadMs >= idleTickMs) this.#weigh(now);
     if (this.#timer === undefined) return;
+    if (this.#isFast) remind();
     const head = ledger.isBusy ? running() : null;
     if (head !== null) this.#judge(head, now);
     if (!ledger.isIdle) return expire();

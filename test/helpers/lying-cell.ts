@@ -56,6 +56,7 @@ function onFrame(type: number, id: number, instance: number, firstWord: number):
   if (type === 7 && mode === "dies") throw new Error("cannot find myself");
   if (type === 7) say({ type: hello, id, text: greetings[mode] ?? `{"contract":1,"node":"x","pid":1}` });
   else if (type === 1) say({ id, instance, status: 1, text: `{"handlers":["request"],"warnings":[],"manifest":null}` });
+  else if (type === 5 && mode === "quits-at-release") process.exit(4);
   else if (type === 2) (lies[mode] ?? lies["honest"])?.(id, firstWord);
   else if (type === 4) say({ id, instance });
 }

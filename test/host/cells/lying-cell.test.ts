@@ -64,6 +64,15 @@ test("an honest cell that ends, in the middle of a frame or with an exit code, h
   }
 });
 
+test("what the guest may forget is told soon, even if nothing else is asked of the cell", async (t) => {
+  const pool = lyingPool("quits-at-release");
+  const { cell, ended } = await recordedCell(pool);
+  await load(cell, 1, "");
+  cell.release(instanceId(1), [1, 2]);
+  t.like(await ended, { fault: { message: "the cell ended (exit code 4)" } });
+  await pool.close();
+});
+
 test("a mark of what is not outstanding is not believed, and a mark cannot grow", async (t) => {
   for (const [mode, how] of [["marks-nobody", /exit code 3/], ["marks-too-much", /SIGXFSZ|exit code 1/]] as const) {
     const pool = lyingPool(mode);
