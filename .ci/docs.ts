@@ -39,7 +39,7 @@ function limitsPage(): string {
   const limits = Object.entries(limitTable).map(([name, row]) => [`\`${name}\``, `${row.default} ${row.unit}`, `${row.min} – ${row.max}`, row.reason]);
   const faults = Object.entries(faultTable).map(([name, row]) => [`\`${name}\``, row.sentence, String(row.strikes), row.reloads ? "yes" : "no", row.moves ? "yes" : "no"]);
   return `# Limits and faults\n\n${generated}Every limit is named in the error that it causes, and counted. The operator sets one with \`--limit NAME=VALUE\`; a manifest may tighten those of its addon.\n\n${table(["limit", "default", "range", "bounds"], limits)}\n`
-    + "## What can go wrong with an addon\n\nStrikes count in a window of 10 s; five suspend the addon for 1 s, 2 s, 4 s … up to 5 min.\n\n"
+    + "## What can go wrong with an addon\n\nStrikes count in a window of 10 s; five suspend the addon for 1 s, 2 s, 4 s … up to 5 min. A process that several addons filled together (`cell-memory`, none of them by more than its share) is replaced without a strike.\n\n"
     + table(["fault", "meaning", "strikes", "addon is loaded anew", "moved to an own process"], faults);
 }
 

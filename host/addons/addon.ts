@@ -56,6 +56,8 @@ export class Addon {
   readonly counters = { calls: 0, failures: 0, reloads: 0, restarts: 0, cpuMicros: 0 };
   /** Was guilty once: has a cell of its own from then on. */
   isIsolated = false;
+  /** Has a cell of its own without being guilty: with others it was too full. */
+  needsRoom = false;
   version: AddonVersion | null = null;
   /** Serves flows that begin now. */
   current: Instance | null = null;

@@ -13,8 +13,9 @@ import { GuestLog } from "../services/log.ts";
 import { Addon, type AddonNews, type AddonVersion } from "./addon.ts";
 import { bundleAddon } from "./bundle.ts";
 import { callOne } from "./call-one.ts";
+import { blameWords, FilledHomes, guiltyOf } from "./cell-end.ts";
 import { CpuBudget, strikesToOpen } from "./failure.ts";
-import { reasonOf, reportFault } from "./fault-report.ts";
+import { reportFault } from "./fault-report.ts";
 import { Homes, type Residence } from "./homes.ts";
 import type { Instance, InstanceEvents } from "./instance.ts";
 import { Loading, type LoadProblem } from "./loading.ts";
@@ -55,6 +56,7 @@ export class Lifecycle {
   readonly options: OptionDesk;
   readonly #settings: LifecycleSettings;
   readonly #homes: Homes<Instance>;
+  readonly #filled = new FilledHomes();
   readonly #starter: Starter;
   readonly loading: Loading;
   #isClosed = false;
@@ -273,11 +275,17 @@ export class Lifecycle {
     if (this.#isClosed || residents.length === 0) return;
     // One of them has taken the cell over: alone, each can only frame itself.
     if (guilty === null && end.fault?.code === "cell-lied") for (const { addon } of residents) this.#isolate(addon);
-    const blame = guilty === null ? (end.fault === null ? "nobody's fault" : reasonOf(end.fault)) : `addon "${guilty.name}" ${end.fault === null ? "ran" : reasonOf(end.fault)}`;
+    if (guilty === null && end.fault?.code === "cell-memory" && this.#filled.isAgain(residence.home, now())) this.#part(residents);
     const others = served.filter((addon) => addon !== guilty).map(({ name }) => `"${name}"`).join(", ");
-    log.warn(`cell ${residence.cell.pid} ended: ${blame}${others === "" ? "" : `; restarting ${others}`}`, { event: "cell-end", cell: residence.cell.pid, guilty: guilty?.name ?? null, fault: end.fault?.code ?? null });
+    log.warn(`cell ${residence.cell.pid} ended: ${blameWords(end, guilty)}${others === "" ? "" : `; restarting ${others}`}`, { event: "cell-end", cell: residence.cell.pid, guilty: guilty?.name ?? null, fault: end.fault?.code ?? null });
     if (guilty !== null) this.#punish(guilty, end.fault, now());
     for (const addon of served) if (addon !== guilty && addon.current === null) void this.restart(addon);
+  }
+
+  /** They filled their cell together, again: nobody is guilty, and each gets one. */
+  #part(residents: readonly Instance[]): void {
+    for (const { addon } of residents) addon.needsRoom = true;
+    this.#settings.log.warn("addons filled the process that they share twice within ten minutes; each gets a process of its own (a larger limit cellMemoryMiB would keep them together)", { event: "parted" });
   }
 
   /** A cell died by this addon: out of the shared cell, and after the second time out of service. */
@@ -301,13 +309,3 @@ export class Lifecycle {
     this.#settings.onChange();
   }
 }
-
-/** The addon that the cell names, or the only one that lived in a cell that lied. */
-function guiltyOf({ guilty, fault }: CellEnd, residents: readonly Instance[]): Addon | null {
-  const named = residents.find(({ id }) => id === guilty)?.addon;
-  if (named !== undefined) return named;
-  const suspects = new Set(residents.map(({ addon }) => addon));
-  const [only = null] = suspects;
-  return fault?.code === "cell-lied" && suspects.size === 1 ? only : null;
-}
-

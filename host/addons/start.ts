@@ -92,8 +92,8 @@ export class Starter {
     for (const warning of loaded?.warnings.slice(0, 20) ?? []) this.#settings.log.warn(`addon "${name}": ${warning.slice(0, 500)}`, { addon: name });
   }
 
-  #placeOf({ name, group, order, isIsolated }: Addon, { grants }: AddonVersion): HomeName {
-    return placeAddon({ name, group, order, isIsolated, scope: this.#scopes.of(grants.hostScope) }, this.#settings.cells);
+  #placeOf({ name, group, order, isIsolated, needsRoom }: Addon, { grants }: AddonVersion): HomeName {
+    return placeAddon({ name, group, order, isIsolated, needsRoom, scope: this.#scopes.of(grants.hostScope) }, this.#settings.cells);
   }
 
   /** Who has a version already stays among those that it could hurt so far; for others any cell that is there will do. */

@@ -69,7 +69,7 @@ export class CellLink implements Cell {
     this.#writer = new FrameWriter(process.socket, () => this.#ledger.written());
     this.#reader = new FrameReader(frameSlackBytes, (frame, bytes, start, isOwn) => this.#onFrame(frame, bytes, start, isOwn));
     this.#watchdog = new Watchdog({
-      ledger: this.#ledger, running: () => this.#running(), health, unresponsiveMs, cellMemoryMiB,
+      ledger: this.#ledger, running: () => this.#running(), health, unresponsiveMs, cellMemoryMiB, residents: () => this.#ledger.instances.size,
       condemn: (fault, ran) => this.#finish(fault, ran?.instance ?? null, ran),
       expire: () => this.#expire(),
       remind: () => this.#writer.flush(),

@@ -32,14 +32,16 @@ export interface Placed {
   readonly scope?: Scope;
   /** Was guilty once. */
   readonly isIsolated: boolean;
+  /** Filled a cell together with others. Absent: no. */
+  readonly needsRoom?: boolean;
 }
 
 /**
  * A trust group shares a cell; by default as far as its addons are for the same hosts, so that a fault in one holds up no flow of hosts
- * that it is not for (decision 26). Who was guilty once, or everybody when the operator says so, has a cell of its own.
+ * that it is not for (decision 26). Who was guilty once or needs room, or everybody when the operator says so, has a cell of its own.
  */
-export function placeAddon({ name, group, order, scope = 0, isIsolated }: Placed, cells: CellsOption): HomeName {
-  if (isIsolated || cells === "per-addon") return `addon:${name}`;
+export function placeAddon({ name, group, order, scope = 0, isIsolated, needsRoom = false }: Placed, cells: CellsOption): HomeName {
+  if (isIsolated || needsRoom || cells === "per-addon") return `addon:${name}`;
   return `group:${group}/${Math.floor(order / mostPerCell)}${scope === 0 || cells === "shared" ? "" : `/hosts-${scope}`}`;
 }
 

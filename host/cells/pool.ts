@@ -1,8 +1,9 @@
 // Gives out booted cells and keeps warm ones ready, so that a replacement takes milliseconds. Owns every cell process from its
 // spawn to its end: `close` leaves none. It places nothing and restarts no addon.
 import type { Cell, CellEvents, CellPool, CellPoolOptions } from "./cell.ts";
+import { bootLookMs, mayBootOn } from "./boot-patience.ts";
 import { type CellEntry, CellStartError, findIsolatedVm, sourceEntry } from "./binary.ts";
-import { openHealth } from "./health.ts";
+import { type Health, openHealth } from "./health.ts";
 import { type Jail, prepareJail } from "./jail.ts";
 import { CellLink } from "./link.ts";
 import { type CellProcess, spawnCell } from "./spawn.ts";
@@ -18,7 +19,6 @@ export interface MakeCellPoolOptions extends CellPoolOptions {
   readonly note?: (message: string) => void;
 }
 
-const bootMs = 10_000;
 const refillDelayMs = 100;
 const firstRefillMs = 1_000;
 // PERF: who ends cells, or has to move to one, does so several times in a row. One is kept ready meanwhile; the CPU time of the others is asked of nobody until it has passed.
@@ -155,10 +155,11 @@ class Pool implements CellPool {
     this.#processes.set(child, null);
     void child.exited.then(() => this.#processes.delete(child));
     const pid = await child.nodePid;
-    const link = new CellLink({ process: child, pid, health: openHealth(pid), cellMemoryMiB, unresponsiveMs });
+    const health = openHealth(pid);
+    const link = new CellLink({ process: child, pid, health, cellMemoryMiB, unresponsiveMs });
     if (this.#processes.has(child)) this.#processes.set(child, link);
     void child.exited.then(() => this.#forget(link));
-    const timer = setTimeout(() => link.kill(), bootMs);
+    const timer = endWhenStuck(link, health);
     link.boot(guestBundle);
     try {
       await link.booted;
@@ -167,7 +168,7 @@ class Pool implements CellPool {
       const said = child.diagnosis();
       throw new Error(`${error instanceof Error ? error.message : String(error)}${said === "" ? "" : `; it said: ${said}`}`, { cause: error });
     } finally {
-      clearTimeout(timer);
+      clearInterval(timer);
     }
   }
 
@@ -180,4 +181,15 @@ class Pool implements CellPool {
     this.#ready.splice(at, 1);
     this.#refillSoon();
   }
+}
+
+/** Ends a cell that does not boot; to be cleared when it has, or has ended. */
+function endWhenStuck(link: CellLink, health: Health): NodeJS.Timeout {
+  const beganMs = performance.now();
+  let lastCpuMs: number | null = null;
+  return setInterval(() => {
+    const [elapsedMs, cpuMs] = [performance.now() - beganMs, health.cpuMs()];
+    if (!mayBootOn({ elapsedMs, cpuMs, lastCpuMs })) link.kill();
+    lastCpuMs = cpuMs;
+  }, bootLookMs);
 }

@@ -11,7 +11,9 @@ export interface WatchdogOptions {
   readonly health: Health;
   readonly unresponsiveMs: number;
   readonly cellMemoryMiB: number;
-  /** The cell must be killed; `ran` held its thread. */
+  /** How many isolates share the cell. */
+  readonly residents: () => number;
+  /** The cell must be killed; `ran` held its thread and is to blame. Null: nobody is. */
   readonly condemn: (fault: Fault, ran: Head | null) => void;
   /** Called on each tick while calls wait for something. */
   readonly expire: () => void;
@@ -30,6 +32,8 @@ export class Watchdog {
   #isFast = false;
   #lastResidentMiB = 0;
   #lastReadMs = 0;
+  /** The entry that was running at the last reading, and resident memory when it was first seen. */
+  #weighed: { readonly serial: number; readonly instance: number; readonly firstMiB: number } = { serial: -1, instance: -1, firstMiB: 0 };
   /** The entry that was running at the last tick, and the cell's CPU time then. */
   #seen: { readonly serial: number; readonly cpuMs: number | null } = { serial: -1, cpuMs: null };
 
@@ -71,12 +75,17 @@ export class Watchdog {
   }
 
   #weigh(now: number): void {
-    const { health, cellMemoryMiB, running, condemn } = this.#options;
+    const { health, cellMemoryMiB, residents, running, condemn } = this.#options;
+    const ran = running();
+    const [serial, instance] = [ran?.serial ?? -1, ran?.instance ?? -1];
     this.#lastReadMs = now;
     this.#lastResidentMiB = Math.round(health.residentMiB() ?? this.#lastResidentMiB);
     const used = this.#lastResidentMiB;
+    if (serial !== this.#weighed.serial || instance !== this.#weighed.instance) this.#weighed = { serial, instance, firstMiB: used };
     if (used <= cellMemoryMiB) return;
-    condemn({ code: "cell-memory", message: `the cell held ${used} MiB, ${cellMemoryMiB} MiB are allowed`, limit: { name: "cellMemoryMiB", value: cellMemoryMiB, used, unit: "MiB" } }, running());
+    // Whoever happens to run when many have filled the cell together took no more than the others did. What it took counts as far as it was seen taking it.
+    const isGuilty = residents() <= 1 || used - this.#weighed.firstMiB > cellMemoryMiB / residents();
+    condemn({ code: "cell-memory", message: `the cell held ${used} MiB, ${cellMemoryMiB} MiB are allowed`, limit: { name: "cellMemoryMiB", value: cellMemoryMiB, used, unit: "MiB" } }, isGuilty ? ran : null);
   }
 
   #judge(head: Head, now: number): void {

@@ -30,13 +30,13 @@ export class RawClient {
   }
 
   /** Waits until the text received matches; the whole text. */
-  async until(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
+  async until(pattern: RegExp, timeoutMs = 60_000): Promise<string> {
     await this.#when(() => pattern.test(this.text), timeoutMs, `for ${pattern}`);
     return this.text;
   }
 
   /** Waits until the other side ended or the connection is gone; the whole text. */
-  async untilEnd(timeoutMs = 10_000): Promise<string> {
+  async untilEnd(timeoutMs = 60_000): Promise<string> {
     await this.#when(() => this.hasEnd || this.isClosed, timeoutMs, "for the end");
     return this.text;
   }

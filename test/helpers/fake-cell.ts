@@ -123,6 +123,11 @@ export class FakeCell implements Cell {
     this.#end(null, null);
   }
 
+  /** The process had to go because those who live in it filled it together. */
+  fill(): void {
+    this.#end({ code: "cell-memory", message: "full", limit: { name: "cellMemoryMiB", value: 512, used: 530, unit: "MiB" } }, null);
+  }
+
   /** The process goes away; `guilty` ran. */
   die(guilty: InstanceId | null, code: "cell-died" | "unresponsive" = "cell-died"): void {
     this.#end(guilty === null ? null : { code, message: "gone" }, guilty);

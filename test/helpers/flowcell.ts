@@ -38,12 +38,12 @@ export async function startFlowcell(addons: readonly string[], args: readonly st
   process.once("exit", kill);
   const journal = new Journal(child);
   const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => { process.off("exit", kill); resolve(code); }));
-  const ready = await journal.line((line) => line["event"] === "ready", 30_000 + 200 * addons.length);
+  const ready = await journal.line((line) => line["event"] === "ready", 90_000 + 200 * addons.length);
   const [listener] = ready["listeners"] as readonly { readonly port: number }[];
   const port = listener?.port ?? 0;
   return {
     port, confdir, process: child, lines: journal.lines, proxyUrl: `http://127.0.0.1:${port}`, caFile: path.join(confdir, "flowcell-ca-cert.pem"),
-    line: (matches, timeoutMs = 15_000) => journal.line(matches, timeoutMs),
+    line: (matches, timeoutMs = 60_000) => journal.line(matches, timeoutMs),
     stop: async (signal = "SIGTERM") => {
       child.kill(signal);
       const code = await exited;

@@ -71,7 +71,7 @@ class Recorder implements RecordingGate {
     this.#seen.delete(subject);
   }
 
-  async seen(event: string, times = 1, timeoutMs = 10_000): Promise<void> {
+  async seen(event: string, times = 1, timeoutMs = 60_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (this.events.filter((name) => name === event).length < times) {
       if (Date.now() > deadline) throw new Error(`${event} did not come ${times} times; there were: ${this.events.join(", ")}`);

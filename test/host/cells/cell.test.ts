@@ -148,6 +148,24 @@ test.serial("uncounted memory is caught by the watch on resident memory", async 
   await small.close();
 });
 
+test.serial("who happens to run when many have filled a cell together is not blamed; who fills it in one go is", async (t) => {
+  const small = testPool({ cellMemoryMiB: 600, unresponsiveMs: 60_000, standby: 0 });
+  const body = `
+    const kept = [];
+    const fill = (MiB) => { const b = new ArrayBuffer(0, { maxByteLength: 2 ** 28 }); b.resize(MiB * 2 ** 20); new Uint8Array(b).fill(1); kept.push(b); };
+    exports.request = () => fill(16);
+    exports.bomb = () => { for (;;) { fill(4); for (let until = Date.now() + 5; Date.now() < until;); } };`;
+  for (const [event, blamed] of [["request", null], ["bomb", 1]] as const) {
+    const { cell, ended, ends } = await recordedCell(small);
+    for (let id = 1; id <= 4; id++) await load(cell, id, body);
+    const outcomes: Outcome[] = [];
+    for (let turn = 0; ends.length === 0 && turn < 100; turn++) outcomes.push(await sendOne(cell, event, (turn % 4) + 1, [], { cpuMs: 20_000 }));
+    t.like(await ended, { guilty: blamed, fault: { code: "cell-memory" } }, event);
+    t.deepEqual(outcomes.filter(({ kind }) => kind === "failed").map(faultOf).map((fault) => fault?.code), blamed === null ? [] : ["cell-memory"], event);
+  }
+  await small.close();
+});
+
 test.serial("builtins that cannot be interrupted get their cell killed; the sibling's calls are lost, not failed", async (t) => {
   const stuck = [`'a'.repeat(8e6).indexOf('ab' + 'a'.repeat(3e5))`, `(3n ** 3000000n) ** 9n`];
   for (const expression of stuck) {

@@ -17,7 +17,7 @@ const jailed = prepareJail({ mode: "auto", node, dataMiB: null });
 const isJailed = jailed.kind === "bubblewrap";
 const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}`) && !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
 
-async function until(isSo: () => boolean, what: string, milliseconds = 10_000): Promise<void> {
+async function until(isSo: () => boolean, what: string, milliseconds = 60_000): Promise<void> {
   for (const end = performance.now() + milliseconds; !isSo();) {
     if (performance.now() > end) throw new Error(`never ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
