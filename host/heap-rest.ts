@@ -99,6 +99,12 @@ function makeMeans(): HeapMeans {
  */
 export function collectGently(): void {
   setFlagsFromString("--memory-saver-mode");
-  Buffer.allocUnsafeSlow(startingBytes);
-  setFlagsFromString("--no-memory-saver-mode");
+  try {
+    Buffer.allocUnsafeSlow(startingBytes);
+  } catch (error) {
+    // A system that bounds addresses: then all stays as it is, which is no reason to die.
+    if (!(error instanceof RangeError)) throw error;
+  } finally {
+    setFlagsFromString("--no-memory-saver-mode");
+  }
 }

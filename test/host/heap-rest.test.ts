@@ -86,3 +86,12 @@ test("this V8 gives the room of young objects back when it is told to, in turns 
   t.is(stdout, "given back true\n");
   t.is(stderr, "");
 });
+
+test("a system that gives no addresses for it ends nothing", async (t) => {
+  const refused = `Buffer.allocUnsafeSlow = () => { throw new RangeError("Array buffer allocation failed"); };
+import { collectGently } from ${JSON.stringify(new URL("../../host/heap-rest.ts", import.meta.url).href)};
+collectGently();
+console.log("alive");`;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", refused]);
+  t.deepEqual([stdout, stderr], ["alive\n", ""]);
+});
