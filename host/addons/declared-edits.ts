@@ -11,6 +11,7 @@ import { applyEdits } from "../flows/apply-edits.ts";
 import { filterSubject } from "../flows/filter-subject.ts";
 import type { GateSubject } from "../flows/gate.ts";
 import { addHistory } from "../flows/history.ts";
+import { invariant } from "../invariant.ts";
 import type { Addon } from "./addon.ts";
 import { microsPerStep, mostFilterSteps } from "./filter-cost.ts";
 
@@ -58,8 +59,10 @@ const sizeOf = ({ name, value }: HeaderEdit): number => name.length + value.leng
 
 function compileRule({ filter, operations }: EditRule): CompiledRule {
   const parsed = filter === null ? null : parseFilter(filter);
+  // Without its filter a rule would be for every flow.
+  invariant(parsed?.kind !== "problem", "the filter of an edit was not checked");
   return {
-    filter: parsed === null || parsed.kind === "problem" ? null : parsed.filter, edits: operations,
+    filter: parsed?.filter ?? null, edits: operations,
     cpuMicros: operations.reduce((sum, edit) => sum + microsPerEdit + sizeOf(edit) * microsPerByte, 0),
   };
 }

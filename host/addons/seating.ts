@@ -38,7 +38,11 @@ export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reru
     if (isUncertain(seats, addon)) break;
     const [first] = seats;
     if (index > edited && editsOf(addon, event, subject) !== undefined) return { seats, next: index, halt: first === undefined ? { kind: "edit" } : null };
-    if (first !== undefined && isConcerned(addon, event, subject) && !canShare(seats, first.instance, addon, subject)) break;
+    // PERF: a filter searches the flow, so who can share is asked by `admit` only.
+    if (first !== undefined && !canShare(seats, first.instance, addon, subject)) {
+      if (isConcerned(addon, event, subject)) break;
+      continue;
+    }
     const fault = killers.get(addon);
     if (fault !== undefined) return { seats, next: index, halt: first === undefined ? { kind: "fault", fault } : null };
     const admission = admit(addon, event, subject, isTrial && index === from);

@@ -22,6 +22,8 @@ const openStepMs = 5;
 /** A file that could not be opened is tried again after that long, and a failure of one kind is said again. */
 const tryAgainMs = 10_000;
 const schemaVersion = 1;
+/** A path that stands for no file: what is kept goes with the process. */
+export const inMemory = ":memory:";
 
 const schema = `
   CREATE TABLE IF NOT EXISTS entries (namespace TEXT NOT NULL, key BLOB NOT NULL, is_json INTEGER NOT NULL, value BLOB NOT NULL,
@@ -43,6 +45,7 @@ interface Statements {
 interface Open { readonly database: DatabaseSync; readonly statements: Statements }
 
 export interface StorageFileSettings {
+  /** Of the file, or `inMemory`. */
   readonly path: string;
   readonly log: Log;
   /** Milliseconds. */
@@ -201,9 +204,11 @@ export class StorageFile {
 }
 
 function openDatabase(path: string, lockMs: number, tune: string): Open {
-  // Made with its mode, which SQLite gives to the files beside it as well.
-  closeSync(openSync(path, "a", 0o600));
-  chmodSync(path, 0o600);
+  if (path !== inMemory) {
+    // Made with its mode, which SQLite gives to the files beside it as well.
+    closeSync(openSync(path, "a", 0o600));
+    chmodSync(path, 0o600);
+  }
   // Loaded when it is needed: Node 24 prints a warning when it is.
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   const database = new DatabaseSync(path, { timeout: lockMs });

@@ -1,8 +1,5 @@
 // Addons at work without a proxy: real cells and isolates behind a gate that nobody but the caller knocks at, with storage that is thrown
 // away and no network. For `flowcell test` and for tests of authors. It opens no listener and connects to nobody.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { objectKey, type ObjectKey } from "../../sandbox-api/schema/ids.ts";
 import { createAddonHost, type AddonHost } from "../addons/addon-host.ts";
@@ -13,7 +10,7 @@ import { bundleGuest, bundleRuntime } from "../addons/own-code.ts";
 import type { JailMode } from "../cells/jail.ts";
 import { makeCellPool } from "../cells/pool.ts";
 import { makeLog, type LogRecord } from "../log.ts";
-import { StorageFile } from "../services/storage-file.ts";
+import { inMemory, StorageFile } from "../services/storage-file.ts";
 
 export interface OfflineSettings {
   readonly limits: Limits;
@@ -44,7 +41,6 @@ const offlineLimits = { interceptMs: 10, cpuBudgetShare: 64, cpuBudgetBurstMs: 6
 /** Loads the addons at `paths`. Rejects only when no cell can be started. */
 export async function openOffline(paths: readonly string[], settings: OfflineSettings): Promise<Offline> {
   const limits = { ...settings.limits, ...offlineLimits };
-  const folder = await mkdtemp(join(tmpdir(), "flowcell-offline-"));
   const pool = makeCellPool({
     guestBundle: await bundleGuest(), entry: await bundleRuntime(), standby: 1, cellMemoryMiB: limits.cellMemoryMiB, unresponsiveMs: limits.unresponsiveMs, jail: settings.jail, jitless: settings.jitless,
   });
@@ -55,7 +51,7 @@ export async function openOffline(paths: readonly string[], settings: OfflineSet
     else dropped++;
     host.tellLog(record);
   });
-  const storage = new StorageFile({ path: join(folder, "storage.sqlite"), log });
+  const storage = new StorageFile({ path: inMemory, log });
   const host: AddonHost = createAddonHost({
     log, pool, limits, failure: "open", cells: "shared", watch: false, options: settings.options, grants: settings.grants, services: { storage, network: null },
     ...(settings.environmentOptions !== undefined && { environmentOptions: settings.environmentOptions }),
@@ -66,7 +62,6 @@ export async function openOffline(paths: readonly string[], settings: OfflineSet
     await host.close();
     storage.close();
     await pool.close();
-    await rm(folder, { recursive: true, force: true });
   };
   try {
     const problems = await host.loadAll(paths);

@@ -1,13 +1,13 @@
 // Storage of addons with a real SQLite file: quotas at their edges, drafts of calls, neighbours, damage, locks and a full disk.
 import test, { type ExecutionContext } from "ava";
-import { chmodSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { makeLog, type LogRecord } from "../../../host/log.ts";
 import { AddonStorage, type StorageLimits } from "../../../host/services/storage.ts";
-import { StorageFile, type StoredEntry } from "../../../host/services/storage-file.ts";
+import { inMemory, StorageFile, type StoredEntry } from "../../../host/services/storage-file.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const json = (value: unknown): StoredEntry => ({ isJson: true, bytes: Buffer.from(JSON.stringify(value)) });
@@ -23,6 +23,16 @@ function open(t: ExecutionContext, path = join(temporaryFolder("storage"), "stor
   t.teardown(() => file.close());
   return { path, file, records, clock };
 }
+
+test("a storage without a file keeps what is written until it is closed, and writes nowhere", (t) => {
+  const { file } = open(t, inMemory);
+  const storage = new AddonStorage(file, "operator/a");
+  storage.set(null, "k", json(1), roomy);
+  t.is(read(storage.get(null, "k", roomy)), 1);
+  t.false(existsSync(inMemory));
+  file.close();
+  t.is(new AddonStorage(open(t, inMemory).file, "operator/a").get(null, "k", roomy), null);
+});
 
 test("what is written is there after closing and opening; the files are the operator's alone", (t) => {
   const { path, file } = open(t);
