@@ -3,7 +3,6 @@
 import type { Argv, InferredOptionTypes, Options } from "yargs";
 import type { ConfigInput } from "./config.ts";
 import { defaultConfdir, defaultHost, defaultPort, defaultWorkers } from "./config.ts";
-import { mostPerCell } from "./cells/placement.ts";
 import { limitTable } from "../sandbox-api/schema/limits.ts";
 import { OperatorError } from "./operator-error.ts";
 import { readPlainWords } from "./plain-words.ts";
@@ -165,7 +164,7 @@ const runTable = {
   ...sandboxTable, ...recordedTable, ...listenerTable, ...hostTable, ...tlsTable,
   "on-failure": { choices: ["open", "closed"], default: "open", describe: "when an addon fails: let the flow pass, or refuse it" },
   grant: { type: "string", array: true, nargs: 1, describe: "narrow or widen what a manifest asks for: ADDON:PERMISSION, ADDON:-PERMISSION, ADDON:none, ADDON:host=PATTERN, ADDON:fetch=ORIGIN (repeatable)" },
-  cells: { choices: ["per-hosts", "shared", "per-addon"], default: "per-hosts", describe: `which addons share a process, ${mostPerCell} at most, until one misbehaves: those for the same hosts, all, or none` },
+  cells: { choices: ["per-hosts", "shared", "per-addon"], default: "per-hosts", describe: "which addons share a process, twelve at most, until one misbehaves: those for the same hosts, all, or none" },
   workers: { type: "number", describe: `proxy processes that share the ports; addons keep their state in each apart (docs/workers.md; default: cores - 1, here ${defaultWorkers})` },
   "stream-large-bodies": { type: "string", nargs: 1, describe: "bodies larger than SIZE (10m, 512k) pass on while they come, and addons do not see them" },
   "body-size-limit": { type: "string", nargs: 1, describe: "refuse bodies larger than SIZE: 413 for a request, 502 for a response" },
