@@ -41,6 +41,9 @@ const sayAgainMs = 10_000;
 /** An event's first seating, and what came of it, as far as there is one. */
 interface Begun { readonly from: number; readonly seating: Seating | null; readonly result: FrameResult | null }
 
+/** Who knows an object, and who has yet to be told something of it: addons with a queue. */
+interface Known { readonly subject: GateSubject; readonly instances: Instance[]; readonly awaiting: Addon[] }
+
 const noReruns: ReadonlyMap<Addon, number> = new Map();
 const noKillers: ReadonlyMap<Addon, Fault> = new Map();
 
@@ -51,7 +54,7 @@ export class Pipeline implements Gate {
   readonly #services: FrameServices;
   #takers: ReadonlyMap<EventName, readonly Addon[]> = new Map();
   /** Who has to be told that an object ended. */
-  readonly #knownBy = new KeyTable<{ readonly subject: GateSubject; readonly instances: Instance[] }>();
+  readonly #knownBy = new KeyTable<Known>();
   readonly #intercepts: Intercepts;
 
   constructor(lifecycle: Lifecycle, settings: PipelineSettings) {
@@ -113,6 +116,14 @@ export class Pipeline implements Gate {
       if (told.length > 0) told.add(() => instance.release(subject.key));
       else instance.release(subject.key);
     }
+    for (const addon of known.awaiting) if (addon.told.length > 0) addon.told.add(() => this.#forget(addon, subject.key));
+  }
+
+  /** The object ended before the addon had been told everything of it. */
+  #forget(addon: Addon, key: number): void {
+    this.#knownBy.delete(key);
+    addon.current?.release(key);
+    for (const instance of addon.retired) instance.release(key);
   }
 
   /** A notice that is about no traffic (`tick`, `log`), for every addon that takes it and `isFor`. */
@@ -228,10 +239,16 @@ export class Pipeline implements Gate {
   }
 
   #meet(instance: Instance, subject: GateSubject): SeenParts {
-    const known = this.#knownBy.get(subject.key);
-    if (known === undefined) this.#knownBy.set(subject.key, { subject, instances: [instance] });
-    else known.instances.push(instance);
+    this.#known(subject).instances.push(instance);
     return instance.meet(subject.key);
+  }
+
+  #known(subject: GateSubject): Known {
+    const known = this.#knownBy.get(subject.key);
+    if (known !== undefined) return known;
+    const made: Known = { subject, instances: [], awaiting: [] };
+    this.#knownBy.set(subject.key, made);
+    return made;
   }
 
   #fail(instance: Instance, event: HeldEvent, subject: GateSubject, fault: Fault, cpuMicros: number): boolean {
@@ -273,6 +290,10 @@ export class Pipeline implements Gate {
     if (addon.told.length >= waitingCalls) {
       const limit = { name: "waitingCalls", value: waitingCalls, used: addon.told.length + 1, unit: "calls" };
       return this.#sayOnce(addon, event, subject, { code: "overloaded", message: "", limit });
+    }
+    if (subject !== null && addon.told.length > 0) {
+      const { awaiting } = this.#known(subject);
+      if (!awaiting.includes(addon)) awaiting.push(addon);
     }
     addon.told.add(() => this.#deliver(addon, event, subject, view));
   }
