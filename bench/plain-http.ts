@@ -1,6 +1,5 @@
 // Claim: plain HTTP through the proxy costs at most 0.075 CPU s per 1,000 requests without an addon and 0.12 with a header addon in its isolate;
-// an event that nobody takes costs nothing. 1 KB responses, keep-alive, 64 connections. Beside them, by turns, the bare floor of peers/bare.ts, which
-// says how fast the machine is just now (harness/budgets.ts).
+// an event that nobody takes costs nothing. 1 KB responses, keep-alive, 64 connections. Beside them, by turns, the bare floor of peers/bare.ts.
 // Run: node bench/plain-http.ts [--full]
 import { declaredHeaderAddon, headerAddon, headerAddonWithBodies, headerField, idleAddon, readerAddon } from "./harness/addons.ts";
 import { figure, type Claim } from "./harness/figures.ts";

@@ -38,8 +38,8 @@ export const budgets = {
 } as const satisfies Record<string, Budget>;
 
 /**
- * What peers/bare.ts does cost where the budgets were set: a forward proxy of raw sockets took 0.026 to 0.034 CPU s per 1,000 requests there. The
- * floor of the same run divided by it says how much dearer the same work is on this machine, just now.
+ * What peers/bare.ts does cost where the budgets were set: a forward proxy of raw sockets took 0.026 to 0.034 CPU s per 1,000 requests there. What it
+ * costs while a claim is measured, divided by this, says how much dearer the same work is on this machine just then (harness/pace.ts).
  */
 export const floorWhereSet = 0.03;
 

@@ -8,6 +8,8 @@ export interface Effort {
   /** Warm-up ends at whichever comes first: V8 compiles what runs often, so it is requests that count, and a loaded machine needs longer. */
   readonly warmUpRequests: number;
   readonly warmUpMs: number;
+  /** Called between rounds, when nothing is under way: what else is to be measured under the same circumstances. */
+  readonly lap?: () => Promise<void>;
 }
 
 export const quick: Effort = { name: "quick", rounds: 2, roundMs: 600, warmUpRequests: 10_000, warmUpMs: 2_500 };

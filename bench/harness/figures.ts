@@ -11,8 +11,6 @@ export interface Figure {
   readonly most: number;
   /** The row of the budget table that it answers. */
   readonly budget?: BudgetName;
-  /** It is the floor's own: how fast the machine was (harness/budgets.ts). */
-  readonly isFloor?: true;
   /** Other figures of the same work, by their names with units, such as "req/s". */
   readonly beside: Readonly<Record<string, number>>;
 }
@@ -32,9 +30,9 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-export interface FigureFacts { readonly what: string; readonly unit: string; readonly budget?: BudgetName | undefined; readonly isFloor?: boolean; readonly beside?: Readonly<Record<string, number>> }
+export interface FigureFacts { readonly what: string; readonly unit: string; readonly budget?: BudgetName | undefined; readonly beside?: Readonly<Record<string, number>> }
 
 /** One figure from the samples of several rounds. */
-export function figure(samples: readonly number[], { what, unit, budget, isFloor = false, beside = {} }: FigureFacts): Figure {
-  return { what, unit, value: median(samples), least: Math.min(...samples), most: Math.max(...samples), beside, ...(budget !== undefined && { budget }), ...(isFloor && { isFloor }) };
+export function figure(samples: readonly number[], { what, unit, budget, beside = {} }: FigureFacts): Figure {
+  return { what, unit, value: median(samples), least: Math.min(...samples), most: Math.max(...samples), beside, ...(budget !== undefined && { budget }) };
 }

@@ -5,10 +5,20 @@ import { budgetRows, floorWhereSet, isCpuTime, judge } from "./budgets.ts";
 import { effortFrom } from "./effort.ts";
 import type { Claim, Figure } from "./figures.ts";
 import { describeMachine, loadNow, type Machine } from "./machine.ts";
+import { Pace } from "./pace.ts";
 
 export const resultsFolder = path.join(import.meta.dirname, "..", "results");
 
-export interface ClaimResult { readonly claim: string; readonly title: string; readonly seconds: number; readonly loadAfter: number; readonly figures: readonly Figure[]; readonly error?: string }
+export interface ClaimResult {
+  readonly claim: string;
+  readonly title: string;
+  readonly seconds: number;
+  readonly loadAfter: number;
+  /** What the bare floor cost meanwhile, in CPU seconds per 1,000 requests (harness/pace.ts). */
+  readonly floor: number;
+  readonly figures: readonly Figure[];
+  readonly error?: string;
+}
 
 /** Runs claims one after the other, prints each; a claim that fails is reported and does not stop the others. */
 export async function runClaims(claims: readonly Claim[], words: readonly string[]): Promise<{ readonly machine: Machine; readonly results: readonly ClaimResult[] }> {
@@ -16,13 +26,15 @@ export async function runClaims(claims: readonly Claim[], words: readonly string
   const machine = describeMachine();
   say(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, commit ${machine.commit}${machine.isDirty ? " with changes" : ""}, load ${machine.loadBefore}; ${effort.name}\n`);
   const results: ClaimResult[] = [];
+  await using pace = await Pace.open();
   for (const { name, title, run } of claims) {
     const began = performance.now();
     say(`\n${name}: ${title}\n`);
     let figures: readonly Figure[] = [];
     let error: string | undefined;
+    await pace.lap();
     try {
-      figures = await run(effort);
+      figures = await run({ ...effort, lap: () => pace.lap() });
       say(tableOf(figures));
     } catch (failure) {
       const cause = failure instanceof Error && failure.cause instanceof Error ? `: ${failure.cause.message}` : "";
@@ -30,7 +42,10 @@ export async function runClaims(claims: readonly Claim[], words: readonly string
       say(`  failed: ${error}\n${failure instanceof Error ? `${failure.stack ?? ""}\n` : ""}`);
       process.exitCode = 1;
     }
-    results.push({ claim: name, title, seconds: Math.round((performance.now() - began) / 1_000), loadAfter: loadNow(), figures: figures.map(rounded), ...(error !== undefined && { error }) });
+    await pace.lap();
+    const floor = pace.take();
+    say(`  pace: the bare floor cost ${short(floor)} CPU s per 1,000 meanwhile, ${short(floor / floorWhereSet)} times as much as where the budgets were set\n`);
+    results.push({ claim: name, title, seconds: Math.round((performance.now() - began) / 1_000), loadAfter: loadNow(), floor: Number(floor.toPrecision(4)), figures: figures.map(rounded), ...(error !== undefined && { error }) });
   }
   return { machine, results };
 }
@@ -55,24 +70,22 @@ export function tableOf(figures: readonly Figure[]): string {
 }
 
 /**
- * The whole budget table with what was measured; where the floor was measured in the same run, also what CPU times come to at the pace of the
- * machine that the budgets were set on.
+ * The whole budget table with what was measured, and what CPU times come to at the pace of the machine that the budgets were set on: divided by what
+ * the bare floor cost while that claim was measured, in terms of what it cost there.
  */
 export function budgetTable(results: readonly ClaimResult[]): string {
-  const figures = results.flatMap(({ figures: all }) => all);
-  const measured = new Map(figures.map((figure) => [figure.budget, figure]));
-  const floor = figures.find(({ isFloor }) => isFloor === true);
-  const pace = floor === undefined ? null : floor.value / floorWhereSet;
+  const measured = new Map(results.flatMap(({ figures, floor }) => figures.map((figure) => [figure.budget, { figure, pace: floor / floorWhereSet }] as const)));
   const words = { goal: "goal met", must: "within must", missed: "MISSED" } as const;
   const rows = budgetRows.map(([name, budget]) => {
     const found = [...measured].find(([row]) => row === name)?.[1];
     const sign = budget.isFloor === true ? "≥" : "≤";
-    const verdict = found === undefined ? ["–", "not measured"] : [`${short(found.value)} (${short(found.least)}–${short(found.most)})`, words[judge(budget, found.value)]];
-    const paced = found === undefined || pace === null || !isCpuTime(budget.unit) ? ["", ""] : [short(found.value / pace), words[judge(budget, found.value / pace)]];
-    return [budget.what, `${sign} ${budget.must}`, `${sign} ${budget.goal}`, ...verdict, ...(pace === null ? [] : paced), budget.unit];
+    const bounds = [`${sign} ${budget.must}`, `${sign} ${budget.goal}`];
+    if (found === undefined) return [budget.what, ...bounds, "–", "not measured", "", "", "", budget.unit];
+    const { figure: { value, least, most }, pace } = found;
+    const paced = isCpuTime(budget.unit) ? [short(pace), short(value / pace), words[judge(budget, value / pace)]] : ["", "", ""];
+    return [budget.what, ...bounds, `${short(value)} (${short(least)}–${short(most)})`, words[judge(budget, value)], ...paced, budget.unit];
   });
-  const table = aligned([["budget", "must", "goal", "measured (spread)", "", ...(pace === null ? [] : ["by pace", ""]), "unit"], ...rows]);
-  return pace === null || floor === undefined ? table : `${table}\n  pace: the bare floor cost ${short(floor.value)} here and ${floorWhereSet} where the budgets were set, so CPU times are divided by ${short(pace)}\n`;
+  return `${aligned([["budget", "must", "goal", "measured (spread)", "", "pace", "by pace", "", "unit"], ...rows])}  pace: what the bare floor cost during that claim, in terms of ${floorWhereSet}, which it cost where the budgets were set; CPU times are divided by it\n`;
 }
 
 function aligned(rows: readonly (readonly string[])[]): string {

@@ -32,6 +32,7 @@ export async function alternate(contestants: readonly Contestant[], effort: Effo
   for (const contestant of contestants) await sample(contestant, { ms: effort.warmUpMs, requests: effort.warmUpRequests });
   for (let round = 0; round < effort.rounds; round++) {
     for (const [contestant, list] of samples) list.push(await sample(contestant, { ms: effort.roundMs }));
+    await effort.lap?.();
   }
   return samples;
 }
@@ -42,7 +43,7 @@ export const perThousand = ({ cpuSeconds, report }: Sample): number => (cpuSecon
 export function requestFigures(samples: ReadonlyMap<Contestant, readonly Sample[]>, floor: Contestant | null = null): readonly Figure[] {
   const lowest = floor === null ? [] : (samples.get(floor) ?? []).map(perThousand);
   return [...samples].map(([contestant, list]) => figure(list.map(perThousand), {
-    what: contestant.what, unit: "CPU s per 1,000", budget: contestant.budget, isFloor: contestant === floor,
+    what: contestant.what, unit: "CPU s per 1,000", budget: contestant.budget,
     beside: {
       ...(floor !== null && { "× bare": median(list.map((one, round) => perThousand(one) / (lowest[round] ?? Number.NaN))) }),
       "req/s": median(list.map(({ report }) => report.requests / report.seconds)),
