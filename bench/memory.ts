@@ -16,6 +16,8 @@ interface Weight { readonly proportionalMb: number; readonly residentMb: number;
 
 const mebibyte = 1.048_576;
 const settleMs = 2_500;
+/** The host collects when it was quiet for half a minute (host/heap-rest.ts). */
+const restMs = 38_000;
 const fewConnections = 500;
 const moreConnections = 1_500;
 const busyMs = 8_000;
@@ -60,7 +62,7 @@ async function connections(scheme: "http" | "https"): Promise<Figure> {
   for (const count of [fewConnections, moreConnections]) {
     const load = await stage.load(subject, scheme, { connections: count });
     await load.run({ requests: count });
-    await sleep(settleMs);
+    await sleep(restMs);
     weights.push(read(subject.pid));
   }
   const [few, many] = weights;

@@ -1,13 +1,18 @@
-// Gives memory back to the system when the proxy has gone quiet after a burst. V8's young generation grows with a burst of connections and
+// Gives memory back to the system when the proxy has been quiet for half a minute after a burst. V8's young generation grows with a burst of connections and
 // stays as large while nothing is allocated: its own reducer takes an idle Node for a busy one. It knows no connection, frees nothing
 // that is in use, and does nothing under load.
 import { performance } from "node:perf_hooks";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 
-/** Time between two looks, in milliseconds; so long nothing may come before it is quiet. */
-const lookEveryMs = 750;
-/** Quiet: of that time the process used less than this share. */
+/** Time between two looks, in milliseconds. */
+const lookEveryMs = 5_000;
+/** A look is quiet if no connection came and of the time the process used less than this share. */
 const quietBelow = 0.05;
+/**
+ * So many quiet looks in a row, half a minute, come before a collection. PERF: the young generation must grow again in the next burst, whose first some
+ * thousand requests cost up to twice as much: collecting in each pause of a second doubled the CPU of HTTP/2 in short bursts (docs/performance.md).
+ */
+export const quietLooks = 6;
 /** LIMIT: a heap that grew by less than that since it was last seen at rest is left as it is. */
 export const worthBytes = 8 * 1024 * 1024;
 /** V8 begins to mark when more than 64 MiB outside its heap were added. Nobody touches them, so that they take addresses and no memory. */
@@ -15,18 +20,17 @@ const startingBytes = 128 * 1024 * 1024;
 
 /** What there is to decide by. */
 export interface HeapLook {
-  /** Connections came since the last look. */
-  readonly isOpening: boolean;
-  /** Share of the time since the last look in which the process did something, 0 to 1. */
-  readonly busyShare: number;
+  /** Looks in a row at which it was quiet, this one included. */
+  readonly quietLooks: number;
   /** What the heap takes of the system now, and what it took when it was last at rest. */
   readonly heapBytes: number;
   readonly restingBytes: number;
 }
 
 /** Whether to look again later, to collect now, or to leave the heap as it is until connections come. */
-export function judgeRest({ isOpening, busyShare, heapBytes, restingBytes }: HeapLook): "later" | "collect" | "leave" {
-  if (isOpening || busyShare >= quietBelow) return "later";
+export function judgeRest(look: HeapLook): "later" | "collect" | "leave" {
+  const { heapBytes, restingBytes } = look;
+  if (look.quietLooks < quietLooks) return "later";
   return heapBytes - restingBytes >= worthBytes ? "collect" : "leave";
 }
 
@@ -43,6 +47,7 @@ export class HeapRest {
   readonly #means: HeapMeans;
   #timer: NodeJS.Timeout | null = null;
   #isOpening = false;
+  #quietLooks = 0;
   #restingBytes: number;
   /** At the last look: by the next one it has done what it can. */
   #hasCollected = false;
@@ -56,6 +61,7 @@ export class HeapRest {
   opened(): void {
     this.#isOpening = true;
     if (this.#timer !== null) return;
+    this.#quietLooks = 0;
     this.#means.busyShare();
     this.#timer = setInterval(() => this.look(), lookEveryMs).unref();
   }
@@ -65,8 +71,10 @@ export class HeapRest {
     const heapBytes = this.#means.heapBytes();
     // What it did not give back is no reason to try again.
     this.#restingBytes = this.#hasCollected ? heapBytes : Math.min(this.#restingBytes, heapBytes);
-    const judged = judgeRest({ isOpening: this.#isOpening, busyShare: this.#means.busyShare(), heapBytes, restingBytes: this.#restingBytes });
+    const isQuiet = this.#means.busyShare() < quietBelow && !this.#isOpening;
     this.#isOpening = false;
+    this.#quietLooks = isQuiet ? this.#quietLooks + 1 : 0;
+    const judged = judgeRest({ quietLooks: this.#quietLooks, heapBytes, restingBytes: this.#restingBytes });
     this.#hasCollected = judged === "collect";
     if (judged === "collect") this.#means.collect();
     if (judged === "leave") this.stop();

@@ -2,55 +2,61 @@
 import test from "ava";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { HeapRest, judgeRest, worthBytes, type HeapLook } from "../../host/heap-rest.ts";
+import { HeapRest, judgeRest, quietLooks, worthBytes, type HeapLook } from "../../host/heap-rest.ts";
 
-const quiet: HeapLook = { isOpening: false, busyShare: 0, heapBytes: 10 * worthBytes, restingBytes: worthBytes };
+const quiet: HeapLook = { quietLooks, heapBytes: 10 * worthBytes, restingBytes: worthBytes };
 
 const judgements: readonly (readonly [string, Partial<HeapLook>, ReturnType<typeof judgeRest>])[] = [
   ["quiet, and much to give back", {}, "collect"],
   ["quiet, and just enough to give back", { heapBytes: 2 * worthBytes }, "collect"],
   ["quiet, and too little to give back", { heapBytes: 2 * worthBytes - 1 }, "leave"],
   ["a heap that shrank by itself", { heapBytes: 1 }, "leave"],
-  ["connections come", { isOpening: true }, "later"],
-  ["requests come on connections that are open", { busyShare: 0.05 }, "later"],
-  ["load, and nothing to give back", { busyShare: 1, heapBytes: 1 }, "later"],
+  ["not quiet for long enough", { quietLooks: quietLooks - 1 }, "later"],
+  ["load, and nothing to give back", { quietLooks: 0, heapBytes: 1 }, "later"],
 ];
 
 for (const [what, look, expected] of judgements) test(what, (t) => t.is(judgeRest({ ...quiet, ...look }), expected));
 
-interface Fakes { readonly rest: HeapRest; readonly now: { heapBytes: number; busyShare: number; collected: number } }
+interface Fakes { readonly rest: HeapRest; waitQuietly(): void; readonly now: { heapBytes: number; busyShare: number; collected: number } }
 
 function makeRest(t: { teardown(end: () => void): void }): Fakes {
   const now = { heapBytes: worthBytes, busyShare: 0, collected: 0 };
   const rest = new HeapRest({ heapBytes: () => now.heapBytes, busyShare: () => now.busyShare, collect: () => void now.collected++ });
   t.teardown(() => rest.stop());
-  return { rest, now };
+  return { rest, now, waitQuietly: () => { for (let look = 0; look < quietLooks; look++) rest.look(); } };
 }
 
-test("a burst is followed by one collection, when it is over", (t) => {
-  const { rest, now } = makeRest(t);
+test("a burst is followed by one collection, when it has been over for long enough", (t) => {
+  const { rest, waitQuietly, now } = makeRest(t);
   rest.opened();
   now.heapBytes = 8 * worthBytes;
+  // The connection came since the last look, so this one is not quiet.
   rest.look();
-  now.busyShare = 0.5;
+  for (let look = 1; look < quietLooks; look++) rest.look();
+  // Requests on connections that are open, and others that come: each time it begins anew.
+  now.busyShare = 0.05;
   rest.look();
-  t.is(now.collected, 0);
   now.busyShare = 0;
+  for (let look = 1; look < quietLooks; look++) rest.look();
+  rest.opened();
+  rest.look();
+  for (let look = 1; look < quietLooks; look++) rest.look();
+  t.is(now.collected, 0);
   rest.look();
   t.is(now.collected, 1);
   // It did not help: nothing is tried again before connections come.
-  rest.look();
-  rest.look();
+  waitQuietly();
+  waitQuietly();
   t.is(now.collected, 1);
 });
 
 test("the next burst counts from what the last one left, even if it came before that was known", (t) => {
-  const { rest, now } = makeRest(t);
+  const { rest, waitQuietly, now } = makeRest(t);
   const burst = (heapBytes: number): number => {
     now.heapBytes = heapBytes;
     rest.opened();
     rest.look();
-    rest.look();
+    waitQuietly();
     return now.collected;
   };
   t.is(burst(8 * worthBytes), 1);
