@@ -1,5 +1,5 @@
 // Claim: HTTP/2 inside a tunnel, 8 connections with 8 streams each, 1 KB responses, costs at most 0.30 CPU s per 1,000 requests with a header
-// addon. h2load is the client (it knows no proxies: a small relay in this process opens the tunnels), nginx the server; neither counts.
+// addon; one connection with a hundred streams beside it. h2load is the client (it knows no proxies: a small relay in this process opens the tunnels), nginx the server; neither counts.
 // Needs both. Run: node bench/http2.ts [--full]
 import { execFile } from "node:child_process";
 import { connect, createServer, type AddressInfo } from "node:net";
@@ -14,8 +14,12 @@ import { Stage } from "./harness/stage.ts";
 
 const run = promisify(execFile);
 
-interface Contestant { readonly what: string; readonly pid: number; readonly tunnelPort: number; readonly budget?: BudgetName }
+interface Shape { readonly connections: number; readonly streams: number }
+interface Contestant extends Shape { readonly what: string; readonly pid: number; readonly tunnelPort: number; readonly budget?: BudgetName }
 interface Sample { readonly perThousand: number; readonly perSecond: number }
+
+const several: Shape = { connections: 8, streams: 8 };
+const one: Shape = { connections: 1, streams: 100 };
 
 /** A port where each connection is a tunnel of the proxy to the origin; closed by the caller. */
 async function openTunnels(proxyPort: number, originPort: number): Promise<{ readonly port: number; close(): void }> {
@@ -33,26 +37,27 @@ async function openTunnels(proxyPort: number, originPort: number): Promise<{ rea
 }
 
 /** Sends that many requests; rejects when one of them fails or HTTP/2 was not spoken. */
-async function load(tunnelPort: number, originPort: number, requests: number): Promise<{ readonly seconds: number }> {
+async function load({ tunnelPort, connections, streams }: Contestant, originPort: number, requests: number): Promise<{ readonly seconds: number }> {
   const began = performance.now();
-  const { stdout } = await run("h2load", ["-n", String(requests), "-c", "8", "-m", "8", `--connect-to=127.0.0.1:${tunnelPort}`, `https://localhost:${originPort}/1k`], { maxBuffer: 1e7 });
+  const { stdout } = await run("h2load", ["-n", String(requests), "-c", String(connections), "-m", String(streams), `--connect-to=127.0.0.1:${tunnelPort}`, `https://localhost:${originPort}/1k`], { maxBuffer: 1e7 });
   if (!stdout.includes(`${requests} succeeded`) || !stdout.includes("Application protocol: h2")) throw new Error(`h2load: ${stdout.slice(-900)}`);
   return { seconds: (performance.now() - began) / 1_000 };
 }
 
-async function sample({ pid, tunnelPort }: Contestant, originPort: number, requests: number): Promise<Sample> {
-  const before = readTree(pid).cpuSeconds;
-  const { seconds } = await load(tunnelPort, originPort, requests);
-  return { perThousand: ((readTree(pid).cpuSeconds - before) / requests) * 1_000, perSecond: requests / seconds };
+async function sample(contestant: Contestant, originPort: number, requests: number): Promise<Sample> {
+  const before = readTree(contestant.pid).cpuSeconds;
+  const { seconds } = await load(contestant, originPort, requests);
+  return { perThousand: ((readTree(contestant.pid).cpuSeconds - before) / requests) * 1_000, perSecond: requests / seconds };
 }
 
 /** Warms each up, then alternates. */
 async function measure(contestants: readonly Contestant[], originPort: number, effort: Effort): Promise<readonly Figure[]> {
-  for (const { tunnelPort } of contestants) await load(tunnelPort, originPort, effort.warmUpRequests);
+  for (const contestant of contestants) await load(contestant, originPort, effort.warmUpRequests);
   const samples = new Map<Contestant, Sample[]>(contestants.map((contestant) => [contestant, []]));
   const requests = effort.roundMs * 4;
   for (let round = 0; round < effort.rounds; round++) {
     for (const [contestant, list] of samples) list.push(await sample(contestant, originPort, requests));
+    await effort.lap?.();
   }
   return [...samples].map(([{ what, budget }, list]) => figure(list.map(({ perThousand }) => perThousand), {
     what, unit: "CPU s per 1,000", budget, beside: { "req/s": median(list.map(({ perSecond }) => perSecond)) },
@@ -61,17 +66,19 @@ async function measure(contestants: readonly Contestant[], originPort: number, e
 
 export const http2: Claim = {
   name: "http2",
-  title: "HTTP/2 in the tunnel, 8 connections × 8 streams, 1 KB",
+  title: "HTTP/2 in the tunnel, 1 KB, 8 connections × 8 streams and 1 × 100",
   async run(effort) {
     await using stage = await Stage.open();
     await using stack = new AsyncDisposableStack();
-    const contestant = async (what: string, addons: readonly string[], budget?: BudgetName): Promise<Contestant> => {
+    const contestants: Contestant[] = [];
+    for (const addons of [[], [await headerAddon()]]) {
+      const what = addons.length === 0 ? "no addon" : "header addon";
       const subject = await stage.flowcell(what, addons);
       const tunnels = await openTunnels(subject.port, stage.origin.tlsPort);
       stack.defer(() => tunnels.close());
-      return { what, pid: subject.pid, tunnelPort: tunnels.port, ...(budget !== undefined && { budget }) };
-    };
-    const contestants = [await contestant("no addon", []), await contestant("header addon", [await headerAddon()], "http2-header")];
+      const common = { pid: subject.pid, tunnelPort: tunnels.port };
+      contestants.push({ what: `${what}, 8 × 8 streams`, ...common, ...several, ...(addons.length > 0 && { budget: "http2-header" as const }) }, { what: `${what}, 1 × 100 streams`, ...common, ...one });
+    }
     return await measure(contestants, stage.origin.tlsPort, effort);
   },
 };
