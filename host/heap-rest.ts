@@ -1,4 +1,4 @@
-// Gives memory back to the system when the proxy has been quiet for half a minute after a burst. V8's young generation grows with a burst of connections and
+// Gives memory back to the system when the proxy has been quiet for twenty seconds after a burst. V8's young generation grows with a burst of connections and
 // stays as large while nothing is allocated: its own reducer takes an idle Node for a busy one. It knows no connection, frees nothing
 // that is in use, and does nothing under load.
 import { performance } from "node:perf_hooks";
@@ -9,10 +9,10 @@ const lookEveryMs = 5_000;
 /** A look is quiet if no connection came and of the time the process used less than this share. */
 const quietBelow = 0.05;
 /**
- * So many quiet looks in a row, half a minute, come before a collection. PERF: the young generation must grow again in the next burst, whose first some
+ * So many quiet looks in a row, twenty seconds, come before a collection: less than idle connections are kept, whose end is work again. PERF: the young generation must grow again in the next burst, whose first some
  * thousand requests cost up to twice as much: collecting in each pause of a second doubled the CPU of HTTP/2 in short bursts (docs/performance.md).
  */
-export const quietLooks = 6;
+export const quietLooks = 4;
 /** LIMIT: a heap that grew by less than that since it was last seen at rest is left as it is. */
 export const worthBytes = 8 * 1024 * 1024;
 /** V8 begins to mark when more than 64 MiB outside its heap were added. Nobody touches them, so that they take addresses and no memory. */
