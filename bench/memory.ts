@@ -16,7 +16,7 @@ interface Weight { readonly proportionalMb: number; readonly residentMb: number;
 
 const mebibyte = 1.048_576;
 const settleMs = 2_500;
-/** The host collects when it was quiet for twenty seconds (host/heap-rest.ts); servers may end idle connections after thirty. */
+/** The host collects when it was quiet for twenty seconds (host/heap-rest.ts). */
 const restMs = 29_000;
 const fewConnections = 500;
 const moreConnections = 1_500;

@@ -1,6 +1,6 @@
-// Gives memory back to the system when the proxy has been quiet for twenty seconds after a burst. V8's young generation grows with a burst of connections and
-// stays as large while nothing is allocated: its own reducer takes an idle Node for a busy one. It knows no connection, frees nothing
-// that is in use, and does nothing under load.
+// Gives memory back to the system when the proxy has been quiet for twenty seconds after a burst. V8's young generation grows with a burst
+// of connections and stays as large while nothing is allocated: its own reducer takes an idle Node for a busy one. It knows no connection,
+// frees nothing that is in use, and does nothing under load.
 import { performance } from "node:perf_hooks";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 
@@ -9,8 +9,8 @@ const lookEveryMs = 5_000;
 /** A look is quiet if no connection came and of the time the process used less than this share. */
 const quietBelow = 0.05;
 /**
- * So many quiet looks in a row, twenty seconds, come before a collection: less than idle connections are kept, whose end is work again. PERF: the young generation must grow again in the next burst, whose first some
- * thousand requests cost up to twice as much: collecting in each pause of a second doubled the CPU of HTTP/2 in short bursts (docs/performance.md).
+ * So many quiet looks in a row, twenty seconds, come before a collection. PERF: the young generation must grow again in the next burst, whose first
+ * some thousand requests cost up to twice as much: collecting in each pause of a second doubled the CPU of HTTP/2 in bursts (docs/performance.md).
  */
 export const quietLooks = 4;
 /** LIMIT: a heap that grew by less than that since it was last seen at rest is left as it is. */
@@ -28,9 +28,8 @@ export interface HeapLook {
 }
 
 /** Whether to look again later, to collect now, or to leave the heap as it is until connections come. */
-export function judgeRest(look: HeapLook): "later" | "collect" | "leave" {
-  const { heapBytes, restingBytes } = look;
-  if (look.quietLooks < quietLooks) return "later";
+export function judgeRest({ quietLooks: looks, heapBytes, restingBytes }: HeapLook): "later" | "collect" | "leave" {
+  if (looks < quietLooks) return "later";
   return heapBytes - restingBytes >= worthBytes ? "collect" : "leave";
 }
 

@@ -1,10 +1,7 @@
 // Bytes to text and text to bytes, by this process's own code: in JavaScript an isolate needs a millisecond for what takes a
 // hundredth of one here (docs/profiles/bodies.md). Only what is exactly one in the other: everything else the guest does itself.
 import { isAscii, isUtf8 } from "node:buffer";
-import { textForms, type TextForm } from "../../sandbox-api/schema/guest-contract.ts";
-
-/** LIMIT: bytes, or characters, of one call: what takes longer nothing could interrupt. */
-export const mostTextBytes = 8 * 1024 * 1024;
+import { mostTextBytes, textForms, type TextForm } from "../../sandbox-api/schema/guest-contract.ts";
 
 /**
  * `$text`: the text of a buffer (of a view, where it is this process's own), or the bytes of a text, in one of the forms. Null where there is none that says exactly the same (bytes

@@ -1,14 +1,14 @@
 // The bytes of one body in whichever form they are here: an array, a text, or lent by the cell, in whose frame they came. PERF: a text goes
 // back and forth as text, and what nobody asks for stays where it is, while nobody has asked for bytes (docs/profiles/bodies.md). Once somebody
 // has, the array alone counts, because whoever has it may edit it in place. Decides nothing about encodings of messages.
+import { mostTextBytes } from "../schema/guest-contract.ts";
 import { utf8Length, encodeUtf8 } from "./byte-string.ts";
 import { decodeCharset, type Charset } from "./charset.ts";
 import { RealUint8Array, byteLengthOf, isWellFormed } from "./intrinsics.ts";
 import { lentBytes, nativeFrameText } from "./native-text.ts";
 
-/** LIMIT: characters of a text that leaves as one: the cell takes no more at once. Below the least a text is bytes as soon. */
+/** PERF: below this a text is bytes as soon. */
 const leastTextChars = 512;
-const mostTextChars = 8 * 1024 * 1024;
 
 export class BodyBytes {
   #bytes: Uint8Array | null;
@@ -38,7 +38,7 @@ export class BodyBytes {
 
   /** A text to be written as UTF-8; `null`: it must be bytes at once. */
   static ofText(text: string): BodyBytes | null {
-    return text.length < leastTextChars || text.length > mostTextChars || !isWellFormed(text) ? null : new BodyBytes(null, text);
+    return text.length < leastTextChars || text.length > mostTextBytes || !isWellFormed(text) ? null : new BodyBytes(null, text);
   }
 
   /** The array itself, always the same one. From now on it may be edited by whoever asked. */

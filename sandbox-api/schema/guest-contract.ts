@@ -30,6 +30,9 @@ export interface RuntimePorts {
   readonly $body: (call: number, index: number) => ArrayBuffer | null;
 }
 
+/** LIMIT: bytes, or characters, of one call of `$text`, and characters of a text that leaves as an attachment: what takes longer nothing could interrupt. */
+export const mostTextBytes = 8 * 1024 * 1024;
+
 /** How bytes can be text: latin1 is a byte string, one character for each byte; utf-16le may have lone surrogates, utf-8 none. */
 export const textForms = ["utf-8", "latin1", "utf-16le"] as const;
 export type TextForm = (typeof textForms)[number];

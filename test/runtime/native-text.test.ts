@@ -2,7 +2,8 @@
 // memory that is not of the text.
 import test from "ava";
 import fc from "fast-check";
-import { mostTextBytes, text } from "../../runtime/native/text.ts";
+import { text } from "../../runtime/native/text.ts";
+import { mostTextBytes } from "../../sandbox-api/schema/guest-contract.ts";
 
 const bufferOf = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 const units = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 }).map((codes) => String.fromCharCode(...codes));
