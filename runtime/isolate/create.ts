@@ -10,18 +10,12 @@ import { PairJobs } from "../native/pair-jobs.ts";
 import { text } from "../native/text.ts";
 import { NativeWork } from "./native-work.ts";
 import { GuestPartStore, type PartLoader } from "./parts.ts";
+import { pieceJoiner } from "./pieces.ts";
 import { isTimeout } from "./result.ts";
 import { warmUpAddon, warmUpEvents, warmUpLimits, warmUpSettings } from "./warm-up.ts";
 
-/** `dispatch` for a text in at most `mostPieces` pieces, which is put together inside. */
+/** `dispatch` for a text in pieces (pieces.ts), which is put together inside. */
 export type DispatchPieces = (callId: number, releasedKeys: string, ...pieces: string[]) => string;
-
-/**
- * PERF: isolated-vm passes a string of 1,024 bytes or more as an external one, whose making and collecting costs 10 µs an event;
- * shorter ones are copied into the heap (bench/cell-hop). An ordinary head is one to three thousand bytes.
- */
-export const pieceChars = 1_000;
-export const mostPieces = 4;
 
 /** WALL 2: these handles stay in this process; none is given to an isolate. */
 export type EntryHandles = { readonly [E in keyof GuestEntries]: Reference<GuestEntries[E]> } & { readonly dispatchPieces: Reference<DispatchPieces> };
@@ -31,7 +25,6 @@ export interface GuestIsolate {
   readonly context: Context;
   readonly entries: EntryHandles;
 }
-
 
 /** What the guest reaches out by, besides its parts: of one instance. `work` counts what this process does for it, `lent` finds what lies beside the call that runs. */
 export interface Ports { readonly post: Bridge["post"]; readonly done: Bridge["done"]; readonly native: Native; readonly work: NativeWork; readonly lent: (call: number, index: number) => Buffer | undefined }
@@ -53,8 +46,6 @@ export function copyOf(bytes: Buffer): ArrayBuffer {
 const guestFile = "flowcell:guest";
 // Far more than it takes, so that only a guest that hangs meets it.
 const warmUpMs = 2_000;
-// Runs before any addon code; joins primitives, which nothing can intercept.
-const joiner = `(() => { const { dispatch } = $guest; return (call, keys, a, b = "", c = "", d = "") => dispatch(call, keys, a + b + c + d); })()`;
 
 /**
  * Runs the guest once for its code cache. PERF: a cache of functions that have run saves each isolate their compilation, 1 ms at
@@ -141,7 +132,7 @@ function takeEntries(context: Context): EntryHandles {
     if (entry.typeof !== "function") throw new Error(`the guest bundle has no entry "${name}"`);
     return entry;
   };
-  const entries: EntryHandles = { prepare: take("prepare"), load: take("load"), dispatch: take("dispatch"), dispatchMany: take("dispatchMany"), resume: take("resume"), rejected: take("rejected"), attachment: take("attachment"), dispatchPieces: context.evalSync(joiner, { reference: true, filename: guestFile }) };
+  const entries: EntryHandles = { prepare: take("prepare"), load: take("load"), dispatch: take("dispatch"), dispatchMany: take("dispatchMany"), resume: take("resume"), rejected: take("rejected"), attachment: take("attachment"), dispatchPieces: context.evalSync(pieceJoiner, { reference: true, filename: guestFile }) };
   guest.release();
   global.deleteSync("$guest");
   return entries;

@@ -98,5 +98,8 @@ export function rejectionReason(error: unknown): RejectionReason {
   return { value: typeof error === "number" || typeof error === "boolean" || error === null ? error : cut(error) };
 }
 
+/** Whether the engine ended an entry for a rejection: the guest did not return, and yet the isolate may be entered again. */
+export const isRejected = (result: EntryResult, hasReturned: boolean): boolean => !hasReturned && !result.isFatal && result.status === resultStatus.failed;
+
 /** Whether isolated-vm ended an entry because its time was up. */
 export const isTimeout = (error: unknown): boolean => error instanceof Error && error.message === "Script execution timed out.";

@@ -4,16 +4,18 @@ import type { Copy } from "isolated-vm";
 import { type GuestResult, readGuestResult } from "../../sandbox-api/schema/guest-contract.ts";
 import { type LoadText, resultStatus } from "../../sandbox-api/wire/messages.ts";
 import type { IsolatedVm } from "./binary.ts";
-import { type Bridge, type DoneCall, makeBridge, type Post } from "./bridge.ts";
+import { type Bridge, makeBridge, type Post } from "./bridge.ts";
 import { graceMs, leastGrace, makeDeadlines, suspectGraceMs, type Deadlines } from "./deadline.ts";
-import { copyOf, type GuestIsolate, type IsolateMaker, mostPieces, pieceChars } from "./create.ts";
+import { copyOf, type GuestIsolate, type IsolateMaker } from "./create.ts";
+import { joinedInput, type JoinedEvent, partedResults } from "./joined.ts";
 import { type Clock, lateFault, memoryFault, timedOut, timeFault } from "./clock.ts";
 import { makeMeter, makeThreadClock, type Meter, type ThreadClock } from "./meter.ts";
 import { NativeWork } from "./native-work.ts";
 import { makeNative, type NativeDoor } from "../native/native.ts";
 import { PairJobs } from "../native/pair-jobs.ts";
+import { isSplit, piecesOf } from "./pieces.ts";
 import { mentionsPromises } from "./promise-words.ts";
-import { type Answer, type EntryResult, faultAnswer, engineFault, isTimeout, readAnswer, rejectionReason, readSettled, thrownMessage } from "./result.ts";
+import { type Answer, type EntryResult, faultAnswer, engineFault, isRejected, isTimeout, readAnswer, rejectionReason, readSettled, thrownMessage } from "./result.ts";
 
 const entriesPerWeighing = 128;
 /** From this size on a body is lent; below, asking for it costs as much as it could save. */
@@ -42,9 +44,6 @@ export interface DispatchInput {
   /** Charged to the start-up allowance instead of `cpuMs`. */
   readonly isStartup: boolean;
 }
-
-/** An event to be run in one entry with others. Its attachments are lent. */
-export interface JoinedEvent { readonly call: number; readonly text: string; readonly attachments: readonly Buffer[] }
 
 /** An addon's isolate. After a result with `isFatal` nothing but `dispose` may be called. */
 export class AddonIsolate {
@@ -121,7 +120,7 @@ export class AddonIsolate {
   /** The result of a call's entry, when what it settled within it is taken into account. `hasReturned`: the guest did. */
   #settled(call: number, result: EntryResult, hasReturned: boolean): EntryResult {
     // The engine ended it for a rejection that nobody handled, whatever the handler returned: that is the answer, now and later.
-    if (!hasReturned && !result.isFatal && result.status === resultStatus.failed) this.#bridge.abandon(call);
+    if (isRejected(result, hasReturned)) this.#bridge.abandon(call);
     if (result.status === resultStatus.pending) return this.#settleAtOnce(call, result);
     // It settled and then failed within the same entry: the fault is the answer, and the only one.
     return result.status === resultStatus.failed ? { ...result, posts: result.posts.filter(({ kind, id }) => kind !== "settled" || id !== call) } : result;
@@ -136,37 +135,20 @@ export class AddonIsolate {
     if (first === undefined) return [];
     begins(first.call);
     if (others.length === 0 || !this.#isJoinable) return [this.dispatch({ ...first, releasedKeys, cpuMs, isStartup: false })];
-    const pieces: string[] = [];
-    const calls = JSON.stringify(events.flatMap(({ call, text, attachments }) => [call, addPieces(pieces, text), attachments.length, ...attachments.map(({ length }) => length)]));
-    const [bodies] = joinBuffers(events.flatMap(({ attachments }) => attachments)).map((joined) => this.#handOver(joined));
+    const { calls, pieces, bodies } = joinedInput(events);
+    const joined = bodies === undefined ? undefined : this.#handOver(bodies);
     let hasReturned = false;
     const startedAtMs = performance.now();
     this.#lent = events;
     const result = this.#enter(first.call, { limit: "cpuMs", valueMs: cpuMs, leftMs: cpuMs }, (timeout) => {
-      const returned = this.#guest.entries.dispatchMany.applySync(undefined, [calls, releasedKeys, bodies, ...pieces], { timeout });
+      const returned = this.#guest.entries.dispatchMany.applySync(undefined, [calls, releasedKeys, joined, ...pieces], { timeout });
       hasReturned = true;
       return this.#answer(readGuestResult(returned), this.#bridge.current, timeout);
     }, others.map(({ call }) => call), begins);
-    return this.#parted(this.#settled(this.#bridge.current, result, hasReturned), startedAtMs, !hasReturned && !result.isFatal && result.status === resultStatus.failed);
-  }
-
-  /** The results of an entry of several calls. `isUnclear`: the engine ended it for a rejection, and nobody knows whose. */
-  #parted(result: EntryResult, startedAtMs: number, isUnclear: boolean): readonly EntryResult[] {
-    const endedAtMs = performance.now();
-    const { doneCalls } = this.#bridge;
-    const perMs = result.cpuMicros / Math.max(endedAtMs - startedAtMs, Number.EPSILON);
-    const results: EntryResult[] = [];
-    let beganAtMs = startedAtMs;
-    for (const call of doneCalls) {
-      const answer = isUnclear ? result : readDone(call);
-      const { status, text, attachments, isFatal } = answer;
-      results.push({ status, text, attachments, isFatal, cpuMicros: Math.round((call.endedAtMs - beganAtMs) * perMs), posts: call.posts });
-      beganAtMs = call.endedAtMs;
-      if (!isFatal) continue;
-      this.dispose();
-      return results;
-    }
-    return [...results, { ...result, cpuMicros: Math.round((endedAtMs - beganAtMs) * perMs) }];
+    const last = this.#settled(this.#bridge.current, result, hasReturned);
+    const results = partedResults(this.#bridge.doneCalls, { startedAtMs, endedAtMs: performance.now(), last, isUnclear: isRejected(result, hasReturned) });
+    if (results.at(-1)?.isFatal === true) this.dispose();
+    return results;
   }
 
   /** Answers a host call; the result is `unchanged` or `failed`, what it settled is in the posts. */
@@ -291,38 +273,4 @@ export class AddonIsolate {
   #handOver(buffer: ArrayBuffer): Copy<ArrayBuffer> {
     return new this.#vm.ExternalCopy(buffer, { transferOut: true }).copyInto({ release: true, transferIn: true });
   }
-}
-
-/** The answer of a call that was over before its entry was. */
-function readDone({ text, attachments, fault }: DoneCall): Answer {
-  return fault === null ? readSettled({ kind: "settled", id: 0, text, attachments }) : faultAnswer(fault);
-}
-
-/** All of them in one buffer of its own; none where there are none. */
-function joinBuffers(buffers: readonly Buffer[]): readonly ArrayBuffer[] {
-  if (buffers.length === 0) return noBuffers;
-  const joined = Buffer.allocUnsafeSlow(buffers.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const bytes of buffers) at += bytes.copy(joined, at);
-  return [joined.buffer];
-}
-
-/** Whether it goes in pieces; what is longer than all of them goes as one. */
-const isSplit = (text: string): boolean => text.length > pieceChars && text.length <= mostPieces * pieceChars;
-
-function piecesOf(text: string): string[] {
-  const pieces: string[] = [];
-  addPieces(pieces, text);
-  return pieces;
-}
-
-/** Adds a text, in pieces or as one; their number. */
-function addPieces(pieces: string[], text: string): number {
-  if (!isSplit(text)) {
-    pieces.push(text);
-    return 1;
-  }
-  const before = pieces.length;
-  for (let at = 0; at < text.length; at += pieceChars) pieces.push(text.slice(at, at + pieceChars));
-  return pieces.length - before;
 }

@@ -4,13 +4,13 @@
 import type { GuestEntries } from "../schema/guest-contract.ts";
 import type { ServiceGrants } from "../schema/services.ts";
 import type { CallName, Envelope, LogEntryView } from "../schema/view.ts";
-import { manifestChars } from "./bounds.ts";
-import { encodeUtf8 } from "./byte-string.ts";
-import { Call, copyOf, type Changes, type GivenAttachment } from "./draft.ts";
+import { AddonModule, type ModuleFunction } from "./addon-module.ts";
+import { Call, type Changes } from "./draft.ts";
 import { Grants } from "./grants.ts";
-import { handlersOfModule, handlersOfObject, Handlers, type Handler } from "./handlers.ts";
-import { RealMap, RealUint8Array, apply, bareArray, bufferOf, dateNow, hasOwn, indexOf, isFunction, isObject, jsonParse, mapDelete, mapGet, mapSet, slice, freeze } from "./intrinsics.ts";
-import { plainDataText } from "./json-text.ts";
+import type { Handler } from "./handlers.ts";
+import { RealUint8Array, apply, bareArray, dateNow, indexOf, isFunction, isObject, jsonParse, slice, freeze } from "./intrinsics.ts";
+import { JoinedCalls } from "./joined-calls.ts";
+import { ResultBodies } from "./result-bodies.ts";
 import { layerKind } from "./layers.ts";
 import { Objects, type EventSubjectState } from "./objects.ts";
 import { readMember } from "./iterate.ts";
@@ -23,8 +23,6 @@ import type { Parts } from "./kernel.ts";
 import type { Services } from "./services.ts";
 import { attachedBytes, attachmentsOf, keepAttachments, noAttachments, type Attachments } from "./body.ts";
 import { collectChunks } from "./stream.ts";
-
-type ModuleFunction = (exports: object, module: object, require: (name: string) => unknown) => unknown;
 
 /** What surrounds the entries; made in main.ts. */
 export interface Surroundings {
@@ -50,10 +48,8 @@ const failed = 3;
 export class Dispatch {
   readonly #around: Surroundings;
   readonly #objects: Objects;
-  readonly #attachments = new RealMap<number, readonly GivenAttachment[]>();
-  #handlers = new Handlers();
-  #module: ModuleFunction | null = null;
-  #manifest = "null";
+  readonly #bodies = new ResultBodies();
+  readonly #module: AddonModule;
   #mutationBytes = 0;
   #grants = new Grants(undefined);
   /** What the entry that runs, or ran last, returned; "" while it has not. */
@@ -61,13 +57,14 @@ export class Dispatch {
 
   constructor(around: Surroundings) {
     this.#around = around;
+    this.#module = new AddonModule(around.flowcell);
     this.#objects = new Objects((key) => void around.port.tell(`{"call":"flow.resume","key":${key}}`));
   }
 
   get entries(): GuestEntries {
     return freeze<GuestEntries>({
       prepare: (settingsJson) => this.#prepare(settingsJson),
-      load: () => this.#kept(() => this.#guarded("load-failed", () => this.#load())),
+      load: () => this.#kept(() => this.#guarded("load-failed", () => this.#module.load())),
       dispatch: (callId, releasedKeys, text, ...attachments) => {
         // PERF: without a closure; this is the entry of every event.
         this.#last = "";
@@ -76,7 +73,7 @@ export class Dispatch {
       dispatchMany: (calls, releasedKeys, bodies, ...pieces) => this.#dispatchMany(calls, releasedKeys, pieces, bodies),
       resume: (hostCallId, text, ...attachments) => this.#kept(() => this.#guarded("threw", () => this.#resume(hostCallId, text, attachmentsOf(attachments, 0)))),
       rejected: (reasonJson) => this.#rejected(reasonJson),
-      attachment: (callId, index) => this.#attachment(callId, index),
+      attachment: (callId, index) => this.#bodies.one(callId, index),
     });
   }
 
@@ -110,54 +107,18 @@ export class Dispatch {
     if (settings.services !== undefined) this.#around.services.grants = settings.services;
     this.#grants = new Grants(settings.permissions);
     this.#around.services.mayReplay = this.#grants.has("act:replay");
-    this.#around.offerModule((body) => { this.#module = body; });
+    this.#around.offerModule((body) => this.#module.keep(body));
     return unchanged;
   }
 
-  #load(): string {
-    const body = this.#module;
-    if (body === null) throw refuse("", "the addon's script did not give a module", "load-failed");
-    const exports = {};
-    const module = { exports };
-    apply(body, undefined, [exports, module, (name: unknown) => this.#moduleNamed(name)]);
-    // The addon may have replaced `exports` by anything.
-    const exported: unknown = module.exports;
-    if (isObject(exported) && hasOwn(exported, "manifest")) this.#manifest = plainDataText(readMember(exported, "manifest"), "manifest", manifestChars);
-    this.#handlers = handlersOfModule(exported);
-    return `10;${this.#handlers.loadedText(this.#manifest)}`;
-  }
-
-  #moduleNamed(name: unknown): object {
-    if (name === "flowcell") return this.#around.flowcell;
-    throw refuse("", `an addon can import "flowcell" and files of its own folder only, not ${typeof name === "string" ? `"${slice(name, 0, 200)}"` : "this"}`, "load-failed");
-  }
-
   #dispatchMany(callsJson: string, releasedKeys: string, pieces: readonly string[], bodies: ArrayBuffer | undefined): string {
-    const calls: readonly number[] = jsonParse(callsJson);
+    const calls = new JoinedCalls(callsJson, pieces, bodies);
     const beganAt = dateNow();
-    let keys = releasedKeys;
-    let piece = 0;
-    let body = 0;
-    for (let at = 0; ;) {
-      const id = calls[at++]!;
-      let text = pieces[piece++]!;
-      for (const end = piece + calls[at++]! - 1; piece < end;) text += pieces[piece++]!;
-      const count = calls[at++]!;
-      let attachments = noAttachments;
-      if (count > 0 && bodies !== undefined) {
-        const own = bareArray<ArrayBuffer>();
-        for (let index = 0; index < count; index++) {
-          const size = calls[at++]!;
-          // WALL 1: `slice` of a buffer would ask its constructor, which is the addon's to replace.
-          own[index] = bufferOf(copyOf(new RealUint8Array(bodies, body, size)));
-          body += size;
-        }
-        attachments = attachmentsOf(own, id);
-      }
-      const result = this.#dispatch(id, keys, text, attachments);
-      if (at >= calls.length || result === pending || dateNow() - beganAt >= longEntryMs) return (this.#last = result);
-      this.#around.port.done(result, this.#takeAttachments(id));
-      keys = "";
+    for (let keys = releasedKeys; ; keys = "") {
+      calls.next();
+      const result = this.#dispatch(calls.id, keys, calls.text, calls.attachments);
+      if (calls.isAtEnd || result === pending || dateNow() - beganAt >= longEntryMs) return (this.#last = result);
+      this.#around.port.done(result, this.#bodies.take(calls.id));
     }
   }
 
@@ -173,10 +134,9 @@ export class Dispatch {
 
   /** A result with a text among its bodies leaves at once, as if its handler had been waited for; others are asked for theirs. */
   #sent(callId: number, result: string): string {
-    const attachments = mapGet(this.#attachments, callId);
-    if (attachments === undefined || !hasText(attachments)) return result;
+    if (!this.#bodies.hasText(callId)) return result;
     try {
-      this.#around.port.settled(callId, result, this.#takeAttachments(callId));
+      this.#around.port.settled(callId, result, this.#bodies.take(callId));
       return pending;
     } catch (thrown) {
       return faultResult(thrown, "threw", failed);
@@ -190,7 +150,7 @@ export class Dispatch {
       const end = indexOf(text, "\0");
       const { event, key, parts }: Envelope = jsonParse(end < 0 ? text : slice(text, 0, end));
       const subject = this.#objects.find(event, key);
-      const handler = this.#handlers.get(event);
+      const handler = this.#module.handlers.get(event);
       const call = new Call(callId, event, this.#mutationBytes, this.#grants);
       const args = this.#takeParts(event, parts, text, end, subject, attachments);
       if (event === "stream") return this.#stream(call, subject, args);
@@ -250,15 +210,7 @@ export class Dispatch {
     } catch (thrown) {
       result = this.#fail(call, subject, thrown);
     }
-    if (result !== pending) this.#around.port.settled(call.id, result, this.#takeAttachments(call.id));
-  }
-
-  /** The bodies of a result that is posted; nobody asks for them afterwards. */
-  #takeAttachments(callId: number): readonly GivenAttachment[] {
-    const attachments = mapGet(this.#attachments, callId);
-    if (attachments === undefined) return noneGiven;
-    mapDelete(this.#attachments, callId);
-    return attachments;
+    if (result !== pending) this.#around.port.settled(call.id, result, this.#bodies.take(call.id));
   }
 
   /** The handler is done: its changes as a result, applied to the objects. Throws before anything is applied. */
@@ -278,17 +230,14 @@ export class Dispatch {
 
   #changed(callId: number, changes: Changes | null): string {
     if (changes === null || changes.text === "") return unchanged;
-    const { length } = changes.attachments;
-    if (length > 0) mapSet(this.#attachments, callId, changes.attachments);
-    return `1${length};[${changes.text}]`;
+    this.#bodies.keep(callId, changes.attachments);
+    return `1${changes.attachments.length};[${changes.text}]`;
   }
 
   /** `start` gave an object: from now on that is the addon (events.md §2). */
   #replace(call: Call, addon: object): string {
-    const handlers = handlersOfObject(addon);
-    this.#handlers = handlers;
-    const loaded = `10;${handlers.loadedText(this.#manifest)}`;
-    const start = handlers.get("start");
+    const loaded = this.#module.replace(addon);
+    const start = this.#module.handlers.get("start");
     if (start === undefined) return loaded;
     const value: unknown = apply(start.run, start.self, noArguments);
     if (!isThenable(value)) return loaded;
@@ -326,22 +275,6 @@ export class Dispatch {
       throw thrown;
     }
   }
-
-  /** Each attachment once; the last one lets go of the call. */
-  #attachment(callId: number, index: number): ArrayBuffer {
-    const attachments = mapGet(this.#attachments, callId) ?? noneGiven;
-    if (index >= attachments.length - 1) mapDelete(this.#attachments, callId);
-    const buffer = attachments[index];
-    if (buffer === undefined) throw refuse("", "no such attachment");
-    return typeof buffer === "string" ? bufferOf(encodeUtf8(buffer)) : buffer;
-  }
-}
-
-const noneGiven: readonly GivenAttachment[] = freeze(bareArray<GivenAttachment>());
-
-function hasText(attachments: readonly GivenAttachment[]): boolean {
-  for (let index = 0; index < attachments.length; index++) if (typeof attachments[index] === "string") return true;
-  return false;
 }
 
 const noArguments: readonly unknown[] = freeze(bareArray<unknown>());
@@ -353,4 +286,3 @@ function layerChanges(call: Call, value: unknown): Changes {
   if (kind === null) throw refuse("layer.replace", "next_layer must return one of layers.tcp(), tls(), http(), passthrough(), close(), or nothing");
   return call.collectWith("layer.replace", `"${kind}"`);
 }
-
