@@ -4,6 +4,7 @@ import type { CachedDataOptions, Context, Copy, ExternalCopy, Isolate, Reference
 import type { GuestEntries } from "../../sandbox-api/schema/guest-contract.ts";
 import type { IsolatedVm } from "./binary.ts";
 import type { Bridge } from "./bridge.ts";
+import { joinedInput } from "./joined.ts";
 import { splitGuest } from "../../sandbox-api/schema/own-builds.ts";
 import { makeNative, type Native } from "../native/native.ts";
 import { PairJobs } from "../native/pair-jobs.ts";
@@ -110,13 +111,15 @@ function compileGuest(vm: IsolatedVm, source: string, store: GuestPartStore): Ex
 }
 
 /** False when the machine was too slow: that costs later isolates time and nothing else. What the entries answer, nobody needs. */
-function warmUp(isolate: Isolate, context: Context, { prepare, load, dispatch }: EntryHandles): boolean {
+function warmUp(isolate: Isolate, context: Context, { prepare, load, dispatch, dispatchMany }: EntryHandles): boolean {
   const options = { timeout: warmUpMs };
   try {
     prepare.applySync(undefined, [warmUpSettings], options);
     isolate.compileScriptSync(warmUpAddon).runSync(context, { ...options, release: true });
     load.applySync(undefined, [], options);
     for (const [index, text] of warmUpEvents.entries()) dispatch.applySync(undefined, [index + 1, "", text], options);
+    const { calls, pieces } = joinedInput(warmUpEvents.map((text, index) => ({ call: warmUpEvents.length + index + 1, text, attachments: [] })));
+    dispatchMany.applySync(undefined, [calls, "1", undefined, ...pieces], options);
     return true;
   } catch (error) {
     if (isTimeout(error)) return false;
