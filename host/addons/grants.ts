@@ -18,12 +18,16 @@ export interface Grants {
   readonly viewClass: string;
   /** Null: every host. */
   readonly isForHost: HostPattern | null;
+  /** Patterns of which one matches every host that it is for; others may match, too. Null: every host. */
+  readonly hosts: readonly string[] | null;
   /** The same for all that are for the same hosts by the same patterns; null: every host. */
   readonly hostScope: string | null;
   /** Null: every flow. */
   readonly filter: FlowFilter | null;
-  /** Whether what it changes can decide if another addon, with a filter or hosts, takes part. */
+  /** Whether what it changes can decide if another addon, with a filter, takes part. */
   readonly mayAlter: boolean;
+  /** Likewise one with hosts. */
+  readonly mayRedirect: boolean;
   /** Whether it may see all that it may change, so that others of its view class may be told of its changes directly. */
   readonly seesItsChanges: boolean;
   /** `storageBytes` is what the manifest asked for, and 0 without one. */
@@ -57,7 +61,8 @@ export function resolveGrants(manifest: Manifest | null, policy: OperatorPolicy)
   const limits = { ...tighten(policy.limits, manifest?.limits ?? {}), storageBytes: isStripped(rules) ? 0 : Math.min(policy.limits.storageBytes, manifest?.storageBytes ?? 0) };
   return {
     permissions, viewClass: `${viewClass(permissions)} ${limits.bodyBytes}`, isForHost: bothHosts(anyHost(manifest?.hosts ?? null), anyHost(hostsOf(rules))), hostScope: scopeOf(manifest?.hosts ?? null, hostsOf(rules)),
-    filter: flowFilter(manifest?.filter ?? null), mayAlter: [...permissions].some(altersFlows), seesItsChanges: revealed.every(({ change, shows }) => !permissions.has(change) || shows.every((name) => permissions.has(name))),
+    hosts: manifest?.hosts ?? hostsOf(rules), filter: flowFilter(manifest?.filter ?? null), mayAlter: [...permissions].some(altersFlows), mayRedirect: permissions.has("act:redirect"),
+    seesItsChanges: revealed.every(({ change, shows }) => !permissions.has(change) || shows.every((name) => permissions.has(name))),
     limits,
     fetch: originsOf(manifest?.fetch ?? [], rules),
     failure: policy.failure === "closed" ? "closed" : manifest?.failure ?? "open",

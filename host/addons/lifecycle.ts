@@ -71,7 +71,7 @@ export class Lifecycle {
     this.#starter = new Starter({ homes: this.#homes, cells, options, log, lock, events, policyFor: ({ name }) => ({ limits, failure, permissions: everythingOnTheFlow, rules: settings.grants.get(name) ?? [] }) });
     this.loading = new Loading({
       log, lock, start: (addon, bundle) => this.#startPatiently(addon, bundle), serve: (addon, instance) => this.#serve(addon, instance),
-      restart: (addon) => this.restart(addon), end: (instance) => this.#end(instance),
+      restart: (addon) => this.restart(addon), end: (instance) => this.#end(instance), changed: (addon) => this.#changed(addon),
     });
   }
 

@@ -29,6 +29,8 @@ export interface LoadingSettings {
   /** Brings it into service anew, as the version it has. */
   readonly restart: (addon: Addon) => Promise<void>;
   readonly end: (instance: Instance) => Promise<void>;
+  /** It has another version. */
+  readonly changed: (addon: Addon) => void;
 }
 
 export class Loading {
@@ -75,6 +77,7 @@ export class Loading {
     if (instance.state !== "dead") return this.#settings.serve(addon, instance);
     // Its cell ended while it waited.
     addon.version = instance.version;
+    this.#settings.changed(addon);
     void this.#settings.restart(addon);
   }
 

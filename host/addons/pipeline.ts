@@ -1,7 +1,7 @@
 // The gate's other side: brings events to addons in order and their changes into the flow (house.md, "The way of one flow"). Decides
 // by table who is asked, packs neighbours of one cell into one frame, applies failure policies, waits out intercepts. PERF: where
 // nobody takes an event, no promise is made and nothing is written.
-import { eventNames, type EventName, type HeldEvent, type ToldEvent } from "../../sandbox-api/schema/events.ts";
+import type { EventName, HeldEvent, ToldEvent } from "../../sandbox-api/schema/events.ts";
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { addHistory } from "../flows/history.ts";
@@ -10,7 +10,7 @@ import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
 import { plainView, ViewWriter, type EventView, type SeenParts } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import type { Addon } from "./addon.ts";
-import { admit, admitEdits, awaitsDecoding, doesAnyAwaitDecoding, isConcerned } from "./admission.ts";
+import { admit, admitEdits, awaitsDecoding, destinationOf, doesAnyAwaitDecoding, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
 import { callOne } from "./call-one.ts";
 import { carryOut, editsOf } from "./declared-edits.ts";
@@ -23,6 +23,7 @@ import type { Lifecycle } from "./lifecycle.ts";
 import { refuseSubject } from "./refusal.ts";
 import { nextSeats, type Seating } from "./seating.ts";
 import { makeStreamFunction } from "./stream-function.ts";
+import { type Takers, TakerTable } from "./takers.ts";
 
 export interface PipelineSettings {
   readonly log: Log;
@@ -39,20 +40,29 @@ const mostReruns = 2;
 const sayAgainMs = 10_000;
 
 /** An event's first seating, and what came of it, as far as there is one. */
-interface Begun { readonly from: number; readonly seating: Seating | null; readonly result: FrameResult | null }
+interface Begun { readonly takers: Takers; readonly from: number; readonly edited: number; readonly seating: Seating | null; readonly result: FrameResult | null }
 
 /** Who knows an object, and who has yet to be told something of it: addons with a queue. */
 interface Known { readonly subject: GateSubject; readonly instances: Instance[]; readonly awaiting: Addon[] }
 
 const noReruns: ReadonlyMap<Addon, number> = new Map();
 const noKillers: ReadonlyMap<Addon, Fault> = new Map();
+const nobody: Takers = { addons: [], members: new Set(), skips: [] };
+
+/** The order of the addon before that index; -1: there is none. */
+const orderBefore = (addons: readonly Addon[], index: number): number => addons[index - 1]?.order ?? -1;
+/** The index of the first addon after that order. */
+function indexAfter(addons: readonly Addon[], order: number): number {
+  const index = addons.findIndex((addon) => addon.order > order);
+  return index < 0 ? addons.length : index;
+}
 
 export class Pipeline implements Gate {
   readonly #settings: PipelineSettings;
   readonly #lifecycle: Lifecycle;
   readonly #writer: ViewWriter;
   readonly #services: FrameServices;
-  #takers: ReadonlyMap<EventName, readonly Addon[]> = new Map();
+  readonly #takers: TakerTable;
   /** Who has to be told that an object ended. */
   readonly #knownBy = new KeyTable<Known>();
   readonly #intercepts: Intercepts;
@@ -61,6 +71,7 @@ export class Pipeline implements Gate {
     this.#settings = settings;
     this.#lifecycle = lifecycle;
     this.#writer = new ViewWriter(settings.limits.bodyBytes);
+    this.#takers = new TakerTable(() => lifecycle.addons);
     this.#intercepts = new Intercepts(settings.log, settings.limits.interceptMs);
     this.#services = {
       writer: this.#writer, bodyBytes: settings.limits.bodyBytes, now: settings.now,
@@ -72,38 +83,44 @@ export class Pipeline implements Gate {
     };
   }
 
-  /** Handlers of some addon came or went. */
+  /** Handlers of some addon came or went, or its grants changed. */
   refresh(): void {
-    const takers = new Map<EventName, Addon[]>();
-    for (const event of eventNames) {
-      const addons = this.#lifecycle.addons.filter((addon) => addon.handlers.has(event) || addon.hasEdits(event));
-      if (addons.length > 0) takers.set(event, addons);
-    }
-    this.#takers = takers;
+    this.#takers.refresh();
   }
 
   wants(event: EventName, host: string | null): boolean {
-    const addons = this.#takers.get(event);
+    const takers = this.#takers.of(event);
     // Edits that a manifest declares need nothing that is asked for here: no body, no message.
-    return addons !== undefined && addons.some((addon) => addon.handlers.has(event) && (host === null || addon.isForHost(host, null)));
+    if (takers === undefined || host === null) return takers?.hasHandler === true;
+    return takers.hasHandler && takers.for(host).addons.some((addon) => addon.handlers.has(event) && addon.isForHost(host, null));
   }
 
   held<E extends HeldEvent>(event: E, subject: SubjectOf<E>): Promise<void> | null {
-    const addons = this.#takers.get(event);
-    if (addons === undefined) return null;
+    const takers = this.#takersOf(event, subject);
+    const { addons } = takers;
     for (let index = 0; index < addons.length; index++) {
       const addon = addons[index];
       if (addon === undefined) break;
-      if (awaitsDecoding(addon, event, subject) || isConcerned(addon, event, subject)) return this.#run(event, subject, addons, index);
+      if (awaitsDecoding(addon, event, subject) || isConcerned(addon, event, subject)) return this.#run(event, subject, takers, index);
       if (this.#edit(addon, event, subject) === "refused") return Promise.resolve();
     }
     return null;
   }
 
   tell<E extends ToldEvent>(event: E, subject: SubjectOf<E>): void {
-    for (const addon of this.#takers.get(event) ?? []) {
+    for (const addon of this.#takersOf(event, subject).addons) {
       if (isConcerned(addon, event, subject)) this.#enqueue(addon, event, subject, null);
     }
+  }
+
+  /** Who may take part as things are now: those for its host, and who has seen it, wherever it was sent since. */
+  #takersOf(event: EventName, subject: GateSubject): Takers {
+    const takers = this.#takers.of(event);
+    if (takers === undefined) return nobody;
+    const own = takers.for(destinationOf(subject).host);
+    if (own === takers.all) return own;
+    for (const { addon } of this.#knownBy.get(subject.key)?.instances ?? []) if (!own.members.has(addon) && takers.all.members.has(addon)) return takers.all;
+    return own;
   }
 
   release(subject: GateSubject): void {
@@ -128,7 +145,7 @@ export class Pipeline implements Gate {
 
   /** A notice that is about no traffic (`tick`, `log`), for every addon that takes it and `isFor`. */
   notify(event: "tick" | "log", view: EventView, isFor: (addon: Addon) => boolean): void {
-    for (const addon of this.#takers.get(event) ?? []) if (isFor(addon)) this.#enqueue(addon, event, null, view);
+    for (const addon of this.#takers.of(event)?.all.addons ?? []) if (isFor(addon)) this.#enqueue(addon, event, null, view);
   }
 
   /** Ends an intercept. False when that flow is not intercepted. */
@@ -153,29 +170,37 @@ export class Pipeline implements Gate {
   }
 
   /** PERF: one frame for everybody is the rule, and then this is the only promise beside the cell's (bench/host-event). */
-  #run(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], from: number): Promise<void> {
-    if (doesAnyAwaitDecoding(addons, event, subject)) return this.#walk(event, subject, addons, { from, seating: null, result: null });
-    const seating = nextSeats(event, subject, { addons, reruns: noReruns, killers: noKillers, from, isTrial: false, edited: from - 1 });
-    if (seating.seats.length === 0) return this.#walk(event, subject, addons, { from, seating, result: null });
+  #run(event: HeldEvent, subject: GateSubject, takers: Takers, from: number): Promise<void> {
+    const { addons } = takers;
+    const edited = orderBefore(addons, from);
+    if (doesAnyAwaitDecoding(addons, event, subject)) return this.#walk(event, subject, { takers, from, edited, seating: null, result: null });
+    const seating = nextSeats(event, subject, { takers, reruns: noReruns, killers: noKillers, from, isTrial: false, edited });
+    if (seating.seats.length === 0) return this.#walk(event, subject, { takers, from, edited, seating, result: null });
     return new Frame(this.#services, event, subject, seating.seats).run().then((result) => {
-      const isOver = seating.next >= addons.length && result.isComplete && !isIntercepted(subject);
-      return isOver ? undefined : this.#walk(event, subject, addons, { from, seating, result });
+      const isOver = seating.next >= addons.length && result.isComplete && !isIntercepted(subject) && this.#takersOf(event, subject) === takers;
+      return isOver ? undefined : this.#walk(event, subject, { takers, from, edited, seating, result });
     });
   }
 
   /** Asks those that are to be asked, in order, whatever it takes. */
-  async #walk(event: HeldEvent, subject: GateSubject, addons: readonly Addon[], begun: Begun): Promise<void> {
-    let index = begun.from;
-    let edited = begun.from - 1;
-    let isTrial = false;
+  async #walk(event: HeldEvent, subject: GateSubject, begun: Begun): Promise<void> {
+    let { takers, from: index, edited, seating, result: known } = begun;
+    let trial: Addon | null = null;
     let reruns = noReruns;
     let killers = noKillers;
-    let { seating, result: known } = begun;
-    while (index < addons.length) {
+    for (;;) {
+      // Sent elsewhere, it is the affair of others, too: those that stand after who has been asked.
+      const now = seating === null ? this.#takersOf(event, subject) : takers;
+      if (now !== takers) index = indexAfter(now.addons, orderBefore(takers.addons, index));
+      takers = now;
+      const { addons } = takers;
+      const isTrial: boolean = trial !== null && addons[index] === trial;
+      if (!isTrial) trial?.breaker.abandonTrial();
+      trial = null;
+      if (index >= addons.length) break;
       if (seating === null && doesAnyAwaitDecoding(addons, event, subject)) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
-      const { seats, next, halt }: Seating = seating ?? nextSeats(event, subject, { addons, reruns, killers, from: index, isTrial, edited });
+      const { seats, next, halt }: Seating = seating ?? nextSeats(event, subject, { takers, reruns, killers, from: index, isTrial, edited });
       seating = null;
-      isTrial = false;
       if (seats.length > 0) {
         const result: FrameResult = known ?? await new Frame(this.#services, event, subject, seats).run();
         known = null;
@@ -198,14 +223,14 @@ export class Pipeline implements Gate {
       const addon = addons[index];
       if (halt === null || addon === undefined) continue;
       if (halt.kind === "edit") {
-        edited = index;
+        edited = addon.order;
         const step = this.#edit(addon, event, subject);
         if (step === "refused") return;
         if (step === "failed") index++;
         continue;
       }
       if (halt.kind === "wait") {
-        if (await this.#awaitRestart(addon)) { isTrial = halt.isTrial; continue; }
+        if (await this.#awaitRestart(addon)) { trial = halt.isTrial ? addon : null; continue; }
         if (halt.isTrial) addon.breaker.abandonTrial();
         if (this.#refuse(addon, event, subject, { code: "restarted", message: "" })) return;
       } else if (this.#refuse(addon, event, subject, halt.fault)) return;

@@ -7,16 +7,17 @@ import { admit, isConcerned } from "./admission.ts";
 import { editsOf } from "./declared-edits.ts";
 import type { Seat } from "./frame.ts";
 import type { Instance } from "./instance.ts";
+import type { Takers } from "./takers.ts";
 
 export interface SeatingPlan {
-  readonly addons: readonly Addon[];
+  readonly takers: Takers;
   readonly reruns: ReadonlyMap<Addon, number>;
   /** Who ended a cell by this event, which is theirs to answer for and not to be tried again. */
   readonly killers: ReadonlyMap<Addon, Fault>;
   /** Index of the addon to begin with, and whether it is on trial. */
   readonly from: number;
   readonly isTrial: boolean;
-  /** Up to this index declared edits have been carried out. */
+  /** Declared edits have been carried out up to the addon of this order. */
   readonly edited: number;
 }
 
@@ -28,16 +29,17 @@ export interface Seating {
 }
 
 /** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
-export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reruns, killers, from, isTrial, edited }: SeatingPlan): Seating {
+export function nextSeats(event: HeldEvent, subject: GateSubject, { takers, reruns, killers, from, isTrial, edited }: SeatingPlan): Seating {
+  const { addons, skips } = takers;
   const seats: Seat[] = [];
   let index = from;
   for (; index < addons.length; index++) {
     const addon = addons[index];
     if (addon === undefined) break;
     // Whether it takes part may depend on what those before it make of the flow; or it may not be told of that by them.
-    if (isUncertain(seats, addon)) break;
+    if (isUncertain(seats, addon, skips[index] === true)) break;
     const [first] = seats;
-    if (index > edited && editsOf(addon, event, subject) !== undefined) return { seats, next: index, halt: first === undefined ? { kind: "edit" } : null };
+    if (addon.order > edited && editsOf(addon, event, subject) !== undefined) return { seats, next: index, halt: first === undefined ? { kind: "edit" } : null };
     // PERF: a filter searches the flow, so who can share is asked by `admit` only.
     if (first !== undefined && !canShare(seats, first.instance, addon, subject)) {
       if (isConcerned(addon, event, subject)) break;
@@ -54,10 +56,13 @@ export function nextSeats(event: HeldEvent, subject: GateSubject, { addons, reru
   return { seats, next: index, halt: null };
 }
 
-function isUncertain(seats: readonly Seat[], addon: Addon): boolean {
+/** `hasSkipped`: addons of other hosts stand before it, who take part if the flow is sent to theirs. */
+function isUncertain(seats: readonly Seat[], addon: Addon, hasSkipped: boolean): boolean {
   if (seats.length === 0) return false;
   const grants = addon.version?.grants;
-  return grants !== undefined && (grants.filter !== null || grants.isForHost !== null) && seats.some(({ instance }) => instance.version.grants.mayAlter);
+  if (grants === undefined) return hasSkipped;
+  if (grants.filter !== null && seats.some(({ instance }) => instance.version.grants.mayAlter)) return true;
+  return (hasSkipped || grants.isForHost !== null) && seats.some(({ instance }) => instance.version.grants.mayRedirect);
 }
 
 /**
