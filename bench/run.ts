@@ -11,6 +11,7 @@ import { http2 } from "./http2.ts";
 import { https } from "./https.ts";
 import { largeBody } from "./large-body.ts";
 import { latency } from "./latency.ts";
+import { manyAddons } from "./many-addons.ts";
 import { memory } from "./memory.ts";
 import { plainHttp } from "./plain-http.ts";
 import { reload } from "./reload.ts";
@@ -20,7 +21,7 @@ import { tcp } from "./tcp.ts";
 import { websocket } from "./websocket.ts";
 import { workers } from "./workers.ts";
 
-const claims = [plainHttp, https, http2, websocket, event, latency, chain, bodies, largeBody, rewrite, firstVisit, startUp, reload, hostileNeighbour, memory, tcp, workers];
+const claims = [plainHttp, https, http2, websocket, event, latency, chain, manyAddons, bodies, largeBody, rewrite, firstVisit, startUp, reload, hostileNeighbour, memory, tcp, workers];
 
 const words = process.argv.slice(2);
 const only = words[words.indexOf("--only") + 1]?.split(",") ?? [];
