@@ -55,7 +55,7 @@ function permissionsPage(): string {
     + "- A change that was not granted fails the call, at the author's line and again in the host, and nothing of that call applies. A stream function needs to read the body that it is given.\n"
     + `- Values of sensitive headers read \`${withheldValue}\` without their permission; they keep their real value, and cannot be set, removed or added to.\n`
     + "- [Edits](writing-addons.md#edits-header-changes-as-data) that a manifest declares need to change that head and its sensitive names, and to see only what their filters look at: nothing of the flow enters the isolate.\n"
-    + "- What one addon changes is not told to another that may not see it. A manifest's `hosts` and [`filter`](filters.md) are looked at for each event, on the flow as the addons before left it and as this addon may see it.\n\n"
+    + "- What one addon changes is not told to another that may not see it. A manifest's `hosts` and [`filter`](filters.md) are looked at for each event, on the flow as the addons before left it and as this addon may see it. Addons of other hosts cost a flow nothing, however many they are; a filter is asked for every flow.\n\n"
     + `${table(["permission", "lets the addon", "changes it covers", "events it is told of"], rows)}\n`
     + "In a manifest: `permissions: { read: [\"request\"], write: […], act: […], headers: [\"cookie\"], fetch: [\"https://api.example.com\"], storage: \"1MiB\" }`.\n\n"
     + "## What the operator says\n\n" + table(["`--grant`", "means"], [
