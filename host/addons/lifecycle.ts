@@ -6,7 +6,7 @@ import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { everythingOnTheFlow } from "../../sandbox-api/schema/permissions.ts";
 import type { GrantRules } from "./grant-rules.ts";
 import type { CellEnd, CellPool } from "../cells/cell.ts";
-import { isWornOut, placeAddon, type CellsOption } from "../cells/placement.ts";
+import { isWornOut, ownHome, type CellsOption } from "../cells/placement.ts";
 import { plainView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import { GuestLog } from "../services/log.ts";
@@ -115,7 +115,7 @@ export class Lifecycle {
     if (row.moves) this.#isolate(addon);
     if (row.reloads) this.#bury(instance);
     // PERF: where it lived alone it stays: the cell is sound, and a new one costs everybody a tenth of a second of CPU.
-    if (row.moves) this.#homes.cede(instance.residence, placeAddon(addon, this.#settings.cells));
+    if (row.moves) this.#homes.cede(instance.residence, ownHome(addon.name));
     if (suspended) this.#saySuspended(addon);
     else if (row.reloads && addon.current === null) void this.restart(addon);
   }
@@ -135,7 +135,7 @@ export class Lifecycle {
     addon.isIsolated = true;
     const { current } = addon;
     if (current === null) return;
-    if (this.#homes.cede(current.residence, placeAddon(addon, this.#settings.cells), current)) current.residence.cell.standBack();
+    if (this.#homes.cede(current.residence, ownHome(addon.name), current)) current.residence.cell.standBack();
     else void this.#move(current);
   }
 
@@ -192,7 +192,7 @@ export class Lifecycle {
     addon.current = instance;
     if (old !== null) void this.#retire(old);
     // Once it has started: starting has a clock on the wall.
-    if (addon.isIsolated && instance.residence.home === placeAddon(addon, this.#settings.cells)) instance.residence.cell.standBack();
+    if (addon.isIsolated && instance.residence.home === ownHome(addon.name)) instance.residence.cell.standBack();
     void this.options.catchUp(instance);
     this.#changed(addon);
     this.#checkWear(instance.residence, null);

@@ -6,7 +6,7 @@ import { instanceId, type InstanceId } from "../../sandbox-api/schema/ids.ts";
 import { checkManifest } from "../../sandbox-api/schema/manifest.ts";
 import type { LoadedText } from "../../sandbox-api/wire/messages.ts";
 import type { Outcome } from "../cells/cell.ts";
-import { placeAddon, Scopes, type CellsOption, type HomeName } from "../cells/placement.ts";
+import { firstPlace, placeAddon, Places, type CellsOption, type HomeName, type Place } from "../cells/placement.ts";
 import { plainView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import { originWarnings } from "../services/fetch-origins.ts";
@@ -45,18 +45,19 @@ type Step = { readonly kind: "done"; readonly loaded: LoadedText | null } | Excl
 
 export class Starter {
   readonly #settings: StarterSettings;
-  readonly #scopes = new Scopes();
+  readonly #places: Places;
   #nextId = 1;
 
   constructor(settings: StarterSettings) {
     this.#settings = settings;
+    this.#places = new Places(settings.cells);
   }
 
   /** Loads a version that has run before, or (first time) a bundle whose manifest is still unknown. Never rejects. */
   async start(addon: Addon, from: AddonVersion | Bundle): Promise<StartResult> {
     if (!("source" in from)) return this.#startVersion(addon, from);
     const unread: AddonVersion = { bundle: from, sourceMap: new BundleSourceMap(from.sourceMap, from.file, (source) => shownPath(from.folder, source)), manifest: null, grants: resolveGrants(null, this.#settings.policyFor(addon)) };
-    const instance = await this.#moveIn(addon, unread, this.#placeToRead(addon, unread));
+    const instance = await this.#moveIn(addon, unread, this.#homeToRead(addon));
     if (!(instance instanceof Instance)) return instance;
     const step = await this.#load(instance);
     if (step.kind !== "done") return step;
@@ -67,20 +68,20 @@ export class Starter {
       return refusal;
     }
     const serving = version === null || "code" in version ? unread : version;
-    const place = this.#placeOf(addon, serving);
-    if (serving === unread && instance.residence.home === place) {
+    const home = this.#homeOf(addon, serving);
+    if (serving === unread && instance.residence.home === home) {
       this.#sayWarnings(addon, step.loaded);
       return this.#begin(instance);
     }
     for (const warning of originWarnings(serving.grants.fetch)) this.#settings.log.warn(`addon "${addon.name}": ${warning}`, { addon: addon.name, event: "grants" });
     // The manifest was read where nothing but a name was granted; what serves begins anew, with what the manifest says.
     await this.#moveOut(instance);
-    this.#settings.homes.cede(instance.residence, place);
+    this.#settings.homes.cede(instance.residence, home);
     return this.#startVersion(addon, serving);
   }
 
   async #startVersion(addon: Addon, version: AddonVersion): Promise<StartResult> {
-    const instance = await this.#moveIn(addon, version, this.#placeOf(addon, version));
+    const instance = await this.#moveIn(addon, version, this.#homeOf(addon, version));
     if (!(instance instanceof Instance)) return instance;
     const step = await this.#load(instance);
     if (step.kind !== "done") return step;
@@ -92,14 +93,17 @@ export class Starter {
     for (const warning of loaded?.warnings.slice(0, 20) ?? []) this.#settings.log.warn(`addon "${name}": ${warning.slice(0, 500)}`, { addon: name });
   }
 
-  #placeOf({ name, group, order, isIsolated, needsRoom }: Addon, { grants }: AddonVersion): HomeName {
-    return placeAddon({ name, group, order, isIsolated, needsRoom, scope: this.#scopes.of(grants.hostScope) }, this.#settings.cells);
+  #homeOf(addon: Addon, { grants }: AddonVersion): HomeName {
+    return this.#homeAt(addon, this.#places.of(addon.name, grants.hostScope));
   }
 
   /** Who has a version already stays among those that it could hurt so far; for others any cell that is there will do. */
-  #placeToRead(addon: Addon, unread: AddonVersion): HomeName {
-    const home = this.#placeOf(addon, addon.version ?? unread);
-    return addon.version === null ? this.#settings.homes.near(home) : home;
+  #homeToRead(addon: Addon): HomeName {
+    return addon.version === null ? this.#settings.homes.near(this.#homeAt(addon, firstPlace)) : this.#homeOf(addon, addon.version);
+  }
+
+  #homeAt({ name, group, isIsolated, needsRoom }: Addon, place: Place): HomeName {
+    return placeAddon({ name, group, place, isIsolated, needsRoom }, this.#settings.cells);
   }
 
   async #moveIn(addon: Addon, version: AddonVersion, home: HomeName): Promise<Instance | StartResult> {

@@ -1,7 +1,7 @@
 // Breaker, budget and placement as tables of time: what suspends, for how long, and what brings back.
 import test from "ava";
 import { Breaker, CpuBudget, firstSuspensionMs, longestSuspensionMs } from "../../../host/addons/failure.ts";
-import { isWornOut, mostPerCell, placeAddon } from "../../../host/cells/placement.ts";
+import { isWornOut, placeAddon, Places } from "../../../host/cells/placement.ts";
 
 test("five strikes in ten seconds suspend; four, or five in more, do not", (t) => {
   const quick = new Breaker();
@@ -83,16 +83,17 @@ test("the CPU bucket: a burst, then its share", (t) => {
 });
 
 test("placement", (t) => {
-  const addon = { name: "a", group: "g", order: 0, isIsolated: false };
+  const addon = { name: "a", group: "g", place: { scope: 0, block: 0 }, isIsolated: false };
   t.is(placeAddon(addon, "shared"), "group:g/0");
-  t.is(placeAddon({ ...addon, order: mostPerCell - 1 }, "shared"), "group:g/0");
-  t.is(placeAddon({ ...addon, order: mostPerCell }, "shared"), "group:g/1");
+  t.is(placeAddon({ ...addon, place: { scope: 0, block: 1 } }, "shared"), "group:g/1");
   t.is(placeAddon({ ...addon, isIsolated: true }, "shared"), "addon:a");
+  t.is(placeAddon({ ...addon, needsRoom: true }, "shared"), "addon:a");
   t.is(placeAddon(addon, "per-addon"), "addon:a");
-  t.is(placeAddon({ ...addon, scope: 2 }, "shared"), "group:g/0");
-  t.is(placeAddon({ ...addon, scope: 2 }, "per-hosts"), "group:g/0/hosts-2");
+  t.is(new Places("shared").of("a", "b.example").scope, 0);
+  const place = new Places("per-hosts").of("a", "b.example");
+  t.is(placeAddon({ ...addon, place }, "per-hosts"), "group:g/0/hosts-1");
   t.is(placeAddon(addon, "per-hosts"), "group:g/0");
-  t.is(placeAddon({ ...addon, scope: 2, isIsolated: true }, "per-hosts"), "addon:a");
+  t.is(placeAddon({ ...addon, place, isIsolated: true }, "per-hosts"), "addon:a");
 });
 
 test("worn-out cells", (t) => {
