@@ -7,21 +7,21 @@ import type { Limits } from "../../sandbox-api/schema/limits.ts";
 import { addHistory } from "../flows/history.ts";
 import type { HttpFlow } from "../flows/flow.ts";
 import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
-import { plainView, ViewWriter, type EventView, type SeenParts } from "../flows/view.ts";
+import { ViewWriter, type EventView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import type { Addon } from "./addon.ts";
-import { admit, admitEdits, awaitsDecoding, destinationOf, doesAnyAwaitDecoding, isConcerned } from "./admission.ts";
+import { admitEdits, awaitsDecoding, destinationOf, doesAnyAwaitDecoding, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
-import { callOne } from "./call-one.ts";
 import { carryOut, editsOf } from "./declared-edits.ts";
 import { reportFault, type FaultScene } from "./fault-report.ts";
 import { Frame, type FrameResult, type FrameServices } from "./frame.ts";
 import type { Instance } from "./instance.ts";
 import { Intercepts, isIntercepted } from "./intercepts.ts";
-import { KeyTable } from "./key-table.ts";
+import { KnownObjects } from "./known-objects.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { refuseSubject } from "./refusal.ts";
 import { nextSeats, type Seating } from "./seating.ts";
+import { Notices } from "./notices.ts";
 import { makeStreamFunction } from "./stream-function.ts";
 import { type Takers, TakerTable } from "./takers.ts";
 
@@ -42,9 +42,6 @@ const sayAgainMs = 10_000;
 /** An event's first seating, and what came of it, as far as there is one. */
 interface Begun { readonly takers: Takers; readonly from: number; readonly edited: number; readonly seating: Seating | null; readonly result: FrameResult | null }
 
-/** Who knows an object, and who has yet to be told something of it: addons with a queue. */
-interface Known { readonly subject: GateSubject; readonly instances: Instance[]; readonly awaiting: Addon[] }
-
 const noReruns: ReadonlyMap<Addon, number> = new Map();
 const noKillers: ReadonlyMap<Addon, Fault> = new Map();
 const nobody: Takers = { addons: [], members: new Set(), skips: [] };
@@ -63,8 +60,8 @@ export class Pipeline implements Gate {
   readonly #writer: ViewWriter;
   readonly #services: FrameServices;
   readonly #takers: TakerTable;
-  /** Who has to be told that an object ended. */
-  readonly #knownBy = new KeyTable<Known>();
+  readonly #known = new KnownObjects();
+  readonly #notices: Notices;
   readonly #intercepts: Intercepts;
 
   constructor(lifecycle: Lifecycle, settings: PipelineSettings) {
@@ -72,10 +69,14 @@ export class Pipeline implements Gate {
     this.#lifecycle = lifecycle;
     this.#writer = new ViewWriter(settings.limits.bodyBytes);
     this.#takers = new TakerTable(() => lifecycle.addons);
+    this.#notices = new Notices({
+      writer: this.#writer, known: this.#known, waitingCalls: settings.limits.waitingCalls, sayOnce: (addon, event, subject, fault) => this.#sayOnce(addon, event, subject, fault),
+      fail: (instance, event, subject, fault) => this.#failQuietly(instance, { addon: instance.addon.name, event, subject, version: instance.version }, fault), awaitRestart: (addon) => this.#awaitRestart(addon),
+    });
     this.#intercepts = new Intercepts(settings.log, settings.limits.interceptMs);
     this.#services = {
       writer: this.#writer, bodyBytes: settings.limits.bodyBytes, now: settings.now,
-      meet: (instance, subject) => this.#meet(instance, subject),
+      meet: (instance, subject) => this.#known.meet(instance, subject),
       fail: (instance, event, subject, fault, cpuMicros) => this.#fail(instance, event, subject, fault, cpuMicros),
       brokeInnocently: (instance, fault) => lifecycle.brokeInnocently(instance, fault),
       streamFunction: (instance, subject, side) =>
@@ -109,7 +110,7 @@ export class Pipeline implements Gate {
 
   tell<E extends ToldEvent>(event: E, subject: SubjectOf<E>): void {
     for (const addon of this.#takersOf(event, subject).addons) {
-      if (isConcerned(addon, event, subject)) this.#enqueue(addon, event, subject, null);
+      if (isConcerned(addon, event, subject)) this.#notices.add(addon, event, subject, null);
     }
   }
 
@@ -119,33 +120,17 @@ export class Pipeline implements Gate {
     if (takers === undefined) return nobody;
     const own = takers.for(destinationOf(subject).host);
     if (own === takers.all) return own;
-    for (const { addon } of this.#knownBy.get(subject.key)?.instances ?? []) if (!own.members.has(addon) && takers.all.members.has(addon)) return takers.all;
+    for (const { addon } of this.#known.instancesOf(subject.key)) if (!own.members.has(addon) && takers.all.members.has(addon)) return takers.all;
     return own;
   }
 
   release(subject: GateSubject): void {
-    const known = this.#knownBy.get(subject.key);
-    if (known === undefined) return;
-    this.#knownBy.delete(subject.key);
-    for (const instance of known.instances) {
-      const { told } = instance.addon;
-      // What is still to be told of the object comes first.
-      if (told.length > 0) told.add(() => instance.release(subject.key));
-      else instance.release(subject.key);
-    }
-    for (const addon of known.awaiting) if (addon.told.length > 0) addon.told.add(() => this.#forget(addon, subject.key));
-  }
-
-  /** The object ended before the addon had been told everything of it. */
-  #forget(addon: Addon, key: number): void {
-    this.#knownBy.delete(key);
-    addon.current?.release(key);
-    for (const instance of addon.retired) instance.release(key);
+    this.#known.release(subject);
   }
 
   /** A notice that is about no traffic (`tick`, `log`), for every addon that takes it and `isFor`. */
   notify(event: "tick" | "log", view: EventView, isFor: (addon: Addon) => boolean): void {
-    for (const addon of this.#takers.of(event)?.all.addons ?? []) if (isFor(addon)) this.#enqueue(addon, event, null, view);
+    for (const addon of this.#takers.of(event)?.all.addons ?? []) if (isFor(addon)) this.#notices.add(addon, event, null, view);
   }
 
   /** Ends an intercept. False when that flow is not intercepted. */
@@ -165,7 +150,7 @@ export class Pipeline implements Gate {
 
   /** WALL 5: the flow of that key, if this instance was shown it and it has not ended. The guest chose the key. */
   flowOf(instance: Instance, key: number): HttpFlow | null {
-    const subject = instance.seenOf(key) === null ? undefined : this.#knownBy.get(key)?.subject;
+    const subject = instance.seenOf(key) === null ? undefined : this.#known.subjectOf(key);
     return subject?.kind === "http" ? subject : null;
   }
 
@@ -263,19 +248,6 @@ export class Pipeline implements Gate {
     return addon.current !== null;
   }
 
-  #meet(instance: Instance, subject: GateSubject): SeenParts {
-    this.#known(subject).instances.push(instance);
-    return instance.meet(subject.key);
-  }
-
-  #known(subject: GateSubject): Known {
-    const known = this.#knownBy.get(subject.key);
-    if (known !== undefined) return known;
-    const made: Known = { subject, instances: [], awaiting: [] };
-    this.#knownBy.set(subject.key, made);
-    return made;
-  }
-
   #fail(instance: Instance, event: HeldEvent, subject: GateSubject, fault: Fault, cpuMicros: number): boolean {
     const { addon, version } = instance;
     this.#failQuietly(instance, { addon: addon.name, event, subject, version }, fault);
@@ -308,51 +280,6 @@ export class Pipeline implements Gate {
     addon.saidAt.set(fault.code, now);
     const { msg, fields } = reportFault(fault, { addon: addon.name, event, subject, version: addon.version });
     this.#settings.log.warn(msg, event === "log" ? { ...fields, causedByLog: true } : fields);
-  }
-
-  #enqueue(addon: Addon, event: ToldEvent, subject: GateSubject | null, view: EventView | null): void {
-    const { waitingCalls } = this.#settings.limits;
-    if (addon.told.length >= waitingCalls) {
-      const limit = { name: "waitingCalls", value: waitingCalls, used: addon.told.length + 1, unit: "calls" };
-      return this.#sayOnce(addon, event, subject, { code: "overloaded", message: "", limit });
-    }
-    if (subject !== null && addon.told.length > 0) {
-      const { awaiting } = this.#known(subject);
-      if (!awaiting.includes(addon)) awaiting.push(addon);
-    }
-    addon.told.add(() => this.#deliver(addon, event, subject, view));
-  }
-
-  async #deliver(addon: Addon, event: ToldEvent, subject: GateSubject | null, view: EventView | null): Promise<void> {
-    let admission = admit(addon, event, subject, false);
-    if (admission.kind === "wait" && (await this.#awaitRestart(addon))) admission = admit(addon, event, subject, admission.isTrial);
-    if (admission.kind === "wait" && admission.isTrial) addon.breaker.abandonTrial();
-    if (admission.kind !== "go") return;
-    const { instance } = admission;
-    const outcome = await this.#call(instance, event, view ?? this.#writeTold(instance, event, subject));
-    if (outcome.kind === "failed") this.#failQuietly(instance, { addon: addon.name, event, subject, version: instance.version }, outcome.fault);
-    else if (outcome.kind === "unchanged" || outcome.kind === "changed") addon.breaker.succeed();
-    else addon.breaker.abandonTrial();
-  }
-
-  async #call(instance: Instance, event: ToldEvent, view: EventView): ReturnType<typeof callOne> {
-    const { addon } = instance;
-    const isLog = event === "log";
-    addon.waiting++;
-    if (isLog) instance.logEventsRunning++;
-    const outcome = await callOne(instance, view, false);
-    if (isLog) instance.logEventsRunning--;
-    addon.waiting--;
-    return outcome;
-  }
-
-  #writeTold(instance: Instance, event: ToldEvent, subject: GateSubject | null): EventView {
-    if (subject === null) return plainView(event, 0, []);
-    const { permissions, limits } = instance.version.grants;
-    const seen = instance.seenOf(subject.key) ?? this.#meet(instance, subject);
-    const view = this.#writer.write(event, subject, permissions, [seen], limits.bodyBytes);
-    this.#writer.note(event, subject, permissions, seen, new Set());
-    return view;
   }
 }
 
