@@ -45,7 +45,9 @@ export function doesAnyAwaitDecoding(addons: readonly Addon[], event: EventName,
 }
 
 /** `given up`: the search took more steps than one event may cost; with an empty budget nothing is searched at all. */
-function filterVerdict(addon: Addon, subject: GateSubject): "yes" | "no" | "given up" {
+export type FilterVerdict = "yes" | "no" | "given up";
+
+function filterVerdict(addon: Addon, subject: GateSubject): FilterVerdict {
   const grants = grantsFor(addon, subject);
   if (grants === undefined || grants.filter === null || addon.budget.isEmpty(addon.now())) return "yes";
   const budget = { steps: mostFilterSteps };
@@ -55,9 +57,11 @@ function filterVerdict(addon: Addon, subject: GateSubject): "yes" | "no" | "give
 }
 
 /** Whether the addon takes part in this event at all. Who has seen the object goes on seeing it, wherever it was sent since. */
-export function isConcerned(addon: Addon, event: EventName, subject: GateSubject): boolean {
-  return isForTraffic(addon, event, subject) && filterVerdict(addon, subject) !== "no";
-}
+export const isConcerned = (addon: Addon, event: EventName, subject: GateSubject): boolean => concernOf(addon, event, subject) !== "no";
+
+/** Likewise, for `admit`. */
+export const concernOf = (addon: Addon, event: EventName, subject: GateSubject): FilterVerdict =>
+  isForTraffic(addon, event, subject) ? filterVerdict(addon, subject) : "no";
 
 function isForTraffic(addon: Addon, event: EventName, subject: GateSubject): boolean {
   return addon.handlers.has(event) && isInScope(addon, subject);
@@ -68,11 +72,14 @@ function isInScope(addon: Addon, subject: GateSubject): boolean {
   return addon.isForHost(host, port) || (addon.instanceFor(subject.key)?.seenOf(subject.key) ?? null) !== null;
 }
 
-/** `isTrial`: this event is already the one call that a suspended addon is tried with. A "go" or "wait" with `isTrial` must end the trial. */
-export function admit(addon: Addon, event: EventName, subject: GateSubject | null, isTrial: boolean): Admission {
+/**
+ * `isTrial`: this event is already the one call that a suspended addon is tried with. A "go" or "wait" with `isTrial` must end the trial. `concern`: what
+ * has been found already, as long as nothing has changed; a filter's search costs the addon its budget.
+ */
+export function admit(addon: Addon, event: EventName, subject: GateSubject | null, isTrial: boolean, concern: FilterVerdict | null = null): Admission {
   const instance = subject === null ? addon.current : addon.instanceFor(subject.key);
   if (subject === null ? !addon.handlers.has(event) : !isForTraffic(addon, event, subject)) return pass;
-  const verdict = subject === null ? "yes" : filterVerdict(addon, subject);
+  const verdict = subject === null ? "yes" : concern ?? filterVerdict(addon, subject);
   if (verdict === "no") return pass;
   if (instance !== null && !instance.handlers.has(event)) return pass;
   const limits = addon.version?.grants.limits;

@@ -10,7 +10,7 @@ import type { Gate, GateSubject, SubjectOf } from "../flows/gate.ts";
 import { ViewWriter, type EventView } from "../flows/view.ts";
 import type { Log } from "../log.ts";
 import type { Addon } from "./addon.ts";
-import { admitEdits, awaitsDecoding, destinationOf, doesAnyAwaitDecoding, isConcerned } from "./admission.ts";
+import { admitEdits, awaitsDecoding, concernOf, destinationOf, doesAnyAwaitDecoding, type FilterVerdict, isConcerned } from "./admission.ts";
 import { decodeAllBodies } from "./bodies.ts";
 import { carryOut, editsOf } from "./declared-edits.ts";
 import { reportFault, type FaultScene } from "./fault-report.ts";
@@ -102,7 +102,8 @@ export class Pipeline implements Gate {
     for (let index = 0; index < addons.length; index++) {
       const addon = addons[index];
       if (addon === undefined) break;
-      if (awaitsDecoding(addon, event, subject) || isConcerned(addon, event, subject)) return this.#run(event, subject, takers, index);
+      const concern = awaitsDecoding(addon, event, subject) ? null : concernOf(addon, event, subject);
+      if (concern !== "no") return this.#run(event, subject, takers, index, concern);
       if (this.#edit(addon, event, subject) === "refused") return Promise.resolve();
     }
     return null;
@@ -155,11 +156,11 @@ export class Pipeline implements Gate {
   }
 
   /** PERF: one frame for everybody is the rule, and then this is the only promise beside the cell's (bench/host-event). */
-  #run(event: HeldEvent, subject: GateSubject, takers: Takers, from: number): Promise<void> {
+  #run(event: HeldEvent, subject: GateSubject, takers: Takers, from: number, concern: FilterVerdict | null): Promise<void> {
     const { addons } = takers;
     const edited = orderBefore(addons, from);
     if (doesAnyAwaitDecoding(addons, event, subject)) return this.#walk(event, subject, { takers, from, edited, seating: null, result: null });
-    const seating = nextSeats(event, subject, { takers, reruns: noReruns, killers: noKillers, from, isTrial: false, edited });
+    const seating = nextSeats(event, subject, { takers, reruns: noReruns, killers: noKillers, from, isTrial: false, concern, edited });
     if (seating.seats.length === 0) return this.#walk(event, subject, { takers, from, edited, seating, result: null });
     return new Frame(this.#services, event, subject, seating.seats).run().then((result) => {
       const isOver = seating.next >= addons.length && result.isComplete && !isIntercepted(subject) && this.#takersOf(event, subject) === takers;
@@ -184,7 +185,7 @@ export class Pipeline implements Gate {
       trial = null;
       if (index >= addons.length) break;
       if (seating === null && doesAnyAwaitDecoding(addons, event, subject)) await decodeAllBodies(subject, this.#settings.limits.bodyBytes);
-      const { seats, next, halt }: Seating = seating ?? nextSeats(event, subject, { takers, reruns, killers, from: index, isTrial, edited });
+      const { seats, next, halt }: Seating = seating ?? nextSeats(event, subject, { takers, reruns, killers, from: index, isTrial, concern: null, edited });
       seating = null;
       if (seats.length > 0) {
         const result: FrameResult = known ?? await new Frame(this.#services, event, subject, seats).run();

@@ -3,7 +3,7 @@ import type { HeldEvent } from "../../sandbox-api/schema/events.ts";
 import type { Fault } from "../../sandbox-api/schema/faults.ts";
 import type { GateSubject } from "../flows/gate.ts";
 import type { Addon } from "./addon.ts";
-import { admit, isConcerned } from "./admission.ts";
+import { admit, type FilterVerdict, isConcerned } from "./admission.ts";
 import { editsOf } from "./declared-edits.ts";
 import type { Seat } from "./frame.ts";
 import type { Instance } from "./instance.ts";
@@ -17,6 +17,8 @@ export interface SeatingPlan {
   /** Index of the addon to begin with, and whether it is on trial. */
   readonly from: number;
   readonly isTrial: boolean;
+  /** Whether the one to begin with takes part, where that has just been found. */
+  readonly concern: FilterVerdict | null;
   /** Declared edits have been carried out up to the addon of this order. */
   readonly edited: number;
 }
@@ -29,7 +31,7 @@ export interface Seating {
 }
 
 /** The next addons that can share a frame, from `from` on; `next`: where they end; `halt`: why the one at `next` could not be seated first. */
-export function nextSeats(event: HeldEvent, subject: GateSubject, { takers, reruns, killers, from, isTrial, edited }: SeatingPlan): Seating {
+export function nextSeats(event: HeldEvent, subject: GateSubject, { takers, reruns, killers, from, isTrial, concern, edited }: SeatingPlan): Seating {
   const { addons, skips } = takers;
   const seats: Seat[] = [];
   let index = from;
@@ -47,7 +49,7 @@ export function nextSeats(event: HeldEvent, subject: GateSubject, { takers, reru
     }
     const fault = killers.get(addon);
     if (fault !== undefined) return { seats, next: index, halt: first === undefined ? { kind: "fault", fault } : null };
-    const admission = admit(addon, event, subject, isTrial && index === from);
+    const admission = admit(addon, event, subject, isTrial && index === from, index === from ? concern : null);
     if (admission.kind === "pass") continue;
     if (admission.kind !== "go") return { seats, next: index, halt: first === undefined ? admission : null };
     seats.push({ instance: admission.instance, isTrial: admission.isTrial, index, isRerun: reruns.has(addon) });

@@ -9,7 +9,7 @@ import { anyHost, HostIndex } from "../../../host/addons/host-pattern.ts";
 import { makeLog } from "../../../host/log.ts";
 import { defaultLimits } from "../../../sandbox-api/schema/limits.ts";
 import { FakePool, type ScriptedAddon } from "../../helpers/fake-cell.ts";
-import { makeHttpFlow, makeResponse, makeServer } from "../../helpers/flows.ts";
+import { makeHttpFlow, makeRequest, makeResponse, makeServer } from "../../helpers/flows.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 const name = fc.array(fc.constantFrom("a", "b", "example", "com", "x-y"), { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."));
@@ -113,6 +113,17 @@ test("a new version's hosts count from its first event on", async (t) => {
 test("more hosts than are remembered change nothing", async (t) => {
   const staged = await stage(t, { own: quiet(forHosts("*.b.example")), other: quiet(forHosts("c.example")) });
   for (let round = 0; round < 3_000; round++) t.true(staged.host.gate.wants("request", `${round}.b.example`) && !staged.host.gate.wants("request", `${round}.example`));
+});
+
+test("a filter is asked once for an event, whoever shares the frame: its search is charged once", async (t) => {
+  const forFilter = (filter: string): ScriptedAddon => ({ handlers: { request: () => undefined }, manifest: { filter, permissions: { read: ["request", "request.body"] } } });
+  const staged = await stage(t, { first: forFilter("~bq aaab$"), second: forFilter("~bq aaab$"), not: forFilter("~bq nowhere"), third: forFilter("~bq aaab$") });
+  staged.host.takeSpent();
+  await staged.host.gate.held("request", makeHttpFlow(makeRequest([["Host", "example.com"]], Buffer.from(`${"a".repeat(200_000)}b`))));
+  t.deepEqual(staged.pool.received.filter(({ event }) => event === "request").map(({ addon, chain }) => [addon, chain]), [["first", 3], ["second", 3], ["third", 3]]);
+  const spent = staged.host.takeSpent();
+  const searches = ["first", "second", "third"].map((name) => (spent.get(name) ?? 0) / (spent.get("not") ?? 0));
+  t.true(searches.every((share) => share > 0.5 && share < 1.5), `of one search: ${searches.join(", ")}`);
 });
 
 const hosts = ["example.com", "a.example", "b.example"];
