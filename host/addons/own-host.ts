@@ -13,6 +13,10 @@ import { ownCacheFolder, ownRoot } from "../own-place.ts";
 /** A proxy may run from an old one and not have loaded all of it yet. */
 const keptMs = 30 * 24 * 3_600_000;
 
+/** Drafts are written in a moment: who has left an older one was killed over it. */
+const draftMs = 3_600_000;
+const draftName = /^draft-\d+(\.json)?$/;
+
 /** Bundles the sources as they are. Rejects when they cannot be bundled, or the cache cannot be written to. */
 export async function keepOwnBundle(): Promise<void> {
   const beganMs = Date.now();
@@ -24,6 +28,8 @@ export async function keepOwnBundle(): Promise<void> {
   for (const { path: file, contents } of outputFiles) hash.update(path.basename(file)).update(contents);
   const bundle: OwnBundle = { folder: `host-${hash.digest("hex").slice(0, 16)}`, stamps };
   const draft = path.join(ownCacheFolder, `draft-${process.pid}`);
+  // Another process of that number may have left one.
+  await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { recursive: true });
   await Promise.all(outputFiles.map(({ path: file, contents }) => writeFile(path.join(draft, path.basename(file)), contents)));
   await moveIn(draft, path.join(ownCacheFolder, bundle.folder));
@@ -44,8 +50,17 @@ async function moveIn(draft: string, folder: string): Promise<void> {
 
 async function removeOld(current: string): Promise<void> {
   for (const name of await readdir(ownCacheFolder)) {
-    if (name === current || !ownBundleFolder.test(name)) continue;
-    const folder = path.join(ownCacheFolder, name);
-    if (Date.now() - (await stat(folder)).mtimeMs > keptMs) await rm(folder, { recursive: true, force: true });
+    const mostMs = draftName.test(name) ? draftMs : name !== current && ownBundleFolder.test(name) ? keptMs : Infinity;
+    if (mostMs !== Infinity && (await ageMs(path.join(ownCacheFolder, name))) > mostMs) await rm(path.join(ownCacheFolder, name), { recursive: true, force: true });
+  }
+}
+
+/** 0: it is gone already, as another start that does the same has removed it. */
+async function ageMs(file: string): Promise<number> {
+  try {
+    return Date.now() - (await stat(file)).mtimeMs;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return 0;
+    throw error;
   }
 }

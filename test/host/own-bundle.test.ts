@@ -68,6 +68,21 @@ test("whatever is not a whole bundle is none", (t) => {
   t.is(launch(), "sources");
 });
 
+test.serial("what starts that were killed have left is removed; what one writes just now is not", async (t) => {
+  const place = (name: string): string => path.join(ownCacheFolder, name);
+  mkdirSync(place("draft-1"), { recursive: true });
+  mkdirSync(place("draft-2"), { recursive: true });
+  mkdirSync(place(`draft-${process.pid}`), { recursive: true });
+  for (const file of ["draft-1/main.js", "draft-3.json", `draft-${process.pid}/left.js`]) writeFileSync(place(file), "");
+  for (const name of ["draft-1", "draft-3.json"]) utimesSync(place(name), 1, 1);
+  await keepOwnBundle();
+  const left = readdirSync(ownCacheFolder);
+  t.deepEqual(["draft-1", "draft-2", "draft-3.json"].filter((name) => left.includes(name)), ["draft-2"]);
+  rmSync(place("draft-2"), { recursive: true });
+  const { folder } = JSON.parse(readFileSync(place("host.json"), "utf8")) as { readonly folder: string };
+  t.false(readdirSync(place(folder)).includes("left.js"));
+});
+
 test.serial("the bundle of these sources: its maps lead back to them, and a proxy of two workers runs from it", async (t) => {
   await keepOwnBundle();
   const main = findOwnBundle();
