@@ -69,7 +69,6 @@ export class Instance implements Resident {
     return this.state === "serving" || this.state === "retired";
   }
 
-
   /** What it has seen of an object; null: nothing yet. */
   seenOf(key: number): SeenParts | null {
     return this.#seen.get(key) ?? null;

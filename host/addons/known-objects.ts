@@ -16,7 +16,11 @@ export class KnownObjects {
 
   /** The instance is shown it for the first time. */
   meet(instance: Instance, subject: GateSubject): SeenParts {
-    this.#known(subject).instances.push(instance);
+    const { instances } = this.#known(subject);
+    // A connection may outlive many of them, and each keeps its version's code.
+    const firstDead = instances.findIndex(({ state }) => state === "dead");
+    if (firstDead < 0) instances.push(instance);
+    else instances[firstDead] = instance;
     return instance.meet(subject.key);
   }
 
@@ -26,7 +30,7 @@ export class KnownObjects {
     if (!awaiting.includes(addon)) awaiting.push(addon);
   }
 
-  /** Everybody who was shown it, dead or alive. */
+  /** Everybody who was shown it; some may be dead. */
   instancesOf(key: number): readonly Instance[] {
     return this.#byKey.get(key)?.instances ?? nobody;
   }

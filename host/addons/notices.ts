@@ -42,6 +42,8 @@ export class Notices {
 
   async #deliver(addon: Addon, event: ToldEvent, subject: GateSubject | null, view: EventView | null): Promise<void> {
     let admission = admit(addon, event, subject, false);
+    // It may end while the addon starts.
+    if (admission.kind === "wait" && subject !== null) this.#services.known.await(addon, subject);
     if (admission.kind === "wait" && (await this.#services.awaitRestart(addon))) admission = admit(addon, event, subject, admission.isTrial);
     if (admission.kind === "wait" && admission.isTrial) addon.breaker.abandonTrial();
     if (admission.kind !== "go") return;

@@ -91,6 +91,14 @@ export class AddonWatcher {
     watched.isDirty = true;
     if (watched.isChecking) return;
     watched.isChecking = true;
+    try {
+      await this.#catchUp(key, watched);
+    } finally {
+      watched.isChecking = false;
+    }
+  }
+
+  async #catchUp(key: string, watched: Watched): Promise<void> {
     while (watched.isDirty && !this.#isClosed) {
       watched.isDirty = false;
       const now = await fingerprint(watched.inputs);
@@ -105,7 +113,6 @@ export class AddonWatcher {
         this.#openFolders();
       }
     }
-    watched.isChecking = false;
   }
 }
 

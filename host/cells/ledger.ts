@@ -42,12 +42,6 @@ export interface Head {
   readonly serial: number;
 }
 
-/** What the ledger tells its owner while it takes an answer. */
-export interface LedgerEvents {
-  /** The instance's isolate is gone; its other calls are answered already, or will be as `lost`. */
-  readonly gone: (instance: InstanceId) => void;
-}
-
 interface OpenAsk extends Ask {
   at: number;
   isOver: boolean;
@@ -69,7 +63,6 @@ const spent: OpenAsk = Object.freeze({ id: 0, kind: "stat", chain: [], call: nul
 export class Ledger {
   readonly instances = new Map<InstanceId, InstanceRecord>();
   readonly #now: () => number;
-  readonly #events: LedgerEvents;
   readonly #queue: OpenAsk[] = [];
   #first = 0;
   readonly #pending = new Map<number, PendingCall>();
@@ -77,8 +70,7 @@ export class Ledger {
   #sinceMs = Number.POSITIVE_INFINITY;
   #hostCalls = 0;
 
-  constructor(events: LedgerEvents, now: () => number = () => performance.now()) {
-    this.#events = events;
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
@@ -261,7 +253,6 @@ export class Ledger {
     if (outcome.fault.code === "wall-limit") return;
     this.instances.delete(instance);
     this.forgetPending(instance);
-    this.#events.gone(instance);
   }
 
   #count(instance: InstanceId, step: 1 | -1): void {

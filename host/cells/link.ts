@@ -65,7 +65,7 @@ export class CellLink implements Cell {
     this.booted = this.#greeting.promise;
     this.#process = process;
     this.#health = health;
-    this.#ledger = new Ledger({ gone: () => undefined });
+    this.#ledger = new Ledger();
     this.#writer = new FrameWriter(process.socket, () => this.#ledger.written());
     this.#reader = new FrameReader(frameSlackBytes, (frame, bytes, start, isOwn) => this.#onFrame(frame, bytes, start, isOwn));
     this.#watchdog = new Watchdog({

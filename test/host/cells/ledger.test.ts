@@ -8,7 +8,7 @@ import { resultStatus } from "../../../sandbox-api/wire/messages.ts";
 import { collectGarbage } from "../../helpers/garbage.ts";
 
 test("callOf: the head's call, a pending call, and nothing else", (t) => {
-  const ledger = new Ledger({ gone: () => undefined }, () => 0);
+  const ledger = new Ledger(() => 0);
   const [one, two] = [instanceId(1), instanceId(2)];
   for (const id of [one, two]) ledger.instances.set(id, { limits: defaultLimits, waiting: 0, isClosing: false });
   const chain = [one, two].map((instance) => ({ instance, cpuMs: 1, wallMs: 1_000 }));
@@ -28,7 +28,7 @@ test("callOf: the head's call, a pending call, and nothing else", (t) => {
 });
 
 test("an answered call is let go while the queue behind it is still being worked off", async (t) => {
-  const ledger = new Ledger({ gone: () => undefined }, () => 0);
+  const ledger = new Ledger(() => 0);
   const instance = instanceId(1);
   ledger.instances.set(instance, { limits: defaultLimits, waiting: 0, isClosing: false });
   const chain = [{ instance, cpuMs: 1, wallMs: 1_000 }];
@@ -47,7 +47,7 @@ test("an answered call is let go while the queue behind it is still being worked
 });
 
 test("running: what the mark names, while it is outstanding, and else the call whose answer is next", (t) => {
-  const ledger = new Ledger({ gone: () => undefined }, () => 0);
+  const ledger = new Ledger(() => 0);
   const [one, two] = [instanceId(1), instanceId(2)];
   for (const id of [one, two]) ledger.instances.set(id, { limits: defaultLimits, waiting: 0, isClosing: false });
   const chain = [one, two].map((instance) => ({ instance, cpuMs: instance * 10, wallMs: 1_000 }));
@@ -66,7 +66,7 @@ test("running: what the mark names, while it is outstanding, and else the call w
 });
 
 test("abandon: who ran behind others that had not answered has failed, and they are to be asked again", (t) => {
-  const ledger = new Ledger({ gone: () => undefined }, () => 0);
+  const ledger = new Ledger(() => 0);
   const [one, two] = [instanceId(1), instanceId(2)];
   const chain = [one, two].map((instance) => ({ instance, cpuMs: 10, wallMs: 1_000 }));
   const finished: string[][] = [];
