@@ -93,7 +93,9 @@ export class Answering {
 
   /** A server may answer before the request is complete: `request` is then due first, with what is known. */
   #onHead(head: ResponseHead, server: ServerSide): Maybe<Step> {
-    const { asking, download, opening } = this.#parts;
+    const { asking, download, opening, upload } = this.#parts;
+    // What is left of the request would be read as the other protocol (RFC 9110 §7.8).
+    if (head.status === 101 && !upload.hasEnded) return exchangeFault("invalid-response", "The server switched protocols before it had the whole request.");
     return chain(asking.request(), (early) => {
       if (early !== null) return early;
       const fault = download.judge(head);

@@ -45,6 +45,11 @@ export function outgoingRequest(headers: HeaderFields, facts: RequestFacts): Hea
   // HTTP/1 has a place for trailers in chunked bodies only (RFC 9112 §6.5), HTTP/2 behind any length.
   const framing = isFromH2 && known.kind === "length" && known.length > 0 && headers.has("trailer") ? chunked : known;
   let fields = facts.upgrade.length === 0 ? withoutHop(headers, "keep-alive") : upgradeFields(headers, facts.upgrade);
+  // Not asked for on the client's connection (RFC 9110 §7.8): a server that takes it for a wish would switch a connection that we read as HTTP.
+  if (facts.upgrade.length === 0 && fields.has("upgrade")) {
+    fields = fields === headers ? headers.clone() : fields;
+    fields.delete("upgrade");
+  }
   if (!fields.has("host")) {
     fields = fields === headers ? headers.clone() : fields;
     fields.insert(0, "Host", nameOf(facts));

@@ -1,6 +1,6 @@
 // A raw relay in which the proxy takes no part: the client's own bytes to the server and back, TLS and certificate included, no
 // events about the content.
-import { relay, relayTimes } from "../net/relay.ts";
+import { cutBoth, relay, relayTimes } from "../net/relay.ts";
 import { openWatched } from "./first-speaker.ts";
 import { end, targetOf, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 
@@ -19,7 +19,7 @@ export async function passthroughLayer(scope: LayerScope, link: Link): Promise<N
   const server = opened;
   const { waker, alarm } = scope;
   const result = await relay(link.duplex, server.duplex, { waker, alarm, ...relayTimes(scope.context.timeouts), isOver: () => alarm.hasPassed });
-  if (result.kind === "broken") link.duplex.reset();
+  if (result.kind !== "ended") cutBoth(link.duplex, server.duplex);
   server.close(result.kind === "ended");
   return end;
 }

@@ -4,7 +4,7 @@ import { eventTable, type TcpEventName } from "../../sandbox-api/schema/events.t
 import { nowSeconds } from "../exchange/context.ts";
 import type { ServerLink } from "../exchange/server-link.ts";
 import type { ServerConnection, TcpFlow } from "../flows/flow.ts";
-import { relay, relayTimes, type ChunkHook, type RelayEnd } from "../net/relay.ts";
+import { cutBoth, relay, relayTimes, type ChunkHook, type RelayEnd } from "../net/relay.ts";
 import { openWatched } from "./first-speaker.ts";
 import { end, targetOf, type LayerScope, type Link, type Next } from "./layer-scope.ts";
 
@@ -30,7 +30,7 @@ export async function tcpLayer(scope: LayerScope, link: Link): Promise<Next> {
   const server = opened;
   const result = await carry(scope, link, server, flow);
   const isBroken = result.kind === "broken" || (result.kind === "stopped" && flow !== null && flow.refusal !== null);
-  if (isBroken || result.kind === "stopped") link.duplex.reset();
+  if (result.kind !== "ended") cutBoth(link.duplex, server.duplex);
   if (flow !== null) finish(scope, flow, isBroken ? brokenMessage(result, flow) : null);
   server.close(result.kind === "ended");
   return end;

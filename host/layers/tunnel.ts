@@ -1,7 +1,7 @@
 // What follows a 101: a WebSocket whose messages addons look at, or bytes of a protocol we do not read, relayed as they are.
 import type { Tunnel } from "../exchange/exchange.ts";
 import type { BytePipe } from "../net/byte-pipe.ts";
-import { relay, relayTimes } from "../net/relay.ts";
+import { cutBoth, relay, relayTimes } from "../net/relay.ts";
 import type { LayerScope } from "./layer-scope.ts";
 import { webSocketLayer } from "./websocket.ts";
 
@@ -16,6 +16,8 @@ export async function tunnelLayer(scope: LayerScope, client: BytePipe, { upstrea
     return isClean;
   }
   const result = await relay(client, server, { waker, alarm, ...relayTimes(context.timeouts), isOver: () => alarm.hasPassed });
-  upstream.closeTunnel(result.kind === "ended");
-  return result.kind !== "broken";
+  const isClean = result.kind === "ended";
+  if (!isClean) cutBoth(client, server);
+  upstream.closeTunnel(isClean);
+  return isClean;
 }

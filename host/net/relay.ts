@@ -61,6 +61,12 @@ export async function relay(client: BytePipe, server: BytePipe, options: RelayOp
   }
 }
 
+/** After a relay that did not end by itself: neither side may take what it has for all there was. */
+export function cutBoth(client: BytePipe, server: BytePipe): void {
+  client.reset();
+  server.reset();
+}
+
 /** PERF: what came while the hook was busy is shown to it in one piece (bench/tcp.ts). Nothing is waited for. */
 function takeJoined(from: BytePipe): Buffer | null {
   const first = from.take();
