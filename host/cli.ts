@@ -39,9 +39,18 @@ export async function readWithYargs(words: readonly string[], version: string): 
   let text = "";
   const parser = commands(yargs().scriptName("flowcell").version(version), (chosen) => { command = chosen; })
     .exitProcess(false).strict().recommendCommands().wrap(100).help().alias("help", "h")
-    .demandCommand(1, "give a command: run, init, check, test, inspect, approve or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
+    .check(refuseRepeated).demandCommand(1, "give a command: run, init, check, test, inspect, approve or ca").fail((message, error) => { throw usage(message ?? error?.message ?? "unreadable command line"); });
   await parser.parseAsync([...words], {}, (_error, _argv, output) => { text = output; });
   return command === null || text !== "" ? { kind: "text", text } : command;
+}
+
+/** LIMIT: once each, but for those that are lists: of two values neither is surely meant, and what asks for one of them must not meet both. */
+function refuseRepeated(given: { readonly [name: string]: unknown }): true {
+  for (const [name, value] of Object.entries(given)) {
+    if (Array.isArray(value) && name in runTable && !("array" in runTable[name as keyof typeof runTable])) throw new Error(`--${name} is given more than once; give it once`);
+  }
+  for (const name of ["record", "expect", "format", "out"]) if (Array.isArray(given[name])) throw new Error(`--${name} is given more than once; give it once`);
+  return true;
 }
 
 function usage(message: string): OperatorError {

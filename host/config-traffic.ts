@@ -78,6 +78,8 @@ const usage = (sentence: string): OperatorError => new OperatorError("ERR_USAGE"
 
 function listeners(input: TrafficInput): readonly ListenerConfig[] {
   const host = input.host ?? defaultHost;
+  // Listening at no address means at all of them.
+  if (host.trim() === "") throw usage(`--host: give an address to listen on (${defaultHost}: this machine only; 0.0.0.0: every network)`);
   const port = portNumber("--port", input.port ?? defaultPort);
   const modes = input.mode === undefined || input.mode.length === 0 ? ["regular"] : input.mode;
   const places = new Map<string, string>();
@@ -93,6 +95,7 @@ function listeners(input: TrafficInput): readonly ListenerConfig[] {
 function listener(words: string, host: string, port: number): ListenerConfig {
   const read = readMode(words);
   if ("message" in read) throw usage(read.message);
+  if (read.host?.trim() === "") throw usage(`--mode ${words}: give an address before the port, or the port alone`);
   return Object.freeze({ mode: read.listener.text, host: read.host ?? host, port: portNumber(`--mode ${words}`, read.port ?? port) });
 }
 

@@ -74,6 +74,7 @@ export const defaultConfdir = path.join(homedir(), ".flowcell");
 
 export function makeConfig(input: ConfigInput): Config {
   if (input.quiet === true && input.verbose === true) throw usage("--quiet and --verbose exclude each other; give one of them");
+  if (input.confdir?.trim() === "") throw usage(`--confdir: give a folder, or leave it out (${defaultConfdir})`);
   const confdir = path.resolve(expandHome(input.confdir ?? defaultConfdir));
   const recorded = recordedConfig(input);
   return Object.freeze({

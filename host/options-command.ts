@@ -22,7 +22,7 @@ export async function runOptions(config: Config, output: Writable): Promise<numb
   const listed: ListedOption[] = [];
   for (const owner of owners) {
     const others = new Set(owners.flatMap(({ name, declares }) => (name === owner.name || typeof declares === "string" ? [] : [...declares.keys()])));
-    const read = readOptions(given, owner, others);
+    const read = readOptions(given, owner, others, owners.map(({ name }) => name).filter((name) => name !== owner.name));
     problems.push(...read.problems);
     if (owner.declares !== "unknown") listed.push(...listOptions(owner.name, owner.declares === "anything" ? null : owner.declares, read));
   }

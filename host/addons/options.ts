@@ -35,7 +35,16 @@ export interface ReadOptions {
 export const environmentPrefix = "FLOWCELL_SET_";
 const upper = (text: string): string => text.toUpperCase().replace(/[^A-Z0-9]/g, "_");
 
-interface Found { readonly given: GivenOption; readonly source: OptionSource; readonly isQualified: boolean }
+/** `isAmbiguous`: another addon's name is the same in the environment. */
+interface Found { readonly given: GivenOption; readonly source: OptionSource; readonly isQualified: boolean; readonly isAmbiguous: boolean }
+
+/** Whom a variable of the environment names, as this addon sees it: itself, another, itself and another whose name is written alike, or nobody. The longest name counts. */
+function namedBy(key: string, addon: string, neighbours: readonly string[]): "own" | "other" | "both" | "nobody" {
+  const lengthOf = (name: string): number => (key.startsWith(`${upper(name)}__`) ? name.length : 0);
+  const [own, other] = [lengthOf(addon), Math.max(0, ...neighbours.map(lengthOf))];
+  if (own === 0 && other === 0) return "nobody";
+  return own === other ? "both" : own > other ? "own" : "other";
+}
 
 /** All values that were given. Never changed: `with` makes another. */
 export class GivenOptions {
@@ -54,14 +63,27 @@ export class GivenOptions {
     return this.#layers.get(source) ?? noLayer;
   }
 
-  /** The value that counts for this option of this addon: of the strongest source; there, the one that names the addon. */
-  find(addon: string, name: string): Found | null {
+  /** The value that counts for this option of this addon: of the strongest source; there, the one that names the addon. `neighbours`: the other addons' names. */
+  find(addon: string, name: string, neighbours: readonly string[]): Found | null {
     for (const source of optionSources) {
-      const layer = this.layer(source);
-      const isEnvironment = source === "environment";
-      const qualified = layer.get(isEnvironment ? `${upper(addon)}__${upper(name)}` : `${addon}.${name}`);
-      const given = qualified ?? layer.get(isEnvironment ? upper(name) : name);
-      if (given !== undefined) return { given, source, isQualified: qualified !== undefined };
+      const found = source === "environment" ? this.#findVariable(addon, name, neighbours) : this.#findNamed(source, addon, name);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  #findNamed(source: OptionSource, addon: string, name: string): Found | null {
+    const qualified = this.layer(source).get(`${addon}.${name}`);
+    const given = qualified ?? this.layer(source).get(name);
+    return given === undefined ? null : { given, source, isQualified: qualified !== undefined, isAmbiguous: false };
+  }
+
+  #findVariable(addon: string, name: string, neighbours: readonly string[]): Found | null {
+    for (const key of [`${upper(addon)}__${upper(name)}`, upper(name)]) {
+      const given = this.layer("environment").get(key);
+      if (given === undefined) continue;
+      const whose = namedBy(key, addon, neighbours);
+      if (whose !== "other") return { given, source: "environment", isQualified: whose !== "nobody", isAmbiguous: whose === "both" };
     }
     return null;
   }
@@ -88,18 +110,22 @@ export function environmentLayer(environment: { readonly [name: string]: string 
   return layer;
 }
 
-/** The options of `owner` as given. `others`: names that other addons declare; a value that names no addon is for nobody of several. */
-export function readOptions(given: GivenOptions, { name: addon, declares }: OptionOwner, others: ReadonlySet<string>): ReadOptions {
+/** The options of `owner` as given. `others`: names that other addons declare; a value that names no addon is for nobody of several. `neighbours`: the other addons' names. */
+export function readOptions(given: GivenOptions, { name: addon, declares }: OptionOwner, others: ReadonlySet<string>, neighbours: readonly string[] = []): ReadOptions {
   if (declares === "unknown") return { values: Object.freeze(Object.create(null)), sources: new Map(), problems: [] };
-  if (declares === "anything") return readFreely(given, addon, others);
+  if (declares === "anything") return readFreely(given, addon, others, neighbours);
   const values: { [name: string]: OptionValue } = Object.create(null);
   const sources = new Map<string, OptionSource>();
   const problems: string[] = [];
   for (const [name, declaration] of declares) {
     values[name] = declaration.default;
-    const found = given.find(addon, name);
+    const found = given.find(addon, name, neighbours);
     if (found === null) continue;
-    const { given: { by }, source, isQualified } = found;
+    const { given: { by }, source, isQualified, isAmbiguous } = found;
+    if (isAmbiguous) {
+      problems.push(`${by} ${ambiguousWords(addon)}`);
+      continue;
+    }
     if (!isQualified && others.has(name)) {
       problems.push(`${by} is an option of addon "${addon}" and of another; say whose you mean: ${source === "environment" ? `${environmentPrefix}${upper(addon)}__${upper(name)}` : `"${addon}.${name}"`}`);
       continue;
@@ -114,18 +140,23 @@ export function readOptions(given: GivenOptions, { name: addon, declares }: Opti
   return { values: Object.freeze(values), sources, problems };
 }
 
+const ambiguousWords = (addon: string): string => `is for addon "${addon}" and for another whose name is written alike in the environment; give it by --set ${addon}.NAME or in the file`;
+
 /** A script without a manifest declares nothing: it sees what names it, and what names no addon and is not declared by another. */
-function readFreely(given: GivenOptions, addon: string, others: ReadonlySet<string>): ReadOptions {
+function readFreely(given: GivenOptions, addon: string, others: ReadonlySet<string>, neighbours: readonly string[]): ReadOptions {
   const values: { [name: string]: OptionValue } = Object.create(null);
   const sources = new Map<string, OptionSource>();
+  const problems: string[] = [];
   const taken = new Set([...others].map(upper));
   for (const source of [...optionSources].reverse()) {
     const isEnvironment = source === "environment";
     const prefix = isEnvironment ? `${upper(addon)}__` : `${addon}.`;
     const own: [string, GivenOption][] = [];
     for (const [key, option] of given.layer(source)) {
-      if (key.startsWith(prefix)) own.push([key.slice(prefix.length), option]);
-      else if (isEnvironment ? !taken.has(key) : !key.includes(".") && !others.has(key)) own.unshift([key, option]);
+      const whose = isEnvironment ? namedBy(key, addon, neighbours) : key.startsWith(prefix) ? "own" : key.includes(".") ? "other" : "nobody";
+      if (whose === "own") own.push([key.slice(prefix.length), option]);
+      else if (whose === "both") problems.push(`${option.by} ${ambiguousWords(addon)}`);
+      else if (whose === "nobody" && !(isEnvironment ? taken : others).has(key)) own.unshift([key, option]);
     }
     for (const [key, option] of own) {
       const name = isEnvironment ? key.toLowerCase() : key;
@@ -133,7 +164,7 @@ function readFreely(given: GivenOptions, addon: string, others: ReadonlySet<stri
       sources.set(name, source);
     }
   }
-  return { values: Object.freeze(values), sources, problems: [] };
+  return { values: Object.freeze(values), sources, problems };
 }
 
 type Reading = { readonly kind: "value"; readonly value: OptionValue } | { readonly kind: "problem"; readonly problem: string };

@@ -102,7 +102,7 @@ export class OptionDesk {
   #read(given: GivenOptions, addon: Addon, version: AddonVersion): ReadOptions {
     const others = new Set<string>();
     for (const { name, declares } of this.owners) if (name !== addon.name && typeof declares !== "string") for (const option of declares.keys()) others.add(option);
-    return readOptions(given, { name: addon.name, declares: declaredBy(version) }, others);
+    return readOptions(given, { name: addon.name, declares: declaredBy(version) }, others, this.#settings.addons.map(({ name }) => name).filter((name) => name !== addon.name));
   }
 }
 

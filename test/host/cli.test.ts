@@ -2,6 +2,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { readCommandLine, readWithYargs, type Command } from "../../host/cli.ts";
+import { makeConfig } from "../../host/config.ts";
 import { readPlainWords } from "../../host/plain-words.ts";
 
 async function outcome(reading: Promise<Command>): Promise<unknown> {
@@ -35,4 +36,17 @@ test("run: the commands of the manual take the short way", (t) => {
   });
   t.deepEqual(readPlainWords(["--port", "0", "--jail=off", "--confdir", "/tmp/x"], table)?.options, { port: 0, set: undefined, http2: true, jail: "off", confdir: "/tmp/x" });
   for (const odd of [["--help"], ["--port", "x"], ["--port", "1", "--port", "2"], ["--jail", "no"], ["--", "a.ts"], ["true"], ["--Port", "1"], ["--set"]]) t.is(readPlainWords(odd, table), null, odd.join(" "));
+});
+
+test("what is given twice and is no list is refused: nothing takes the first, the last, or both for it", async (t) => {
+  for (const [name, value] of [["--on-failure", "closed"], ["--jail", "require"], ["--confdir", "/tmp/x"], ["--host", "127.0.0.1"], ["--proxy-auth", "a:b"], ["--save", "t.flows"], ["-p", "0"], ["--cells", "shared"], ["--log-format", "json"], ["--cpu-ms", "5"]] as const) {
+    await t.throwsAsync(readCommandLine(["run", name, value, name, value, "a.ts"], "1"), { message: /^--[a-z-]+ is given more than once; give it once \(/, code: "ERR_USAGE" }, name);
+  }
+  await t.throwsAsync(readCommandLine(["test", "a.ts", "t.har", "--record", "a", "--record", "b"], "1"), { message: /--record is given more than once/ });
+  const twice = await readCommandLine(["run", "--set", "a=1", "--set", "b=2", "-q", "-q", "a.ts"], "1");
+  t.deepEqual(twice.kind === "run" ? [twice.input.set, twice.input.quiet] : null, [["a=1", "b=2"], true]);
+});
+
+test("an empty address or folder is refused: it would mean every network, or the working folder", (t) => {
+  for (const input of [{ host: "" }, { host: " " }, { confdir: "" }, { mode: ["regular@:8080"] }]) t.throws(() => makeConfig(input), { message: /^--(host|confdir|mode)/, code: "ERR_USAGE" }, JSON.stringify(input));
 });

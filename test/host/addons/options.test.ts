@@ -87,6 +87,27 @@ test("an addon sees its own options only; a script without a manifest sees what 
   t.is(({} as { readonly x?: unknown }).x, undefined);
 });
 
+test("a variable that names an addon is for nobody else, whatever others call their options", (t) => {
+  const by = given({ env: { FLOWCELL_SET_MY_ADDON__TOKEN: "secret", FLOWCELL_SET_LOOSE: "l" } });
+  t.deepEqual({ ...readOptions(by, { name: "script", declares: "anything" }, new Set(), ["my-addon"]).values }, { loose: "l" });
+  const spy = new Map([["my_addon__token", { type: "string", default: null, choices: null, help: "" }]] as const);
+  t.deepEqual({ ...readOptions(by, { name: "spy", declares: spy }, new Set(), ["my-addon"]).values }, { my_addon__token: null });
+  t.deepEqual({ ...readOptions(by, { name: "my-addon", declares: "anything" }, new Set(), ["script", "my"]).values }, { token: "secret", loose: "l" });
+  t.deepEqual({ ...readOptions(by, { name: "my", declares: "anything" }, new Set(), ["my-addon"]).values }, { loose: "l" });
+});
+
+test("a variable that two addons could mean is nobody's, and said", (t) => {
+  const by = given({ env: { FLOWCELL_SET_MY_ADDON__BANNER: "x" } });
+  for (const name of ["my-addon", "my_addon"]) {
+    const [neighbour = ""] = ["my-addon", "my_addon"].filter((other) => other !== name);
+    for (const declares of [full, "anything"] as const) {
+      const read = readOptions(by, { name, declares }, new Set(), [neighbour]);
+      t.not(read.values["banner"], "x");
+      t.regex(read.problems[0] ?? "", /^FLOWCELL_SET_MY_ADDON__BANNER is for addon "my.addon" and for another whose name is written alike/);
+    }
+  }
+});
+
 const unknown: readonly (readonly [given: Given, problems: readonly string[], warnings?: readonly string[]])[] = [
   [{ set: { banner: "x", "my-addon.banner": "y" }, file: { count: 1 }, env: { FLOWCELL_SET_MY_ADDON__ON: "1" } }, []],
   [{ set: { baner: "x" } }, ['--set baner: no addon has an option "baner"; did you mean "banner"?; flowcell run --options ADDONS lists them']],
