@@ -25,7 +25,8 @@ export type BundleResult =
   /** `message`: a sentence per problem, each with `file:line:column` and the line of code under it. */
   | { readonly kind: "error"; readonly message: string; readonly inputs: readonly string[] };
 
-interface Entry { readonly file: string; readonly folder: string }
+/** `inputs`: what decides where to begin. */
+interface Entry { readonly file: string; readonly folder: string; readonly inputs: readonly string[] }
 
 // One line each, whatever is in it: the source map counts it.
 const wrapperHead = "$module(function (exports, module, require) {\n";
@@ -39,8 +40,8 @@ const mostMessages = 10;
  */
 export async function bundleAddon(path: string, bundleBytes: number): Promise<BundleResult> {
   const entry = await findEntry(resolve(path));
-  if (typeof entry === "string") return { kind: "error", message: entry, inputs: [resolve(path)] };
-  const inputs = new Set<string>([entry.file]);
+  if ("problem" in entry) return { kind: "error", message: entry.problem, inputs: entry.inputs };
+  const inputs = new Set<string>(entry.inputs);
   try {
     const result = await build(addonOptions(entry, inputs));
     return finish(entry, result, inputs, bundleBytes);
@@ -59,23 +60,38 @@ function addonOptions({ file, folder }: Entry, inputs: Set<string>): BuildOption
   };
 }
 
-/** A sentence for the operator, or where to begin. */
-async function findEntry(path: string): Promise<Entry | string> {
+/** Why there is no addon, and which files could make one. */
+interface NoEntry { readonly problem: string; readonly inputs: readonly string[] }
+
+const indexNames = ["index.ts", "index.mts", "index.js", "index.mjs"];
+
+/** Where to begin, or why nobody can. */
+async function findEntry(path: string): Promise<Entry | NoEntry> {
   try {
     const real = await realpath(path);
-    if (!(await stat(real)).isDirectory()) {
-      return sourceExtensions.includes(extname(real)) && extname(real) !== ".json" ? { file: real, folder: dirname(real) } : `${path} is no addon: it must be a .ts, .mts, .js or .mjs file, or a folder`;
-    }
-    const main = await mainOf(real);
-    for (const name of main === null ? ["index.ts", "index.mts", "index.js", "index.mjs"] : [main]) {
-      const file = await realpath(join(real, name)).catch(() => null);
-      if (file === null) continue;
-      return isInside(real, file) ? { file, folder: real } : `${path}: "main" in package.json leaves the addon's folder; move the file into it`;
-    }
-    return main === null ? `${path} has no index.ts or index.js, and no package.json that names a "main"` : `${path}: package.json names "${main}" as "main", but there is no such file`;
+    if ((await stat(real)).isDirectory()) return await findInFolder(path, real);
+    if (sourceExtensions.includes(extname(real)) && extname(real) !== ".json") return { file: real, folder: dirname(real), inputs: [real] };
+    return { problem: `${path} is no addon: it must be a .ts, .mts, .js or .mjs file, or a folder`, inputs: [path] };
   } catch (error) {
-    return explainFile(path, error);
+    return { problem: explainFile(path, error), inputs: [path] };
   }
+}
+
+async function findInFolder(path: string, folder: string): Promise<Entry | NoEntry> {
+  const about = join(folder, "package.json");
+  const { main, problem } = await mainOf(about);
+  if (problem !== null) return { problem: `${path}: ${problem}`, inputs: [about] };
+  const names = main === null ? indexNames : [main];
+  for (const name of names) {
+    const file = await realpath(join(folder, name)).catch(() => null);
+    if (file === null) continue;
+    if (isInside(folder, file)) return { file, folder, inputs: main === null ? [file] : [file, about] };
+    return { problem: `${path}: "main" in package.json leaves the addon's folder; move the file into it`, inputs: [about] };
+  }
+  return {
+    problem: main === null ? `${path} has no index.ts or index.js, and no package.json that names a "main"` : `${path}: package.json names "${main}" as "main", but there is no such file`,
+    inputs: [about, ...names.map((name) => join(folder, name))],
+  };
 }
 
 function explainFile(path: string, error: unknown): string {
@@ -85,11 +101,17 @@ function explainFile(path: string, error: unknown): string {
   return `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
 }
 
-async function mainOf(folder: string): Promise<string | null> {
-  const text = await readFile(join(folder, "package.json"), "utf8").catch(() => null);
-  if (text === null) return null;
-  const value: unknown = JSON.parse(text);
-  return typeof value === "object" && value !== null && "main" in value && typeof value.main === "string" ? value.main : null;
+/** `main`: null where there is no such file, or it names none. */
+async function mainOf(file: string): Promise<{ readonly main: string | null; readonly problem: string | null }> {
+  const text = await readFile(file, "utf8").catch(() => null);
+  if (text === null) return { main: null, problem: null };
+  try {
+    // Editors may begin a file with a byte order mark.
+    const value: unknown = JSON.parse(text.replace(/^\ufeff/, ""));
+    return { main: typeof value === "object" && value !== null && "main" in value && typeof value.main === "string" ? value.main : null, problem: null };
+  } catch (error) {
+    return { main: null, problem: `package.json is no JSON: ${error instanceof Error ? error.message : String(error)}` };
+  }
 }
 
 function finish(entry: Entry, result: BuildResult<{ write: false; metafile: true }>, inputs: ReadonlySet<string>, bundleBytes: number): BundleResult {

@@ -68,6 +68,7 @@ test("data files are imported as text or bytes, just as they are, and count for 
 
 for (const [name, files] of Object.entries({
   "a file": { "one.ts": "export const x = 1;" }, "a module file": { "one.mjs": "export const x = 1;" },
+  "package.json with a byte order mark": { "package.json": '\ufeff{"main": "src/addon.ts"}', "src/addon.ts": "export const x = 1;" },
   "package.json main": { "package.json": '{"main": "src/addon.ts"}', "src/addon.ts": "export const x = 1;" }, "index.js": { "index.js": "exports.x = 1;" },
 })) {
   test(`the entry can be ${name}`, async (t) => {
@@ -100,6 +101,7 @@ const walls: readonly (readonly [name: string, files: { readonly [path: string]:
   ["missing-file", { "index.ts": 'import "./nope";' }, /there is no such file/],
   ["missing-package", { "index.ts": 'import "lodash-of-mine";' }, /no such package; install it in the addon's own node_modules/],
   ["main-outside", { "package.json": '{"main": "../outside/secret.ts"}' }, /"main" in package\.json leaves the addon's folder/],
+  ["main-broken", { "package.json": '{"main": ' }, /main-broken: package\.json is no JSON: /],
   ["main-missing", { "package.json": '{"main": "gone.ts"}' }, /names "gone\.ts" as "main", but there is no such file/],
   ["no-entry", { "readme.md": "" }, /has no index\.ts or index\.js/],
   ["syntax", { "index.ts": "const a = 1;\nconst b: = 2;\n" }, /^.*\/index\.ts:2:10: Unexpected "="\n {4}const b: = 2;\n {13}\^$/],
