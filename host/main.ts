@@ -18,7 +18,18 @@ const ownCommand = isPublished ? "flowcell" : "npm run flowcell --";
 /** After the start, in which nothing is done that can wait. */
 const bundleAfterMs = 2_000;
 
+surviveLostOutput();
 await main(process.argv.slice(2));
+
+/** A proxy goes on when whoever reads its log has gone (EPIPE, EIO) or the disk is full. */
+function surviveLostOutput(): void {
+  let isSaid = false;
+  process.stderr.on("error", () => { isSaid = true; });
+  process.stdout.on("error", ({ message }: Error) => {
+    if (!isSaid) process.stderr.write(`flowcell: the log cannot be written any more (${message}); lines are lost until it can\n`);
+    isSaid = true;
+  });
+}
 
 async function main(words: readonly string[]): Promise<void> {
   try {
