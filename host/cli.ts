@@ -46,10 +46,10 @@ export async function readWithYargs(words: readonly string[], version: string): 
 
 /** LIMIT: once each, but for those that are lists: of two values neither is surely meant, and what asks for one of them must not meet both. */
 function refuseRepeated(given: { readonly [name: string]: unknown }): true {
-  for (const [name, value] of Object.entries(given)) {
-    if (Array.isArray(value) && name in runTable && !("array" in runTable[name as keyof typeof runTable])) throw new Error(`--${name} is given more than once; give it once`);
+  const rows: { readonly [name: string]: Options } = { ...runTable, ...testTable, ...caTable };
+  for (const [name, row] of Object.entries(rows)) {
+    if (row.array !== true && Array.isArray(given[name])) throw new Error(`--${name} is given more than once; give it once`);
   }
-  for (const name of ["record", "expect", "format", "out"]) if (Array.isArray(given[name])) throw new Error(`--${name} is given more than once; give it once`);
   return true;
 }
 
@@ -199,13 +199,25 @@ function initOptions(parser: Argv) {
   return parser.positional("name", { type: "string", demandOption: true, describe: "folder to make; its last part is the addon's name" }).example("flowcell init my-addon", "then: flowcell run my-addon");
 }
 
+/** Options of `test`, beside those of every command that runs addons. */
+const testTable = {
+  record: { type: "string", describe: "write what it would change to this file, as what is expected from now on" },
+  expect: { type: "string", describe: "compare with what --record wrote; exit code 1 when it differs" },
+  grant: { type: "string", array: true, nargs: 1, describe: "narrow or widen what the manifest asks for (repeatable)" },
+} as const satisfies Record<string, Options>;
+
+/** Options of `ca`. */
+const caTable = {
+  confdir: { type: "string", default: defaultConfdir, describe: "folder of the CA" },
+  format: { choices: caFormats, default: "pem", describe: "form of the exported certificate" },
+  out: { alias: "o", type: "string", describe: "file to write (default: standard output)" },
+} as const satisfies Record<string, Options>;
+
 function testOptions(parser: Argv) {
   return sandboxOptions(parser)
     .positional("addon", { type: "string", demandOption: true, describe: "an addon's file or folder" })
     .positional("files", { type: "string", array: true, describe: "recorded traffic: HAR 1.2, or what --save wrote" })
-    .option("record", { type: "string", describe: "write what it would change to this file, as what is expected from now on" })
-    .option("expect", { type: "string", describe: "compare with what --record wrote; exit code 1 when it differs" })
-    .option("grant", { type: "string", array: true, nargs: 1, describe: "narrow or widen what the manifest asks for (repeatable)" })
+    .options(testTable)
     .conflicts("record", "expect")
     .example("flowcell test my-addon/ traffic.har", "what would it change?")
     .example("flowcell test my-addon/ traffic.har --record expected.json", "keep that as what is expected")
@@ -225,9 +237,7 @@ function approveOptions(parser: Argv) {
 function caOptions(parser: Argv) {
   return parser
     .positional("action", { choices: ["print", "install-help", "export"] as const, default: "print" as const, describe: "show it, explain how to trust it, or write it to a file" })
-    .option("confdir", { type: "string", default: defaultConfdir, describe: "folder of the CA" })
-    .option("format", { choices: caFormats, default: "pem" as const, describe: "form of the exported certificate" })
-    .option("out", { alias: "o", type: "string", describe: "file to write (default: standard output)" });
+    .options(caTable);
 }
 
 type RunArguments = Partial<InferredOptionTypes<typeof runTable>> & { readonly addons?: unknown };

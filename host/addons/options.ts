@@ -40,6 +40,8 @@ interface Found { readonly given: GivenOption; readonly source: OptionSource; re
 
 /** Whom a variable of the environment names, as this addon sees it: itself, another, itself and another whose name is written alike, or nobody. The longest name counts. */
 function namedBy(key: string, addon: string, neighbours: readonly string[]): "own" | "other" | "both" | "nobody" {
+  // PERF: most name nobody, and there may be a thousand neighbours.
+  if (!key.includes("__")) return "nobody";
   const lengthOf = (name: string): number => (key.startsWith(`${upper(name)}__`) ? name.length : 0);
   const [own, other] = [lengthOf(addon), Math.max(0, ...neighbours.map(lengthOf))];
   if (own === 0 && other === 0) return "nobody";

@@ -1,6 +1,6 @@
 // Makes the bundle of the host that the next start from this checkout takes (own-bundle.ts). It runs beside the proxy that it was
 // started with, and whatever keeps it from being made costs the next start its time and nothing else.
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -15,7 +15,7 @@ const keptMs = 30 * 24 * 3_600_000;
 
 /** Drafts are written in a moment: who has left an older one was killed over it. */
 const draftMs = 3_600_000;
-const draftName = /^draft-\d+(\.json)?$/;
+const draftName = /^draft-[0-9a-f-]+(\.json)?$/;
 
 /** Bundles the sources as they are. Rejects when they cannot be bundled, or the cache cannot be written to. */
 export async function keepOwnBundle(): Promise<void> {
@@ -27,9 +27,7 @@ export async function keepOwnBundle(): Promise<void> {
   const hash = createHash("sha256");
   for (const { path: file, contents } of outputFiles) hash.update(path.basename(file)).update(contents);
   const bundle: OwnBundle = { folder: `host-${hash.digest("hex").slice(0, 16)}`, stamps };
-  const draft = path.join(ownCacheFolder, `draft-${process.pid}`);
-  // Another process of that number may have left one.
-  await rm(draft, { recursive: true, force: true });
+  const draft = path.join(ownCacheFolder, `draft-${randomUUID()}`);
   await mkdir(draft, { recursive: true });
   await Promise.all(outputFiles.map(({ path: file, contents }) => writeFile(path.join(draft, path.basename(file)), contents)));
   await moveIn(draft, path.join(ownCacheFolder, bundle.folder));

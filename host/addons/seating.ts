@@ -61,10 +61,9 @@ export function nextSeats(event: HeldEvent, subject: GateSubject, { takers, reru
 /** `hasSkipped`: addons of other hosts stand before it, who take part if the flow is sent to theirs. */
 function isUncertain(seats: readonly Seat[], addon: Addon, hasSkipped: boolean): boolean {
   if (seats.length === 0) return false;
-  const grants = addon.version?.grants;
-  if (grants === undefined) return hasSkipped;
-  if (grants.filter !== null && seats.some(({ instance }) => instance.version.grants.mayAlter)) return true;
-  return (hasSkipped || grants.isForHost !== null) && seats.some(({ instance }) => instance.version.grants.mayRedirect);
+  const { filter, hosts } = addon.version?.grants ?? { filter: null, hosts: null };
+  return (filter !== null && seats.some(({ instance }) => instance.version.grants.mayAlter))
+    || ((hasSkipped || hosts !== null) && seats.some(({ instance }) => instance.version.grants.mayRedirect));
 }
 
 /**

@@ -44,12 +44,8 @@ export function outgoingRequest(headers: HeaderFields, facts: RequestFacts): Hea
   const known = requestFraming(facts);
   // HTTP/1 has a place for trailers in chunked bodies only (RFC 9112 §6.5), HTTP/2 behind any length.
   const framing = isFromH2 && known.kind === "length" && known.length > 0 && headers.has("trailer") ? chunked : known;
-  let fields = facts.upgrade.length === 0 ? withoutHop(headers, "keep-alive") : upgradeFields(headers, facts.upgrade);
-  // Not asked for on the client's connection (RFC 9110 §7.8): a server that takes it for a wish would switch a connection that we read as HTTP.
-  if (facts.upgrade.length === 0 && fields.has("upgrade")) {
-    fields = fields === headers ? headers.clone() : fields;
-    fields.delete("upgrade");
-  }
+  // An Upgrade that is no wish (RFC 9110 §7.8) goes: a server that takes it for one would switch a connection that we read as HTTP.
+  let fields = facts.upgrade.length === 0 ? withoutUpgrade(withoutHop(headers, "keep-alive"), headers) : upgradeFields(headers, facts.upgrade);
   if (!fields.has("host")) {
     fields = fields === headers ? headers.clone() : fields;
     fields.insert(0, "Host", nameOf(facts));
@@ -136,10 +132,7 @@ export function outgoingResponse(headers: HeaderFields, facts: ResponseFacts): H
   }
   const persists = mayPersist && framing.kind !== "close";
   let fields = withoutHop(headers, persists ? "keep-alive" : "close");
-  if (fields.has("upgrade") && status !== 426) {
-    fields = fields === headers ? headers.clone() : fields;
-    fields.delete("upgrade");
-  }
+  if (status !== 426) fields = withoutUpgrade(fields, headers);
   if (facts.isChanged || framing !== facts.framing) fields = applyFraming(fields, headers, framing, bodiless && status !== 204);
   const says = persists ? (requestVersion === "1.0" ? "keep-alive" : null) : "close";
   if (says !== null && fields.get("connection")?.toLowerCase() !== says) {
@@ -163,6 +156,14 @@ function withoutHop(headers: HeaderFields, says: "keep-alive" | "close"): Header
   if (at < 0 || headers.has("keep-alive") || headers.has("proxy-connection") || headers.has("te")) return endToEnd(headers);
   const isOurs = headers.value(at).toLowerCase() === says && headers.indexOf("connection", at + 1) < 0;
   return isOurs ? headers : endToEnd(headers);
+}
+
+/** `fields` may be the `original`, which stays as it came. */
+function withoutUpgrade(fields: HeaderFields, original: HeaderFields): HeaderFields {
+  if (!fields.has("upgrade")) return fields;
+  const own = fields === original ? original.clone() : fields;
+  own.delete("upgrade");
+  return own;
 }
 
 /**

@@ -78,7 +78,8 @@ test.serial("what starts that were killed have left is removed; what one writes 
   await keepOwnBundle();
   const left = readdirSync(ownCacheFolder);
   t.deepEqual(["draft-1", "draft-2", "draft-3.json"].filter((name) => left.includes(name)), ["draft-2"]);
-  rmSync(place("draft-2"), { recursive: true });
+  t.true(readdirSync(place(`draft-${process.pid}`)).includes("left.js"), "no start takes what another has left for its own");
+  for (const name of ["draft-2", `draft-${process.pid}`]) rmSync(place(name), { recursive: true });
   const { folder } = JSON.parse(readFileSync(place("host.json"), "utf8")) as { readonly folder: string };
   t.false(readdirSync(place(folder)).includes("left.js"));
 });
