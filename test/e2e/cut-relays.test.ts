@@ -3,14 +3,8 @@
 import test, { type ExecutionContext } from "ava";
 import type { Socket } from "node:net";
 import { rawClient, type RawClient } from "../helpers/client.ts";
-import { rawOrigin, type RawOrigin } from "../helpers/origin.ts";
+import { originFor as origin } from "../helpers/origin.ts";
 import { startProxy } from "../helpers/proxy.ts";
-
-async function origin(t: ExecutionContext, serve: (socket: Socket) => void): Promise<RawOrigin> {
-  const server = await rawOrigin(serve);
-  t.teardown(() => server.close());
-  return server;
-}
 
 async function connect(t: ExecutionContext, port: number): Promise<RawClient> {
   const client = await rawClient(port);

@@ -1,15 +1,8 @@
 // Plain HTTP/1 forward proxying, byte by byte, between raw clients and raw servers. No addons; events are tested elsewhere.
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { rawClient } from "../helpers/client.ts";
-import { answering, rawOrigin, type OriginOptions, type RawOrigin } from "../helpers/origin.ts";
+import { answering, originFor as origin, rawOrigin } from "../helpers/origin.ts";
 import { startProxy } from "../helpers/proxy.ts";
-import type { Socket } from "node:net";
-
-async function origin(t: ExecutionContext, serve: (socket: Socket, index: number) => void, options?: OriginOptions): Promise<RawOrigin> {
-  const server = await rawOrigin(serve, options);
-  t.teardown(() => server.close());
-  return server;
-}
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 

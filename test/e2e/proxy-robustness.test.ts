@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { ListenError } from "../../host/net/listener.ts";
 import { testCertificate, type TestCertificate } from "../helpers/certificate.ts";
 import { rawClient, tunnelClient } from "../helpers/client.ts";
-import { answering, rawOrigin, type RawOrigin } from "../helpers/origin.ts";
+import { answering, originFor, type RawOrigin } from "../helpers/origin.ts";
 import { startProxy, type TestProxy } from "../helpers/proxy.ts";
 import { recordingGate } from "../helpers/recording-gate.ts";
 
@@ -14,11 +14,7 @@ const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 let certificate: TestCertificate;
 test.before(async () => { certificate = await testCertificate(); });
 
-async function origin(t: ExecutionContext, serve: (socket: Socket, index: number) => void, isTls = false): Promise<RawOrigin> {
-  const server = await rawOrigin(serve, isTls ? { tls: certificate } : {});
-  t.teardown(() => server.close());
-  return server;
-}
+const origin = (t: ExecutionContext, serve: (socket: Socket, index: number) => void, isTls = false): Promise<RawOrigin> => originFor(t, serve, isTls ? { tls: certificate } : {});
 
 async function still(t: ExecutionContext, port: number): Promise<void> {
   const server = await origin(t, answering(ok));

@@ -49,6 +49,13 @@ export async function rawOrigin(serve: (socket: Socket, index: number) => void, 
   };
 }
 
+/** Likewise; it is closed when the test is over. */
+export async function originFor(t: { teardown(clean: () => void): void }, serve: (socket: Socket, index: number) => void, options: OriginOptions = {}): Promise<RawOrigin> {
+  const server = await rawOrigin(serve, options);
+  t.teardown(() => server.close());
+  return server;
+}
+
 /** How many whole requests (head and body by Content-Length or chunked) are in the bytes. */
 export function countRequests(text: string): number {
   let at = 0;

@@ -1,42 +1,18 @@
 // Declared edits in the gate: the same heads as a handler makes (real isolates, random heads), their place among other addons, and that
 // suspension, budgets, grants, policies and reloads treat them as any work of their addon.
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import fc from "fast-check";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createAddonHost, type AddonHost, type AddonHostSettings } from "../../../host/addons/addon-host.ts";
 import { readGrants, GrantProblem, type GrantRules } from "../../../host/addons/grant-rules.ts";
 import type { HttpFlow } from "../../../host/flows/flow.ts";
-import { makeLog, type LogRecord } from "../../../host/log.ts";
-import { defaultLimits, type Limits } from "../../../sandbox-api/schema/limits.ts";
 import { loadAddon, makeRequestFlow } from "../../../host/testing/index.ts";
 import { useCells, writeSources } from "../../helpers/addon-stage.ts";
-import { FakePool, type Handler, type ScriptedAddon } from "../../helpers/fake-cell.ts";
+import type { Handler, ScriptedAddon } from "../../helpers/fake-cell.ts";
 import { linesOf, makeHttpFlow, makeRequest, makeResponse, type Pairs } from "../../helpers/flows.ts";
-import { temporaryFolder } from "../../helpers/temporary-folder.ts";
+import { stageScripts as stage } from "../../helpers/scripted-stage.ts";
 
 const cells = useCells(test);
-const folder = temporaryFolder("edits");
-
-interface Stage { readonly host: AddonHost; readonly pool: FakePool; readonly records: LogRecord[] }
-
-/** Scripted addons; their manifests count. */
-async function stage(t: ExecutionContext, scripts: { readonly [name: string]: ScriptedAddon }, settings: Partial<Omit<AddonHostSettings, "limits">> & { readonly limits?: Partial<Limits> } = {}): Promise<Stage> {
-  const records: LogRecord[] = [];
-  const pool = new FakePool(({ name }) => scripts[name] ?? { handlers: {} });
-  const { limits, ...rest } = settings;
-  const host = createAddonHost({ log: makeLog((record) => { records.push(record); }), pool, failure: "open", cells: "shared", options: new Map(), watch: false, ...rest, limits: { ...defaultLimits, ...limits } });
-  t.teardown(() => host.close());
-  const paths = Object.keys(scripts).map((name) => {
-    const path = join(folder, `${name}.ts`);
-    writeFileSync(path, `// ${name}\nexport const it = 1;\n`);
-    return path;
-  });
-  t.deepEqual(await host.loadAll(paths), []);
-  return { host, pool, records };
-}
-
 const edits = (list: readonly object[], rest: object = {}, handlers: { readonly [event: string]: Handler } = {}): ScriptedAddon => ({ handlers, manifest: { permissions: { write: ["request", "response"] }, edits: list, ...rest } });
 const addTo = (name: string): ScriptedAddon => edits([{ event: "requestheaders", append: { "X-Who": name } }]);
 /** Adds what it sees of X-Who, and its name. */

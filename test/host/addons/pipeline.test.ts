@@ -1,36 +1,16 @@
 // The gate with scripted cells: who is asked in which order with what, what becomes of the answers, and what a failure costs whom.
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import zlib from "node:zlib";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createAddonHost, type AddonHost, type AddonHostSettings } from "../../../host/addons/addon-host.ts";
+import { createAddonHost, type AddonHost } from "../../../host/addons/addon-host.ts";
 import { makeLog, type LogRecord } from "../../../host/log.ts";
-import { defaultLimits, type Limits } from "../../../sandbox-api/schema/limits.ts";
+import { defaultLimits } from "../../../sandbox-api/schema/limits.ts";
 import { FakePool, type Handler, type ScriptedAddon } from "../../helpers/fake-cell.ts";
 import { linesOf, makeHttpFlow, makeLayer, makeRequest, makeResponse, makeRoot, makeServer, makeTcpFlow } from "../../helpers/flows.ts";
+import { stageScripts as stage } from "../../helpers/scripted-stage.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
-
-interface Stage { readonly host: AddonHost; readonly pool: FakePool; readonly records: LogRecord[] }
-type Settings = Partial<Omit<AddonHostSettings, "limits">> & { readonly limits?: Partial<Limits> };
-
-const folder = temporaryFolder("pipeline");
-
-async function stage(t: ExecutionContext, scripts: { readonly [name: string]: ScriptedAddon }, settings: Settings = {}): Promise<Stage> {
-  const records: LogRecord[] = [];
-  const pool = new FakePool(({ name }) => scripts[name] ?? { handlers: {} });
-  const log = makeLog((record) => { records.push(record); });
-  const { limits, ...rest } = settings;
-  const host = createAddonHost({ log, pool, failure: "open", cells: "shared", options: new Map(), watch: false, ...rest, limits: { ...defaultLimits, ...limits } });
-  const paths = Object.keys(scripts).map((name) => {
-    const path = join(folder, `${name}.ts`);
-    writeFileSync(path, `// ${name}\nexport const it = 1;\n`);
-    return path;
-  });
-  t.deepEqual(await host.loadAll(paths), []);
-  t.teardown(() => host.close());
-  return { host, pool, records };
-}
 
 const addon = (handlers: { readonly [event: string]: Handler }, manifest?: unknown): ScriptedAddon => ({ handlers, ...(manifest !== undefined && { manifest }) });
 const addHeader = (name: string, value: string): Handler => ({ parts }) => {
@@ -174,18 +154,18 @@ test("addons share a cell with those for the same hosts only, whatever their ord
 
 test("a new version for other hosts lives elsewhere", async (t) => {
   let hosts: readonly string[] | undefined = ["a.example"];
-  const { host } = await stage(t, { every: idle(), changing: { handlers: { request: () => undefined }, get manifest() { return hosts === undefined ? null : { hosts, permissions: { read: ["request"] } }; } } }, { cells: "per-hosts" });
+  const { host, paths } = await stage(t, { every: idle(), changing: { handlers: { request: () => undefined }, get manifest() { return hosts === undefined ? null : { hosts, permissions: { read: ["request"] } }; } } }, { cells: "per-hosts" });
   const [every, before] = host.addons().map(({ cellPid }) => cellPid);
   t.not(before, every);
   hosts = undefined;
-  writeFileSync(join(folder, "changing.ts"), "export const it = 2;\n");
+  writeFileSync(paths[1] ?? "", "export const it = 2;\n");
   t.is(await host.reload("changing"), null);
   t.deepEqual(host.addons().map(({ cellPid }) => cellPid), [every, every]);
 });
 
 test("who loops in a cell where nobody else lives keeps it, and is ended sooner the next time", async (t) => {
   let isBad = true;
-  const { host, pool } = await stage(t, {
+  const { host, pool, paths } = await stage(t, {
     bad: addon({ request: () => (isBad ? { fault: { code: "cpu-limit", message: "" } } : undefined) }, { hosts: ["example.com"], permissions: { read: ["request"] } }),
     good: addon({ request: addHeader("X-Good", "1") }),
   }, { cells: "per-hosts" });
@@ -199,7 +179,7 @@ test("who loops in a cell where nobody else lives keeps it, and is ended sooner 
   t.deepEqual(pool.cells.map(({ pid, standsBack }) => [pid, standsBack]), [[before, true], [good, false]]);
   const suspects = (pid: number | null | undefined): readonly (boolean | undefined)[] => [...(pool.cells.find((cell) => cell.pid === pid)?.instances.values() ?? [])].map(({ spec }) => spec.isSuspect);
   t.deepEqual([suspects(before).at(-1), suspects(good)], [true, [false]]);
-  writeFileSync(join(folder, "bad.ts"), "export const mended = 1;\n");
+  writeFileSync(paths[0] ?? "", "export const mended = 1;\n");
   t.is(await host.reload("bad"), null);
   t.false(suspects(before).at(-1), "a new version is no suspect");
 });
@@ -483,6 +463,7 @@ test("what cannot be loaded is a problem in words, and is not asked", async (t) 
   const records: LogRecord[] = [];
   const host = createAddonHost({ log: makeLog((record) => { records.push(record); }), pool, limits: defaultLimits, failure: "open", cells: "shared", options: new Map(), watch: false });
   t.teardown(() => host.close());
+  const folder = temporaryFolder("problems");
   for (const name of ["throws", "manifest"]) writeFileSync(join(folder, `${name}.ts`), "throw new Error('boom');\n");
   const problems = await host.loadAll([join(folder, "throws.ts"), join(folder, "manifest.ts"), join(folder, "missing.ts")]);
   t.deepEqual(problems.map(({ addon: name }) => name), ["throws", "manifest", "missing"]);

@@ -1,16 +1,12 @@
 // Who is found by host: the index says what asking each pattern would, and a flow that is sent elsewhere on its way meets the addons that asking
 // everybody in order would have given it.
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import fc from "fast-check";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { createAddonHost, type AddonHost } from "../../../host/addons/addon-host.ts";
 import { anyHost, HostIndex } from "../../../host/addons/host-pattern.ts";
-import { makeLog } from "../../../host/log.ts";
-import { defaultLimits } from "../../../sandbox-api/schema/limits.ts";
-import { FakePool, type ScriptedAddon } from "../../helpers/fake-cell.ts";
+import type { ScriptedAddon } from "../../helpers/fake-cell.ts";
 import { makeHttpFlow, makeRequest, makeResponse, makeServer } from "../../helpers/flows.ts";
-import { temporaryFolder } from "../../helpers/temporary-folder.ts";
+import { stageScripts as stage, type ScriptedStage } from "../../helpers/scripted-stage.ts";
 
 const name = fc.array(fc.constantFrom("a", "b", "example", "com", "x-y"), { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."));
 const pattern = fc.oneof(
@@ -33,26 +29,13 @@ test("a host that is no name has everybody asked, and costs no search", (t) => {
   t.is(index.find("a.".repeat(1 << 20)), null);
 });
 
-interface Stage { readonly host: AddonHost; readonly pool: FakePool; readonly path: (name: string) => string }
-
-async function stage(t: ExecutionContext, scripts: { readonly [name: string]: ScriptedAddon }): Promise<Stage> {
-  const pool = new FakePool(({ name }) => scripts[name] ?? { handlers: {} });
-  const host = createAddonHost({ log: makeLog(() => {}), pool, failure: "open", cells: "shared", options: new Map(), watch: false, limits: defaultLimits });
-  const folder = temporaryFolder("takers");
-  const path = (name: string): string => join(folder, `${name}.ts`);
-  for (const name of Object.keys(scripts)) writeFileSync(path(name), `// ${name}\nexport const it = 1;\n`);
-  t.deepEqual(await host.loadAll(Object.keys(scripts).map(path)), []);
-  t.teardown(() => host.close());
-  return { host, pool, path };
-}
-
 const heads = { read: ["request", "response", "connection"], write: ["request", "response"] };
 const forHosts = (...hosts: string[]): object => ({ hosts, permissions: heads });
 const quiet = (manifest: unknown = { permissions: heads }): ScriptedAddon => ({ handlers: { request: () => undefined, response: () => undefined }, manifest });
 const sendsTo = (host: string, hosts?: readonly string[]): ScriptedAddon => ({
   handlers: { request: () => [["request.host", host]] }, manifest: { ...(hosts !== undefined && { hosts }), permissions: { ...heads, act: ["redirect"] } },
 });
-const asked = ({ pool }: Stage, event = "request"): readonly string[] => pool.received.filter((item) => item.event === event).map(({ addon }) => addon);
+const asked = ({ pool }: ScriptedStage, event = "request"): readonly string[] => pool.received.filter((item) => item.event === event).map(({ addon }) => addon);
 
 test("who is sent elsewhere meets the addons of the new host, from there on and in order", async (t) => {
   const staged = await stage(t, { before: quiet(forHosts("b.example")), left: quiet(forHosts("example.com")), sender: sendsTo("b.example"), between: quiet(forHosts("*.b.example")), old: quiet(forHosts("example.com")), every: quiet(), last: quiet(forHosts("B.example")) });
@@ -103,7 +86,7 @@ test("a new version's hosts count from its first event on", async (t) => {
   const staged = await stage(t, { moving: { handlers: { request: () => undefined }, get manifest() { return forHosts(hosts); } } });
   t.not(staged.host.gate.held("request", makeHttpFlow()), null);
   hosts = "b.example";
-  writeFileSync(staged.path("moving"), "export const it = 2;\n");
+  writeFileSync(staged.paths[0] ?? "", "export const it = 2;\n");
   t.is(await staged.host.reload("moving"), null);
   t.is(staged.host.gate.held("request", makeHttpFlow()), null);
   t.true(staged.host.gate.wants("request", "b.example"));
